@@ -1,0 +1,1 @@
+"""Campaign files: schema, loader with line numbers, JSON Schema."""

@@ -1,0 +1,67 @@
+"""SEAM: where an engine runs. A member knows nothing of engines: it takes a placement request and a launch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from runner.domain.campaign import Deploy
+from runner.domain.trial import Endpoint, Exit, Launch, Placement
+from runner.util.plugins import Folder
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRequest:
+    """What an attempt needs of a place. `model_path` is absolute on this host; `work_dir` is the attempt's own
+    scratch folder and exists; `labels` are those of DESIGN 10 (tunebook.run, tunebook.attempt, tunebook.driver)."""
+
+    attempt_id: str
+    model_path: str
+    served_model: str
+    python: str
+    work_dir: Path
+    log_path: Path
+    labels: Mapping[str, str] = field(default_factory=dict)
+    gpus: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)  # deploy.options + entry.options (image, ...)
+
+
+class Engine(Protocol):
+    """A started engine. A context manager: leaving it ends everything it started, on every path."""
+
+    endpoint: Endpoint
+    pid: int | None  # leader of its process group on this host, None elsewhere
+
+    def poll(self) -> Exit | None:
+        """None while it runs."""
+        ...
+
+    def stop(self, grace: float) -> Exit | None:
+        """End the whole group and everything that left it: SIGTERM, `grace` seconds, SIGKILL. Idempotent."""
+        ...
+
+    def __enter__(self) -> Engine: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class Deployer(Protocol):
+    name: str
+    title: str
+
+    def place(self, request: PlaceRequest, deploy: Deploy) -> Placement:
+        """Address, port, model path as the engine will see it. Reserves nothing that must be given back."""
+        ...
+
+    def start(self, launch: Launch, placement: Placement, request: PlaceRequest) -> Engine:
+        """Start the engine; its whole output goes to `request.log_path` from the first byte. Does not wait."""
+        ...
+
+    def reap(self, labels: Mapping[str, str]) -> list[str]:
+        """End whatever carries these labels (and only that). Returns what was ended, one line each."""
+        ...
+
+
+deployers: Folder[Deployer] = Folder(__name__, "DEPLOYER", "deployer", dashed=True)

