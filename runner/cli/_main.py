@@ -1,0 +1,79 @@
+"""One handler for every error: what happened, where, what to do; and the exit status of DESIGN 7."""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from runner import __version__
+from runner.cli._root import root
+from runner.errors import Interrupted, NoSpace, TunebookError, Unwritable
+
+
+def run_command_line(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit status. Never raises."""
+    try:
+        return root.main(args=list(arguments) if arguments is not None else None, standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        return _show(Interrupted("interrupted"))
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except TunebookError as error:
+        return _show(error)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): no message, and no second one from the interpreter's flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        translated = _translate(error)
+        return _show(translated) if translated else _bug(error)
+    except Exception as error:  # noqa: BLE001 - the boundary of the command line: our bug becomes a report file
+        return _bug(error)
+
+
+def _show(error: TunebookError) -> int:
+    for problem in error.problems():
+        for line in problem.lines():
+            click.echo(line, err=True)
+    return error.status
+
+
+def _translate(error: OSError) -> TunebookError | None:
+    name = error.filename or "a file"
+    if error.errno == errno.ENOSPC:
+        return NoSpace(f"no space left on the device while writing {name}", hint="free some space, then run again")
+    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return Unwritable(f"no permission: {name}", hint="choose another folder with --results, or fix its permissions")
+    return None
+
+
+def _bug(error: BaseException) -> int:
+    """Write a ready-made bug report and say where it is. Exit status 3."""
+    from runner.util.redact import redact
+
+    text = "\n".join(
+        [
+            f"tunebook {__version__}, Python {platform.python_version()}, {platform.platform()}",
+            f"arguments: {' '.join(sys.argv[1:])}",
+            "",
+            "".join(traceback.format_exception(error)),
+        ]
+    )
+    handle, name = tempfile.mkstemp(prefix="tunebook-bug-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(redact(text))
+    click.echo(f"error[internal]: BUG: {type(error).__name__}: {redact(str(error))}", err=True)
+    click.echo(f"  hint: nothing recorded is lost; please report it with {Path(name)}", err=True)
+    return 3
