@@ -1,0 +1,153 @@
+"""Progress for people, on stderr: plain lines, or one live line on a terminal with the plain lines above it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from runner.domain.events import Event
+from runner.domain.metrics import METRICS, format_value
+from runner.domain.units import format_duration
+
+
+def values_text(values: Mapping[str, Any]) -> str:
+    """`threads=2 flash-attn=on`; the default configuration has none."""
+    return " ".join(f"{name}={_plain(value)}" for name, value in values.items()) or "engine defaults"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def score_text(data: Mapping[str, Any]) -> str:
+    score, metric = data.get("score"), METRICS.get(str(data.get("metric", "")))
+    if score is None:
+        return "–"
+    return format_value(float(score), metric) if metric else f"{score:.4g} {data.get('unit', '')}"
+
+
+def _trial_name(data: Mapping[str, Any]) -> str:
+    repeat = f" {data['role']} {data['repeat']}" if data.get("repeat") else ""
+    return f"trial {data['number']:>3}{repeat}"
+
+
+def describe(event: Event) -> str | None:
+    """The line of an event; None for those that only move the live line."""
+    data = event.data
+    match event.name:
+        case "run_started":
+            verb = "resumes" if data["trials_done"] else "starts"
+            return (
+                f"{data['campaign']}: {verb} series {data['series']}, {data['trials_done']} of "
+                f"{data['trials_planned']} trials done, sampler {data['sampler']}, objective {data['objective']}"
+            )
+        case "trial_ended":
+            head = f"{_trial_name(data)}  {data['entry']:<12}"
+            if data["status"] == "succeeded":
+                body = f"{score_text(data):>14}"
+            elif data["status"] == "failed":
+                body = f"failed at {data['phase']}: {data['cause']}"
+            else:
+                body = f"{data['outcome']} at {data['phase']}: {data['cause']}"
+            tail = f"  {values_text(data['values'])}  [{format_duration(round(data['seconds'], 1))}]"
+            proof = f"\n           {data['evidence'][:160]}" if data.get("evidence") else ""
+            return f"{head}  {body}{tail}{proof}"
+        case "rejected":
+            return f"rejected   {data['entry']:<12}  {data['reason']}  {values_text(data['values'])}"
+        case "retry":
+            return f"trial {data['number']:>3}  {data['cause']} is not the configuration's fault: trying again"
+        case "confirm_started":
+            return (
+                f"confirming: {data['attempts']} measurements, {data['repeats']} of each finalist and default, interleaved"
+            )
+        case "comparison":
+            return f"trial {data['number_a']} against {data['against']}: {data['text']}"
+        case "run_ended":
+            return (
+                f"{data['campaign']}: {data['trials']} trials, {data['succeeded']} succeeded, {data['failed']} failed; "
+                f"ended by {data['end_reason']} after {format_duration(round(data['seconds']))}"
+            )
+        case "warning":
+            return f"warning: {data['message']}"
+        case "notice":
+            return str(data["message"])
+        case _:
+            return None
+
+
+class Plain:
+    """Lines, for logs and pipes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def handle(self, event: Event) -> None:
+        line = describe(event)
+        if line is not None:
+            self.stream.write(line + "\n")
+            self.stream.flush()
+
+
+class Terminal:
+    """The same lines above one live line: trial, phase, level, requests done. Use as a context manager."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self.console = Console(stderr=True, highlight=False)
+        self.progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeElapsedColumn(),
+            console=self.console,
+            transient=True,
+        )
+        self._task = self.progress.add_task("…", total=1, visible=False)
+        self._levels = 1
+
+    def __enter__(self) -> Terminal:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.progress.stop()
+
+    def handle(self, event: Event) -> None:
+        line = describe(event)
+        if line is not None:
+            self.console.print(line, style=_style(event), markup=False, soft_wrap=True)
+        data = event.data
+        match event.name:
+            case "run_started":
+                self._show("searching", data["trials_done"], max(data["trials_planned"], 1))
+            case "trial_started":
+                self._now = f"trial {data['number']} {data['entry']} {values_text(data['values'])}"[:70]
+                self._show(self._now)
+            case "phase":
+                self._show(f"{self._now} · {data['phase']}")
+            case "level_started":
+                self._show(f"{self._now} · level {data.get('position', 0) + 1}")
+            case "progress":
+                self._show(f"{self._now} · level {data.get('position', 0) + 1} · {data.get('done', 0)} requests")
+            case "trial_ended":
+                self.progress.advance(self._task)
+            case "confirm_started":
+                self._show("confirming", 0, data["attempts"])
+            case "run_ended":
+                self.progress.update(self._task, visible=False)
+
+    _now = ""
+
+    def _show(self, text: str, done: float | None = None, total: float | None = None) -> None:
+        self.progress.update(self._task, description=text, visible=True, completed=done, total=total)
+
+
+def _style(event: Event) -> str:
+    if event.name == "trial_ended":
+        return {"succeeded": "", "failed": "yellow"}.get(str(event.data["status"]), "magenta")
+    return {"warning": "yellow", "rejected": "dim", "run_started": "bold", "run_ended": "bold"}.get(event.name, "")
