@@ -1,0 +1,29 @@
+"""Logs in a record: kept whole when small, else head and tail; what failed stands at one of the two ends."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+HEAD_BYTES = 128 * 1024
+TAIL_BYTES = 384 * 1024
+KEPT_BYTES = HEAD_BYTES + TAIL_BYTES
+
+
+def copy_cut(source: Path | None, target: Path) -> None:
+    """Copy a log to `target`, at most `KEPT_BYTES` of it, cut at line ends where possible. No log: an empty file."""
+    if source is None or not source.exists():
+        target.write_bytes(b"")
+        return
+    with source.open("rb") as log:
+        size = os.fstat(log.fileno()).st_size
+        if size <= KEPT_BYTES:
+            target.write_bytes(log.read(KEPT_BYTES))
+            return
+        head = log.read(HEAD_BYTES)
+        log.seek(size - TAIL_BYTES)
+        tail = log.read(TAIL_BYTES)
+    head = head[: head.rfind(b"\n") + 1] or head
+    tail = tail[tail.find(b"\n") + 1 :] or tail
+    cut = size - len(head) - len(tail)
+    target.write_bytes(head + b"[... %d bytes cut ...]\n" % cut + tail)

@@ -1,0 +1,249 @@
+"""The only way a fact enters the store: a sealed folder, `<results>/records/<kind>-<id>/`.
+
+Written under a temporary name, flushed to the disk, then renamed: the rename is the commit point. Afterwards nothing
+in the folder changes (`MANIFEST.sha256` says what it held). A kill at any moment leaves either the whole record or a
+`.tmp-*` folder that nobody reads.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from runner.domain.ids import NAMESPACE
+from runner.domain.records import Record, RecordKind, RulesFact
+from runner.domain.trial import Attempt
+from runner.errors import NoSpace, StoreDamaged, StoreError, Unwritable
+from runner.util.codec import to_json
+
+MANIFEST = "MANIFEST.sha256"
+UNFINISHED = ".tmp-"
+UNFINISHED_KEPT_SECONDS = 24 * 3600.0
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def records_folder(results: Path) -> Path:
+    return results / "records"
+
+
+def record_path(results: Path, kind: RecordKind, record_id: str) -> Path:
+    return records_folder(results) / f"{kind}-{record_id}"
+
+
+def seal(
+    results: Path, kind: RecordKind, record_id: str, fact: object, files: Mapping[str, Path] | None = None
+) -> Path:
+    """Seal one fact (a dataclass of runner.domain); `files` (name in the record -> path) are moved in.
+
+    Returns the record's folder. Sealing the same content again is a no-op. Raises NoSpace, Unwritable, and StoreError
+    when a different fact already stands under the id. For rules see `seal_rules`: their record id is its own.
+    """
+
+    def fill(folder: Path) -> None:
+        (folder / f"{kind}.json").write_text(to_json(fact), encoding="utf-8")
+        for name, source in (files or {}).items():
+            shutil.move(source, folder / name)
+
+    return _seal(results, kind, record_id, fill)
+
+
+def seal_attempt(
+    results: Path,
+    attempt: Attempt,
+    rows_jsonl: Path | None = None,
+    engine_log: Path | None = None,
+    client_log: Path | None = None,
+    files: Mapping[str, Path] | None = None,
+) -> Path:
+    """Seal an attempt with its request rows (JSON lines of `loadgens.Row`, turned into Parquet) and its logs.
+
+    Called once, when the attempt has ended, however it ended. Logs must be redacted by the caller; they are cut to
+    `_logs.KEPT_BYTES` here. `files` are moved in under their names (`gpu.parquet`). Raises as `seal`.
+    """
+    from runner.store._logs import copy_cut
+    from runner.store._parquet import write_requests
+
+    def fill(folder: Path) -> None:
+        (folder / "attempt.json").write_text(to_json(attempt), encoding="utf-8")
+        write_requests(rows_jsonl, folder / "requests.parquet")
+        copy_cut(engine_log, folder / "engine.log")
+        copy_cut(client_log, folder / "client.log")
+        for name, source in (files or {}).items():
+            shutil.move(source, folder / name)
+
+    return _seal(results, RecordKind.ATTEMPT, attempt.attempt_id, fill)
+
+
+def seal_rules(results: Path, fact: RulesFact) -> Path:
+    """Seal rules for their lineage, unless the lineage's latest rules are these already.
+
+    The record id is made of rules, lineage and time: two lineages may share rules, and a lineage may come back to
+    rules it had before, which makes them its latest again.
+    """
+    mine = [r for r in read_records(results, RecordKind.RULES) if r.facts["search_key"] == fact.search_key]
+    if mine:
+        latest = max(mine, key=lambda r: (str(r.facts["written_utc"]), r.record_id))
+        if latest.facts["rules_id"] == fact.rules_id:
+            return Path(latest.path)
+    name = f"rules/{fact.rules_id}/{fact.search_key}/{fact.written_utc}"
+    return seal(results, RecordKind.RULES, str(uuid.uuid5(NAMESPACE, name)), fact)
+
+
+def read_record(path: Path) -> Record:
+    """One sealed folder. Raises StoreDamaged when its JSON can not be read."""
+    kind, _, record_id = path.name.partition("-")
+    try:
+        facts: dict[str, Any] = json.loads((path / f"{kind}.json").read_bytes())
+        return Record(RecordKind(kind), record_id, str(path), facts)
+    except (OSError, ValueError) as error:
+        raise StoreDamaged(
+            f"record {path.name} can not be read: {error}",
+            hint="run `tunebook store verify`; restore the folder from a backup or move it out of records/",
+        ) from error
+
+
+def record_folders(results: Path, kind: RecordKind | None = None) -> list[Path]:
+    """The sealed folders, ordered by name (within a kind: by time, where ids are uuid7)."""
+    kinds = {str(kind)} if kind else {str(known) for known in RecordKind}
+    try:
+        with os.scandir(records_folder(results)) as entries:
+            names = sorted(entry.name for entry in entries if entry.name.partition("-")[0] in kinds)
+    except FileNotFoundError:
+        return []
+    return [records_folder(results) / name for name in names]
+
+
+def read_records(results: Path, kind: RecordKind | None = None) -> Iterator[Record]:
+    """Every sealed record (of one kind), without checking hashes. Raises StoreDamaged at the first unreadable one."""
+    return (read_record(path) for path in record_folders(results, kind))
+
+
+def manifest_of(path: Path) -> dict[str, str]:
+    """File name -> sha256 as the manifest says. Raises OSError, ValueError."""
+    lines = (path / MANIFEST).read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("  ", 1) for line in lines]
+    if any(len(pair) != 2 for pair in pairs):
+        raise ValueError(f"{MANIFEST} has a line that is not `<sha256>  <name>`")
+    return {name: digest for digest, name in pairs}
+
+
+def verify_record(path: Path) -> list[str]:
+    """What is wrong with a sealed folder, one sentence per file; empty when it holds exactly what was sealed."""
+    try:
+        promised = manifest_of(path)
+    except (OSError, ValueError) as error:
+        return [f"{path.name}: the manifest can not be read ({error})"]
+    found = {file.name for file in path.iterdir()} - {MANIFEST}
+    problems = [f"{path.name}/{name}: missing" for name in sorted(set(promised) - found)]
+    problems += [f"{path.name}/{name}: not in the manifest" for name in sorted(found - set(promised))]
+    for name in sorted(found & set(promised)):
+        if _sha256(path / name) != promised[name]:
+            problems.append(f"{path.name}/{name}: changed after it was sealed (sha256 differs)")
+    return problems
+
+
+def manifest_sha256(path: Path) -> str:
+    """sha256 of the manifest: one number for the whole record."""
+    return _sha256(path / MANIFEST)
+
+
+def sweep_unfinished(results: Path, older_than: float = UNFINISHED_KEPT_SECONDS) -> list[str]:
+    """Remove `.tmp-*` folders that a killed process left more than `older_than` seconds ago. Returns their names."""
+    folder = records_folder(results)
+    removed = []
+    for path in folder.glob(UNFINISHED + "*") if folder.is_dir() else ():
+        if time.time() - path.stat().st_mtime > older_than:
+            shutil.rmtree(path, ignore_errors=True)
+            removed.append(path.name)
+    return removed
+
+
+def _seal(results: Path, kind: RecordKind, record_id: str, fill: Callable[[Path], None]) -> Path:
+    parent = records_folder(results)
+    final = record_path(results, kind, record_id)
+    unfinished = parent / f"{UNFINISHED}{kind}-{record_id}"
+    with disk_errors(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(unfinished, ignore_errors=True)  # of a killed process: ids belong to one producer
+        unfinished.mkdir()
+        try:
+            fill(unfinished)
+            _write_manifest(unfinished)
+            for path in (*sorted(unfinished.iterdir()), unfinished):
+                fsync(path)
+            if final.exists():
+                _require_equal(unfinished, final)
+            else:
+                unfinished.rename(final)
+                fsync(parent)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return final
+
+
+def _require_equal(again: Path, sealed: Path) -> None:
+    """Equal content under different Parquet bytes is equal: only the facts count."""
+    kind = sealed.name.partition("-")[0]
+    if (again / f"{kind}.json").read_bytes() != (sealed / f"{kind}.json").read_bytes():
+        raise StoreError(
+            f"record {sealed.name} exists with other facts",
+            hint="a sealed record never changes; withdraw it with a retraction and seal the new fact under a new id",
+        )
+
+
+def _write_manifest(folder: Path) -> None:
+    lines = [f"{_sha256(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
+    (folder / MANIFEST).write_text("".join(lines), encoding="utf-8")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fsync(path: Path) -> None:
+    """Flush a file, or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn what the disk says into NoSpace and Unwritable, DuckDB's words included."""
+    import duckdb
+
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise _no_space(folder) from error
+        if error.errno in _REFUSED:
+            raise Unwritable(
+                f"can not write to {folder}: {error.strerror}",
+                hint="check the folder's owner and mode, or choose another one with --results DIR",
+            ) from error
+        raise
+    except (duckdb.IOException, duckdb.FatalException) as error:
+        if "No space left" in str(error) or "File too large" in str(error):
+            raise _no_space(folder) from error
+        raise
+
+
+def _no_space(folder: Path) -> NoSpace:
+    return NoSpace(
+        f"no space left on the disk of {folder}",
+        hint="free some space and run the command again; what was sealed before is whole",
+    )
