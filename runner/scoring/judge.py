@@ -1,0 +1,173 @@
+"""From the facts of one attempt and the rules to a verdict: status, score, severity, SLO by SLO. Pure.
+
+Order of judgement (the first that holds decides):
+
+1. outcome `infra` or `interrupted`: unmeasured; nothing was learned about the configuration.
+2. the engine failed (crash, out of memory, hang, ...): failed, with the recorded phase and cause. Only for `c=N` and
+   `r=N` may it have died at another load, when the needed level is measured.
+3. a needed level has too few good requests: failed, `measure` / `error_rate`.
+4. a hard SLO is missed at a needed level (for `goodput`: any SLO at the lightest level): failed, `slo` / `slo`.
+5. a needed level was not reached: what was recorded, else unmeasured (other rules had ended the ascent there).
+6. a hard SLO or the objective's metric was not measured at a needed level: failed, `slo` / `unknown`.
+7. succeeded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runner.domain.failure import Cause, Failure, Outcome, Phase, SloVerdict, TrialStatus
+from runner.domain.trial import Attempt
+from runner.scoring.levels import (
+    Reached,
+    counts,
+    metric_at,
+    needed_levels,
+    parse_at,
+    reached_levels,
+    success_rate,
+)
+from runner.scoring.rules import LevelKey, Rules
+from runner.scoring.score import aggregate, finite, goodput_levels, objective_value, score
+from runner.scoring.severity import severity
+from runner.scoring.slo import SloResult, slo_results, total_penalty, worst_ratios
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What an attempt is worth under some rules.
+
+    `value` is the score, in the objective's unit: the objective made worse by the soft penalty; None unless
+    succeeded. `objective_value` is the objective alone; a failure at phase `slo` keeps it when every needed level was
+    measured. `severity` is 0 unless failed. `failure` may be one that the rules derived (an error rate, an SLO).
+    `goodput_level` is the position of the level the value was taken from, for `at: goodput` only.
+    """
+
+    status: TrialStatus
+    value: float | None = None
+    objective_value: float | None = None
+    severity: float = 0.0
+    soft_penalty: float = 0.0
+    failure: Failure | None = None
+    slos: tuple[SloResult, ...] = ()
+    goodput_level: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What the steps below look at together."""
+
+    attempt: Attempt
+    rules: Rules
+    reached: Reached
+    slos: tuple[SloResult, ...]
+    needed: tuple[LevelKey, ...]
+
+    @property
+    def goodput(self) -> bool:
+        return self.rules.objective.at == "goodput"
+
+    def at(self, levels: Sequence[LevelKey]) -> list[SloResult]:
+        positions = {key.position for key in levels}
+        return [result for result in self.slos if result.position in positions]
+
+    def binding(self) -> list[SloResult]:
+        """The results that decide between success and failure."""
+        return [result for result in self.at(self.needed) if result.hard or self.goodput]
+
+
+def judge(attempt: Attempt, rules: Rules) -> Judgement:
+    """Judge one attempt. Never raises for any attempt; every number in the answer is finite.
+
+    Raises ValueError only for rules whose objective names an unknown metric or `at` (the campaign loader refuses
+    those).
+    """
+    if attempt.outcome in (Outcome.INFRA, Outcome.INTERRUPTED):
+        return Judgement(TrialStatus.UNMEASURED)
+    reached = reached_levels(attempt.levels, rules)
+    case = _Case(attempt, rules, reached, slo_results(reached, rules), needed_levels(rules))
+    failure = _engine_failure(case) or _error_rate(case) or _slo_missed(case)
+    if failure is None and (not case.needed or any(key.position not in reached for key in case.needed)):
+        if attempt.failure is None:
+            return Judgement(TrialStatus.UNMEASURED, slos=case.slos)
+        failure = attempt.failure
+    failure = failure or _not_measured(case)
+    return _failed(case, failure) if failure else _succeeded(case)
+
+
+def _engine_failure(case: _Case) -> Failure | None:
+    """The recorded failure, where the rules have no say in it."""
+    failure = case.attempt.failure
+    if failure is None:
+        if case.attempt.outcome is not Outcome.FAILED:
+            return None
+        return Failure(case.attempt.phase, Cause.UNKNOWN, "the attempt failed and no reason was recorded")
+    if failure.phase in (Phase.MEASURE, Phase.SLO) and failure.cause in (Cause.ERROR_RATE, Cause.SLO):
+        return None  # a judgement by the rules of that day: judged anew
+    one_load = parse_at(case.rules.objective.at).kind == "load"
+    elsewhere = failure.phase is Phase.MEASURE and failure.cause not in (Cause.QUALITY, Cause.SHORT_OUTPUT)
+    measured = [counts(case.reached.get(key.position), case.rules) for key in case.needed]
+    return None if one_load and elsewhere and measured and all(measured) else failure
+
+
+def _error_rate(case: _Case) -> Failure | None:
+    for key in case.needed:
+        level = case.reached.get(key.position)
+        if level is not None and not counts(level, case.rules):
+            needed = f"{100 * case.rules.min_success_rate:g} % are needed"
+            done = f"{level.ok} of {level.sent} requests ended well ({100 * success_rate(level):.3g} %)"
+            return Failure(Phase.MEASURE, Cause.ERROR_RATE, f"{key.label}: {done}, {needed}")
+    return None
+
+
+def _slo_missed(case: _Case) -> Failure | None:
+    missed = [result for result in case.binding() if result.ratio is not None and result.ratio > 1]
+    if not missed:
+        return None
+    worst = max(missed, key=lambda result: result.ratio or 0.0)
+    label = next(key.label for key in case.needed if key.position == worst.position)
+    evidence = f"{worst.slo} = {worst.value:.4g} misses its limit {worst.limit:.4g} for {label}"
+    return Failure(Phase.SLO, Cause.SLO, evidence)
+
+
+def _not_measured(case: _Case) -> Failure | None:
+    for result in case.binding():
+        if result.verdict is SloVerdict.UNMEASURED:
+            what = f"the SLO {result.slo} could not be checked: its metric has no value at level {result.position}"
+            return Failure(Phase.SLO, Cause.UNKNOWN, what)
+    if objective_value(case.needed, case.reached, case.rules.objective) is None:
+        what = f"the objective {case.rules.objective.metric} has no value at a level that it needs"
+        return Failure(Phase.SLO, Cause.UNKNOWN, what)
+    return None
+
+
+def _failed(case: _Case, failure: Failure) -> Judgement:
+    rules = case.rules
+    done = sum(counts(case.reached.get(key.position), rules) for key in rules.levels)
+    ratios = worst_ratios(case.binding()).values()
+    kept = failure.phase is Phase.SLO and not case.goodput
+    return Judgement(
+        TrialStatus.FAILED,
+        objective_value=objective_value(case.needed, case.reached, rules.objective) if kept else None,
+        severity=severity(failure, done, len(rules.levels), ratios),
+        failure=failure,
+        slos=case.slos,
+    )
+
+
+def _succeeded(case: _Case) -> Judgement:
+    rules, goal = case.rules, case.rules.objective.goal
+    if not case.goodput:
+        value = objective_value(case.needed, case.reached, rules.objective)
+        assert value is not None, "_not_measured has seen to that"
+        penalty = total_penalty(case.at(case.needed), rules)
+        return Judgement(
+            TrialStatus.SUCCEEDED, score(value, penalty, goal), finite(value), 0.0, penalty, None, case.slos
+        )
+    tops = [top for top in goodput_levels(case.reached, case.slos, rules) if top is not None]
+    values = [metric_at(case.reached.get(top.position), rules.objective.metric) for top in tops]
+    known = [value for value in values if value is not None]
+    value = aggregate(known, rules.objective)
+    position = tops[values.index(value)].position
+    return Judgement(TrialStatus.SUCCEEDED, value, value, 0.0, 0.0, None, case.slos, position)

@@ -1,0 +1,91 @@
+"""Which levels an objective needs, which of them an attempt reached, and which of those count."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from runner.domain.campaign import LoadKind
+from runner.domain.failure import LevelState
+from runner.domain.metrics import metric_ref
+from runner.domain.trial import LevelResult
+from runner.scoring.rules import LevelKey, Rules
+
+Reached = Mapping[int, LevelResult]
+"""Position -> what was measured there. A level that was not reached has no entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """`objective.at`, read: kind is worst, mean, goodput or load; a load has a kind and a value."""
+
+    kind: str
+    load_kind: LoadKind | None = None
+    load_value: float | None = None
+
+
+def parse_at(text: str) -> At:
+    """`worst`, `mean`, `goodput`, `c=32` (concurrency) or `r=4` (requests per second). Raises ValueError."""
+    if text in ("worst", "mean", "goodput"):
+        return At(text)
+    letter, equals, number = text.partition("=")
+    kinds = {"c": LoadKind.CONCURRENCY, "r": LoadKind.RATE}
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if not equals or letter not in kinds or not math.isfinite(value):
+        raise ValueError(f"at: {text!r} is none of worst, mean, goodput, c=N (concurrency), r=N (rate)")
+    return At("load", kinds[letter], value)
+
+
+def needed_levels(rules: Rules) -> tuple[LevelKey, ...]:
+    """The levels without which nothing can be said: all of them for `worst` and `mean`, those with that load for
+    `c=N` and `r=N`, the lightest one of each scenario for `goodput`. Raises ValueError for an unknown `at`."""
+    at = parse_at(rules.objective.at)
+    if at.kind == "load":
+        return tuple(key for key in rules.levels if (key.load_kind, key.load_value) == (at.load_kind, at.load_value))
+    if at.kind == "goodput":
+        return tuple(ladder[0] for ladder in ladders(rules.levels))
+    return rules.levels
+
+
+def ladders(levels: Sequence[LevelKey]) -> list[list[LevelKey]]:
+    """The levels scenario by scenario (in the order they are declared), each with its loads ascending."""
+    by_scenario: dict[str, list[LevelKey]] = {}
+    for key in sorted(levels, key=lambda key: key.position):
+        by_scenario.setdefault(key.scenario, []).append(key)
+    return [sorted(ladder, key=lambda key: key.load_value) for ladder in by_scenario.values()]
+
+
+def reached_levels(levels: Sequence[LevelResult], rules: Rules) -> dict[int, LevelResult]:
+    """What was measured of the declared levels. A level of another load or scenario than declared does not count."""
+    declared = {(key.position, key.scenario, key.load_kind.value, key.load_value) for key in rules.levels}
+    return {
+        level.position: level
+        for level in levels
+        if level.state is not LevelState.NOT_REACHED
+        and (level.position, level.scenario, str(level.load_kind), level.load_value) in declared
+    }
+
+
+def success_rate(level: LevelResult) -> float:
+    """ok / sent; 0 when nothing was sent."""
+    return max(0.0, min(1.0, level.ok / level.sent)) if level.sent > 0 else 0.0
+
+
+def counts(level: LevelResult | None, rules: Rules) -> bool:
+    """Whether a level was measured and enough of its requests ended well."""
+    if level is None or level.state is LevelState.FAILED or level.ok <= 0:
+        return False
+    return success_rate(level) >= rules.min_success_rate
+
+
+def metric_at(level: LevelResult | None, metric: str) -> float | None:
+    """The value of `ttft_p99` and the like at one level; None when it was not measured or is no finite number."""
+    if level is None:
+        return None
+    ref = metric_ref(metric)
+    value = level.metric(ref.metric.name, ref.stat)
+    return value if value is not None and math.isfinite(value) else None

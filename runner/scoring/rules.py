@@ -1,0 +1,88 @@
+"""The rules by which facts become scores: objective, SLOs, needed success rate, declared levels.
+
+Scores belong to rules. A changed objective or SLO makes other rules with another `rules_id`, and new score rows for
+all history; nothing is measured again and the old rows stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runner.domain import ids
+from runner.domain.campaign import Campaign, LoadKind, Objective, Slo
+from runner.util.codec import from_plain, to_plain
+
+PENALTY_VERSION = 1
+"""Raised whenever a formula of this package changes its numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelKey:
+    """One declared level: the place at which it is measured, its scenario's text and its load."""
+
+    position: int
+    scenario: str
+    load_kind: LoadKind
+    load_value: float
+
+    @property
+    def label(self) -> str:
+        """For people: `D(100,100) at concurrency 8`."""
+        return f"{self.scenario} at {self.load_kind.value} {self.load_value:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`min_success_rate` is the share of requests of a level that must end well for the level to count."""
+
+    objective: Objective
+    slos: tuple[Slo, ...]
+    min_success_rate: float
+    levels: tuple[LevelKey, ...]
+    gpus: int
+    penalty_version: int = PENALTY_VERSION
+
+
+def rules_of(campaign: Campaign) -> Rules:
+    """The rules a campaign states. SLOs are ordered by name, so that their order in the file changes no id."""
+    workload = campaign.workload
+    levels = tuple(
+        LevelKey(plan.position, plan.scenario.text, plan.load_kind, float(plan.load_value)) for plan in workload.levels
+    )
+    return Rules(
+        objective=campaign.objective,
+        slos=tuple(sorted((_floats(slo) for slo in campaign.slos), key=lambda slo: slo.name)),
+        min_success_rate=float(workload.min_success_rate),
+        levels=levels,
+        gpus=campaign.hardware.gpus,
+    )
+
+
+def rules_to_plain(rules: Rules) -> dict[str, Any]:
+    """JSON-ready: what a `rules` record holds and what `rules_id` hashes."""
+    plain: dict[str, Any] = to_plain(rules)
+    return plain
+
+
+def rules_from_plain(plain: Mapping[str, Any]) -> Rules:
+    """The rules back. Raises pydantic.ValidationError for an unknown or missing key."""
+    return from_plain(Rules, dict(plain))
+
+
+def rules_id(rules: Rules) -> str:
+    return ids.rules_id(rules_to_plain(rules))
+
+
+def _floats(slo: Slo) -> Slo:
+    """1 and 1.0 are one limit and must give one id."""
+    return Slo(
+        name=slo.name,
+        metric=slo.metric,
+        maximum=None if slo.maximum is None else float(slo.maximum),
+        minimum=None if slo.minimum is None else float(slo.minimum),
+        hard=slo.hard,
+        weight=float(slo.weight),
+        steepness=float(slo.steepness),
+    )
