@@ -1,0 +1,79 @@
+"""Small HTTP questions to an engine, and a free port for one."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import socket
+import threading
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import urlsplit
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+PORTS = range(20_000, 32_000)
+"""Below the range that Linux gives to outgoing connections (32768 and up): a client can not take our port."""
+
+_given: set[int] = set()
+_lock = threading.Lock()
+
+
+class NoAnswer(OSError):
+    """Nobody answered in time, or what came was no HTTP."""
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that nobody listens on now. This process gives each port once while others are left.
+
+    Between this call and the engine's own bind another program may take it. That is not avoided but handled: the
+    engine says so, the cause is `port`, an infrastructure fault, and the attempt is retried on another port.
+    """
+    with _lock:
+        for port in random.sample(PORTS, 200):
+            if port not in _given and _can_bind(host, port):
+                _given.add(port)
+                return port
+        _given.clear()
+    with socket.socket() as listener:
+        listener.bind((host, 0))
+        chosen: int = listener.getsockname()[1]
+        return chosen
+
+
+def _can_bind(host: str, port: int) -> bool:
+    with socket.socket() as listener:
+        try:
+            listener.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def get(url: str, timeout: float, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+    """Status and body, whatever the status. No retry. Raises NoAnswer."""
+    return _ask(urllib.request.Request(url, headers=headers or {}), timeout)
+
+
+def post_json(url: str, body: Any, timeout: float, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+    """As `get`, with `body` as JSON."""
+    content = json.dumps(body, allow_nan=False).encode()
+    sent = {"Content-Type": "application/json", **(headers or {})}
+    return _ask(urllib.request.Request(url, data=content, headers=sent, method="POST"), timeout)
+
+
+def _ask(request: urllib.request.Request, timeout: float) -> tuple[int, bytes]:
+    handlers = []
+    if urlsplit(request.full_url).hostname in LOOPBACK:
+        handlers.append(urllib.request.ProxyHandler({}))  # a proxy of the environment knows nothing of loopback
+    opener = urllib.request.build_opener(*handlers)
+    try:
+        with opener.open(request, timeout=timeout) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise NoAnswer(f"{request.full_url}: {error}") from error

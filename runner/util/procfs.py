@@ -1,0 +1,117 @@
+"""What Linux says of processes: who carries a label, who is in a session, which shared memory a process holds.
+
+Reading only. A process may vanish between two reads: everything here answers "no" or an empty list then.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+SHM = Path("/dev/shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """The part of /proc/PID/stat that we use. `started` is in clock ticks since boot: with the pid it names one
+    process for ever, while a pid alone is used again."""
+
+    pid: int
+    state: str
+    parent: int
+    group: int
+    session: int
+    started: int
+
+    @property
+    def zombie(self) -> bool:
+        return self.state in "ZX"
+
+
+def stat(pid: int) -> Stat | None:
+    """None when there is no such process."""
+    try:
+        text = (PROC / str(pid) / "stat").read_bytes()
+    except OSError:
+        return None
+    fields = text[text.rindex(b")") + 2 :].split()  # the command name before it may hold anything
+    return Stat(pid, fields[0].decode(), int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]))
+
+
+def same(one: Stat) -> bool:
+    """Whether `one` still lives (not as a zombie) and is no other process with the same number."""
+    now = stat(one.pid)
+    return now is not None and now.started == one.started and not now.zombie
+
+
+def processes() -> Iterator[Stat]:
+    for name in os.listdir(PROC):  # noqa: PTH208  (a Path per process would cost more than the reading)
+        if name.isdigit() and (found := stat(int(name))) is not None:
+            yield found
+
+
+def environment_has(pid: int, name: str, value: str) -> bool:
+    """Whether the process was started with `name=value`. False when we may not look."""
+    try:
+        text = (PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return False
+    return f"{name}={value}".encode() in text.split(b"\0")
+
+
+def labelled(name: str, value: str) -> list[Stat]:
+    """Living processes started with `name=value` in their environment, without ourselves."""
+    me = os.getpid()
+    return [s for s in processes() if s.pid != me and not s.zombie and environment_has(s.pid, name, value)]
+
+
+def descendants(pid: int, among: Iterable[Stat]) -> list[Stat]:
+    """Children of `pid`, their children and so on, out of one listing of all processes."""
+    children: dict[int, list[Stat]] = {}
+    for one in among:
+        children.setdefault(one.parent, []).append(one)
+    found: list[Stat] = []
+    queue = [pid]
+    while queue:
+        for child in children.get(queue.pop(), []):
+            found.append(child)
+            queue.append(child.pid)
+    return found
+
+
+def shared_memory(pid: int) -> set[str]:
+    """Names under /dev/shm that the process has mapped."""
+    try:
+        lines = (PROC / str(pid) / "maps").read_text(errors="replace").splitlines()
+    except OSError:
+        return set()
+    prefix = f"{SHM}/"
+    paths = (line.split(maxsplit=5)[5] for line in lines if prefix in line)
+    return {p.removeprefix(prefix) for p in paths if p.startswith(prefix) and not p.endswith(" (deleted)")}
+
+
+def shared_memory_files() -> dict[str, int]:
+    """Every file in /dev/shm with its inode."""
+    found = {}
+    try:
+        entries = list(SHM.iterdir())
+    except OSError:
+        return {}
+    for entry in entries:
+        try:
+            found[entry.name] = entry.stat().st_ino
+        except OSError:
+            continue
+    return found
+
+
+def oom_kills() -> int:
+    """How often the kernel has killed for memory since boot, in any control group."""
+    try:
+        lines = (PROC / "vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

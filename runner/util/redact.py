@@ -1,0 +1,80 @@
+"""Secrets do not leave: a type that hides its value, and a filter for every text that is written or shown."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+HIDDEN = "[redacted]"
+
+_SHORTEST = 6
+"""A shorter value is no secret worth the damage: hiding every `1` would make a log unreadable."""
+
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\b(?:hf|api)_[A-Za-z0-9]{8,}"), HIDDEN),
+    (re.compile(r"\b(?:sk|pk|rk)-[A-Za-z0-9_-]{8,}"), HIDDEN),
+    (re.compile(r"\b(?:gh[pousr]|glpat|github_pat)[_-][A-Za-z0-9_-]{8,}"), HIDDEN),
+    (re.compile(r"\bAKIA[0-9A-Z]{16}\b"), HIDDEN),
+    (re.compile(r"\bnvapi-[A-Za-z0-9_-]{8,}"), HIDDEN),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {HIDDEN}"),
+    (re.compile(r"(?i)([a-z][a-z0-9+.-]*://)[^/\s:@]+:[^/\s@]+@"), rf"\1{HIDDEN}@"),
+    (
+        re.compile(
+            r"""(?ix)\b([a-z0-9_-]*(?:token|secret|passw(?:or)?d|api[_-]?key|access[_-]?key))
+                (["']?\s*[=:]\s*["']?|\s+)(?=[^\s"',;]*[0-9])[^\s"',;]{8,}"""
+        ),
+        rf"\1\2{HIDDEN}",
+    ),
+)
+
+_values: set[str] = set()
+_lock = threading.Lock()
+
+
+class Secret:
+    """A value that shows nothing when printed, formatted, compared by eye or serialised. `reveal()` gives it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+        hide(value)
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(...)"
+
+    def __str__(self) -> str:
+        return HIDDEN
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not written anywhere")
+
+
+def hide(value: str) -> None:
+    """From now on `redact` takes `value` out of every text (the value of a passed-through environment name)."""
+    if len(value) >= _SHORTEST:
+        with _lock:
+            _values.add(value)
+
+
+def redact(text: str) -> str:
+    """`text` without known secret values and without what looks like one (tokens, Bearer, user:password@host)."""
+    with _lock:
+        known = sorted(_values, key=len, reverse=True)  # a value that contains another goes first
+    for value in known:
+        text = text.replace(value, HIDDEN)
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
