@@ -46,11 +46,13 @@ Parameter: TypeAlias = Choice | Int | Float
 
 @dataclass(frozen=True, slots=True)
 class EntrySpace:
-    """The space of one entry. `where` lists expressions that every point must satisfy."""
+    """The space of one entry. `where` lists expressions that every point must satisfy. `fixed` are the entry's fixed
+    flags and environment (`env.NAME`): names that expressions may use, never searched."""
 
     entry: str
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     where: tuple[str, ...] = ()
+    fixed: Values = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,46 @@
+"""A point of the space to the configuration that runs: fixed flags and environment with the chosen values laid over."""
+
+from __future__ import annotations
+
+from runner.domain.campaign import Entry
+from runner.domain.ids import fingerprint
+from runner.domain.parameters import Point, Scalar
+from runner.domain.trial import Configuration
+
+ENV = "env."
+"""Prefix of a parameter that is an environment variable."""
+
+
+def resolve(entry: Entry, point: Point) -> Configuration:
+    """What the engine gets at `point`. Raises ValueError when the point belongs to another entry."""
+    if point.entry != entry.name:
+        raise ValueError(f"a point of entry {point.entry!r} can not be resolved with entry {entry.name!r}")
+    flags = dict(entry.flags)
+    env = dict(entry.env)
+    for name, value in sorted(point.values.items()):
+        if name.startswith(ENV):
+            env[name.removeprefix(ENV)] = env_text(value)
+        else:
+            flags[name] = value
+    return Configuration(
+        entry=entry.name,
+        runtime=entry.runtime,
+        values=dict(point.values),
+        flags=flags,
+        env=env,
+        fingerprint=fingerprint(entry.name, flags, env),
+    )
+
+
+def default_point(entry: Entry) -> Point:
+    """The entry as the engine's authors ship it: fixed flags only, nothing searched is set."""
+    return Point(entry.name, {})
+
+
+def env_text(value: Scalar) -> str:
+    """An environment value is text: true and false as a campaign spells them, numbers without an exponent."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)
