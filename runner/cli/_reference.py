@@ -1,0 +1,46 @@
+"""`python -m runner.cli._reference` prints site/reference/commands.md: every command's own help."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from runner.cli import Commands
+from runner.cli._root import root
+
+HEAD = """# Commands
+
+One command, `tunebook`. This page is its own help, printed by `make golden`; a test keeps it equal.
+
+Exit codes: 0 done · 1 finished, but the answer is no (no trial succeeded) · 2 usage or campaign error · 3 our bug ·
+4 environment not ready · 5 store problem · 7 already running · 10 no space · 13 hash mismatch · 130 interrupted
+(the store is whole; run again to resume). Of several files the worst counts.
+"""
+
+
+def reference() -> str:
+    """Markdown of the whole command tree."""
+    parts = [HEAD]
+    context = click.Context(root, info_name="tunebook")
+    assert isinstance(root, Commands)
+    for name in root.list_commands(context):
+        command = root.get_command(context, name)
+        assert command is not None
+        parts.append(_section(command, context, name, 2))
+    return "\n".join(parts)
+
+
+def _section(command: click.Command, parent: click.Context, name: str, depth: int) -> str:
+    context = click.Context(command, info_name=name, parent=parent, max_content_width=100, terminal_width=100)
+    text = f"{'#' * depth} {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
+    if isinstance(command, click.Group):
+        for inner in command.list_commands(context):
+            found = command.get_command(context, inner)
+            assert found is not None
+            text += "\n" + _section(found, context, inner, depth + 1)
+    return text
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

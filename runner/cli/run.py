@@ -1,0 +1,128 @@
+"""`tunebook run`: execute campaign files."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Event
+
+import click
+
+from runner.cli._options import json_option, results_option
+from runner.errors import TunebookError
+
+
+@click.command("run")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option("--again", is_flag=True, help="Start the next series of a finished campaign.")
+@click.option("--max-trials", type=click.IntRange(min=0), metavar="N", help="At most N new trials in this run.")
+@results_option
+@json_option
+def command(paths: tuple[Path, ...], again: bool, max_trials: int | None, results: Path, as_json: bool) -> None:
+    """Run campaign files, or every campaign of a folder, in order.
+
+    An unfinished campaign goes on where its records stop; a finished one says so. Ctrl-C or SIGTERM ends cleanly
+    with status 130: run again to resume. The second signal ends the engines at once.
+    """
+    from runner.cli._summary import summary
+    from runner.events import emit
+    from runner.run_campaign import run_campaign
+    from runner.util.project import project_folder
+
+    stop = Event()
+    status = 0
+    with progress(as_json), listening_to_signals(stop):
+        for path in campaign_files(paths):
+            try:
+                result = run_campaign(
+                    path, results, project_folder(path.parent), again=again, max_trials=max_trials, stop=stop.is_set
+                )
+                code = result.exit_code
+                if not as_json:
+                    click.echo(summary(result, results))
+            except TunebookError as error:
+                code = error.status
+                report_error(error, as_json)
+            status = worst(status, code)
+            if stop.is_set():
+                status = 130
+                break
+        if as_json:
+            emit("end", exit_code=status)
+    raise SystemExit(status)
+
+
+def campaign_files(paths: Sequence[Path]) -> list[Path]:
+    """Files as given; of a folder its *.yaml and *.yml, sorted."""
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
+            if not found:
+                raise click.UsageError(f"no campaign file (*.yaml) in {path}")
+            files.extend(found)
+        else:
+            files.append(path)
+    return files
+
+
+def worst(first: int, second: int) -> int:
+    """Of several files the worst status counts: an interruption, then any error, then `the answer is no`."""
+    order = [0, 6, 1, 7, 10, 11, 12, 13, 14, 4, 5, 2, 3, 130]
+    return max(first, second, key=lambda code: order.index(code) if code in order else len(order))
+
+
+def report_error(error: TunebookError, as_json: bool) -> None:
+    from runner.events import emit
+
+    for problem in error.problems():
+        if as_json:
+            emit("error", slug=problem.slug, what=problem.what, where=str(problem.where or ""), hint=problem.hint)
+        for line in problem.lines():
+            click.echo(line, err=True)
+
+
+@contextmanager
+def progress(as_json: bool) -> Iterator[None]:
+    """JSON lines on stdout, a live display on a terminal, or plain lines; the last two on stderr."""
+    from runner.events import listening
+    from runner.events.console import Plain, Terminal
+    from runner.events.jsonl import JsonLines
+
+    with ExitStack() as stack:
+        if as_json:
+            stack.enter_context(listening(JsonLines(sys.stdout)))
+        elif sys.stderr.isatty():
+            stack.enter_context(listening(stack.enter_context(Terminal())))
+        else:
+            stack.enter_context(listening(Plain(sys.stderr)))
+        yield
+
+
+@contextmanager
+def listening_to_signals(stop: Event) -> Iterator[None]:
+    """The first SIGINT or SIGTERM asks for a clean end; the second ends what we started at once."""
+
+    def handle(number: int, frame: object) -> None:
+        if stop.is_set():
+            from runner.util.process import stop_all
+
+            stop_all(0.0)
+            return
+        stop.set()
+        click.echo("stopping: the running attempt is ended and recorded; once more to end it at once", err=True)
+
+    before: dict[int, Callable[..., object] | int | None] = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+COMMAND: click.Command = command

@@ -1,0 +1,95 @@
+"""What a lineage knows: its sealed attempts judged under today's rules, and what therefore comes next. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from runner.confirm import JudgedTrial
+from runner.domain.campaign import Campaign
+from runner.domain.failure import Outcome, Role, TrialStatus
+from runner.domain.ids import trial_id
+from runner.domain.parameters import Point
+from runner.domain.trial import Attempt, Configuration
+from runner.samplers import Told
+from runner.scoring.judge import judge
+from runner.scoring.rules import Rules, rules_of
+
+SEARCH_ROLES = (Role.SEARCH, Role.BASELINE)
+JUDGED_OUTCOMES = (Outcome.MEASURED, Outcome.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """The attempts of one (search_key, series), ordered by trial number, and their judgement under `rules`.
+
+    `trials` holds one judged trial per number that has a judged search or baseline attempt: its first one.
+    """
+
+    campaign: Campaign
+    series: int
+    rules: Rules
+    attempts: tuple[Attempt, ...]
+    trials: tuple[JudgedTrial, ...]
+
+    @classmethod
+    def of(cls, campaign: Campaign, series: int, attempts: Sequence[Attempt]) -> Lineage:
+        rules = rules_of(campaign)
+        return cls(campaign, series, rules, tuple(attempts), tuple(_judged(attempts, rules)))
+
+    @property
+    def told(self) -> list[Told]:
+        """The history a sampler sees: judged trials by number; infra and interrupted attempts are in none."""
+        return [
+            Told(
+                trial.number,
+                Point(trial.configuration.entry, dict(trial.configuration.values)),
+                trial.judgement.value,
+                trial.judgement.severity,
+            )
+            for trial in self.trials
+        ]
+
+    @property
+    def known(self) -> Mapping[int, Configuration]:
+        """Every trial number that was ever deployed and its configuration, judged or not."""
+        return {a.number: a.configuration for a in reversed(self.attempts) if a.role in SEARCH_ROLES}
+
+    @property
+    def unjudged(self) -> list[int]:
+        """Numbers that were deployed but never judged (host fault, interruption): they come first."""
+        judged = {trial.number for trial in self.trials}
+        return sorted(number for number in self.known if number not in judged)
+
+    @property
+    def succeeded(self) -> list[JudgedTrial]:
+        return [trial for trial in self.trials if trial.judgement.status is TrialStatus.SUCCEEDED]
+
+    @property
+    def failed(self) -> list[JudgedTrial]:
+        return [trial for trial in self.trials if trial.judgement.status is TrialStatus.FAILED]
+
+    @property
+    def gpu_hours(self) -> float:
+        return sum(attempt.gpu_seconds for attempt in self.attempts) / 3600
+
+    def trial_id(self, configuration: Configuration) -> str:
+        return trial_id(self.campaign.search_key, self.series, configuration.fingerprint)
+
+
+def _judged(attempts: Sequence[Attempt], rules: Rules) -> list[JudgedTrial]:
+    first: dict[int, Attempt] = {}
+    for attempt in attempts:
+        if attempt.role in SEARCH_ROLES and attempt.outcome in JUDGED_OUTCOMES:
+            first.setdefault(attempt.number, attempt)
+    return [
+        JudgedTrial(
+            trial_id=attempt.trial_id,
+            number=number,
+            entry=attempt.configuration.entry,
+            configuration=attempt.configuration,
+            is_default=attempt.configuration.is_default,
+            judgement=judge(attempt, rules),
+        )
+        for number, attempt in sorted(first.items())
+    ]

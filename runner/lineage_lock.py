@@ -1,0 +1,55 @@
+"""One process at a time works on a lineage: a kernel lock, free again however its owner ends."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runner.errors import AlreadyRunning
+from runner.util.clock import utc_now
+
+
+@contextmanager
+def owned_lineage(results: Path, search_key: str, name: str) -> Iterator[None]:
+    """Hold the lineage while the block runs. Raises AlreadyRunning with who holds it and since when."""
+    folder = results / "running"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"lineage-{search_key[:16]}.lock"
+    handle = _locked(path, name)
+    try:
+        owner = {"pid": os.getpid(), "host": os.uname().nodename, "since": utc_now()}
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(owner).encode(), 0)
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _locked(path: Path, name: str) -> int:
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(handle, 4096, 0).decode(errors="replace") or "{}"
+            os.close(handle)
+            raise AlreadyRunning(
+                f"campaign {name!r} is already running {_who(owner)}",
+                hint="wait for it, or end that process; nothing is lost",
+            ) from None
+        if path.exists() and path.stat().st_ino == os.fstat(handle).st_ino:
+            return handle
+        os.close(handle)  # the owner before us removed the file between our open and our lock
+
+
+def _who(text: str) -> str:
+    try:
+        owner = json.loads(text)
+        return f"(process {owner['pid']} on {owner['host']} since {owner['since']})"
+    except (ValueError, KeyError, TypeError):
+        return "(by another process)"

@@ -1,0 +1,352 @@
+"""STORY run_trial(): place, launch, wait, measure, seal. Any end of an attempt is a value.
+
+Called by an executor, on the host where the engine runs, with plain JSON; gives plain JSON back. The sealed record is
+the result; what is returned only saves the caller from reading it again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from runner.campaign.load import from_resolved
+from runner.deployers import Deployer, Engine, PlaceRequest, deployers
+from runner.deployers._readiness import wait_ready
+from runner.domain.campaign import Campaign, Entry
+from runner.domain.failure import INFRA_CAUSES, Cause, Failure, Outcome, Phase, Role
+from runner.domain.ids import content_hash
+from runner.domain.trial import (
+    Attempt,
+    Configuration,
+    Exit,
+    LevelResult,
+    PhaseTime,
+)
+from runner.errors import NotReady
+from runner.hardware.facts import boot_id, host_facts
+from runner.loadgens import loadgens
+from runner.measure import Measured, measure
+from runner.models.fetch import locate
+from runner.reap import remove_running, scratch_folder, write_running
+from runner.runtimes import Runtime, runtimes
+from runner.scoring.ascent import Ascent, after_level
+from runner.scoring.judge import judge
+from runner.scoring.rules import rules_of
+from runner.store.record import seal_attempt
+from runner.util.clock import utc_now
+from runner.util.codec import from_plain, to_plain
+from runner.util.redact import redact
+
+Notify = Callable[[dict[str, Any]], None]
+Stop = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One attempt to make. `campaign` is the resolved file as plain JSON."""
+
+    attempt_id: str
+    run_id: str
+    trial_id: str
+    series: int
+    number: int
+    role: Role
+    configuration: Configuration
+    campaign: dict[str, Any]
+    results: str
+    project: str
+    repeat: int = 0
+
+
+def run_order(payload: dict[str, Any], stop: Stop, notify: Notify) -> dict[str, Any]:
+    """The function that executors call by name: JSON in, JSON out."""
+    attempt: dict[str, Any] = to_plain(run_trial(from_plain(Order, payload), stop, notify))
+    return attempt
+
+
+def run_trial(order: Order, stop: Stop, notify: Notify) -> Attempt:
+    """Make one attempt and seal it, whatever happens. Raises for our own bugs and for a disk that takes no record."""
+    trial = _Trial.of(order, stop, notify)
+    trial.register()
+    try:
+        with trial.placed() as engine:
+            if trial.becomes_ready(engine) and trial.is_measured(engine):
+                trial.reached(Phase.DONE)
+            trial.note_exit(engine)
+    except NotReady as error:
+        trial.fail(Failure(trial.phase, Cause.MODEL_MISSING, redact(error.what)))
+    return trial.seal()
+
+
+def workload_key(campaign: Campaign) -> str:
+    """Attempts whose keys differ were not measured under the same load and are not comparable."""
+    return content_hash([to_plain(campaign.workload), to_plain(campaign.model)])[:16]
+
+
+@dataclass
+class _Trial:
+    """The attempt while it runs. One object, one thread; nothing here outlives `seal()`."""
+
+    order: Order
+    campaign: Campaign
+    entry: Entry
+    runtime: Runtime
+    deployer: Deployer
+    stop: Stop
+    notify: Notify
+    scratch: Path
+    attempt: Attempt
+    clock: float
+    phase_clock: float
+    phase: Phase = Phase.PRECHECK
+    phases: list[PhaseTime] = field(default_factory=list)
+    request: PlaceRequest | None = None
+    exit: Exit | None = None
+    failure: Failure | None = None
+    measured: Measured | None = None
+
+    @classmethod
+    def of(cls, order: Order, stop: Stop, notify: Notify) -> _Trial:
+        campaign = from_resolved(order.campaign)
+        entry = campaign.entry(order.configuration.entry)
+        loadgen = loadgens.get(campaign.workload.client)
+        now = time.monotonic()
+        attempt = Attempt(
+            attempt_id=order.attempt_id,
+            run_id=order.run_id,
+            trial_id=order.trial_id,
+            search_key=campaign.search_key,
+            series=order.series,
+            number=order.number,
+            role=order.role,
+            configuration=order.configuration,
+            outcome=Outcome.INTERRUPTED,
+            failure=Failure(Phase.PRECHECK, Cause.INTERRUPTED, "the runner ended before the attempt did"),
+            phases=(),
+            levels=(),
+            started_utc=utc_now(),
+            ended_utc=utc_now(),
+            seconds=0.0,
+            host=host_facts(),
+            client=loadgen.name,
+            client_version=loadgen.version(),
+            repeat=order.repeat,
+            workload_key=workload_key(campaign),
+        )
+        return cls(
+            order=order,
+            campaign=campaign,
+            entry=entry,
+            runtime=runtimes.get(entry.runtime),
+            deployer=deployers.get(campaign.deploy.kind),
+            stop=stop,
+            notify=notify,
+            scratch=scratch_folder(Path(order.results), order.attempt_id),
+            attempt=attempt,
+            clock=now,
+            phase_clock=now,
+        )
+
+    @property
+    def engine_log(self) -> Path:
+        return self.scratch / "engine.log"
+
+    @property
+    def client_log(self) -> Path:
+        return self.scratch / "client.log"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return {
+            "tunebook.run": self.order.run_id,
+            "tunebook.attempt": self.order.attempt_id,
+            "tunebook.driver": f"{os.uname().nodename}/{boot_id()}/{os.getpid()}",
+        }
+
+    def register(self) -> None:
+        """Before the first side effect: whoever finds us dead knows what to end and what to seal."""
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        self._write_running()
+
+    def _write_running(self) -> None:
+        write_running(
+            Path(self.order.results),
+            self.order.attempt_id,
+            {
+                "run_id": self.order.run_id,
+                "campaign": self.campaign.name,
+                "deployer": self.deployer.name,
+                "phase": self.phase.value,
+                "labels": self.labels,
+                "attempt": to_plain(self.attempt),
+            },
+        )
+
+    def placed(self) -> Engine:
+        """Place and start. The engine is a context manager that ends everything it started."""
+        self.reached(Phase.START)
+        # A hub id is the engine's business; a file or folder must be here.
+        model = self.campaign.model
+        model_path = model.id or str(locate(model, Path(self.order.project)))
+        self.request = PlaceRequest(
+            attempt_id=self.order.attempt_id,
+            model_path=model_path,
+            served_model=self.campaign.model.label,
+            python=str(self.entry.options.get("python", "")),
+            work_dir=self.scratch,
+            log_path=self.engine_log,
+            labels=self.labels,
+            options={**self.campaign.deploy.options, **self.entry.options, "pass_env": list(self.entry.pass_env)},
+        )
+        placement = self.deployer.place(self.request, self.campaign.deploy)
+        launch = self.runtime.launch(self.order.configuration, self.entry, placement)
+        self.attempt = replace(self.attempt, placement=placement, launch=launch)
+        self._write_running()
+        return self.deployer.start(launch, placement, self.request)
+
+    def becomes_ready(self, engine: Engine) -> bool:
+        """Load, health, one completion. False with `failure` set when it did not, or when we were asked to stop."""
+        assert self.attempt.launch is not None
+        ready = wait_ready(
+            engine,
+            self.attempt.launch,
+            engine.endpoint,
+            self.engine_log,
+            self.campaign.timeouts,
+            self.stop,
+            self.reached,
+        )
+        if ready.failure is not None:
+            self.fail(ready.failure)
+            return False
+        facts = self.runtime.facts(engine.endpoint.base_url, self._log_text())
+        self.attempt = replace(self.attempt, engine=facts)
+        return True
+
+    def is_measured(self, engine: Engine) -> bool:
+        """Every level, lightest first, up to the first one that decides."""
+        self.reached(Phase.MEASURE)
+        rules = rules_of(self.campaign)
+        self.measured = measure(
+            self.campaign,
+            engine.endpoint,
+            engine,
+            self.scratch,
+            self.client_log,
+            self.campaign.search.seed,
+            read_counters=lambda: self.runtime.counters(engine.endpoint.base_url),
+            should_stop=self.stop,
+            on_event=self._level_event,
+            judge_level=lambda level: after_level(level, rules) is Ascent.GO_ON,
+        )
+        if self.measured.failure is not None:
+            self.fail(self.measured.failure)
+            return False
+        return True
+
+    def _level_event(self, name: str, data: dict[str, Any]) -> None:
+        self.notify({"event": name, "number": self.order.number, **data})
+
+    def reached(self, phase: Phase) -> None:
+        """The attempt enters `phase`: close the time of the one before."""
+        if phase is self.phase:
+            return
+        now = time.monotonic()
+        self.phases.append(PhaseTime(self.phase, round(now - self.phase_clock, 6)))
+        self.phase, self.phase_clock = phase, now
+        self.notify({"event": "phase", "number": self.order.number, "phase": phase.value})
+
+    def fail(self, failure: Failure) -> None:
+        self.failure = failure
+
+    def note_exit(self, engine: Engine) -> None:
+        self.exit = engine.poll()
+
+    def _log_text(self, each_end: int = 200_000) -> str:
+        """First and last part of the engine's log: the cause often stands early, the crash at the end."""
+        if not self.engine_log.exists():
+            return ""
+        data = self.engine_log.read_bytes()
+        if len(data) > 2 * each_end:
+            data = data[:each_end] + b"\n" + data[-each_end:]
+        return data.decode("utf-8", errors="replace")
+
+    def diagnosed(self) -> Failure | None:
+        """What we saw from outside, made precise by what the engine's log says. A stop that was asked for is one."""
+        seen = self.failure
+        if seen is None or seen.cause is Cause.INTERRUPTED or self.stop():
+            return seen if seen is None else Failure(seen.phase, Cause.INTERRUPTED, "stopped on request")
+        found = self.runtime.diagnose(self._log_text(), self.exit, self.entry)
+        counted = (Cause.ERROR_RATE, Cause.SHORT_OUTPUT)
+        if found is None or (seen.cause in counted and self.exit is None):
+            # The engine still runs and answers: what the client counted says more than a line of the log.
+            return seen
+        died_with = self.exit or Exit(seen.exit_code, seen.signal)
+        return Failure(
+            phase=found.phase if found.phase and seen.phase in (Phase.START, Phase.LOAD) else seen.phase,
+            cause=Cause(found.cause),
+            evidence=redact(found.evidence)[:500],
+            rule=found.rule,
+            hung=seen.hung,
+            exit_code=died_with.code,
+            signal=died_with.signal,
+        )
+
+    def seal(self) -> Attempt:
+        """Turn what was seen into facts and seal them, the commit point; then nothing of the attempt is left outside."""
+        failure = self.diagnosed()
+        last = self.phase if failure is None else failure.phase
+        self.phases.append(PhaseTime(self.phase, round(time.monotonic() - self.phase_clock, 6)))
+        seconds = round(time.monotonic() - self.clock, 6)
+        levels: tuple[LevelResult, ...] = self.measured.levels if self.measured else ()
+        self.attempt = replace(
+            self.attempt,
+            outcome=_outcome(failure),
+            failure=failure,
+            phase=last,
+            phases=tuple(time for time in self.phases if time.phase is not Phase.DONE),
+            levels=levels,
+            ended_utc=utc_now(),
+            seconds=seconds,
+            gpu_seconds=round(seconds * self.campaign.hardware.gpus, 6),
+            warnings=self.measured.warnings if self.measured else (),
+        )
+        results = Path(self.order.results)
+        _redact_file(self.engine_log)
+        _redact_file(self.client_log)
+        rows = self.measured.rows if self.measured else None
+        seal_attempt(results, self.attempt, rows, self.engine_log, self.client_log)
+        remove_running(results, self.order.attempt_id)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        judgement = judge(self.attempt, rules_of(self.campaign))
+        self.notify(
+            {
+                "event": "attempt_ended",
+                "number": self.order.number,
+                "outcome": self.attempt.outcome.value,
+                "score": judgement.value,
+            }
+        )
+        return self.attempt
+
+
+def _outcome(failure: Failure | None) -> Outcome:
+    if failure is None:
+        return Outcome.MEASURED
+    if failure.cause is Cause.INTERRUPTED:
+        return Outcome.INTERRUPTED
+    return Outcome.INFRA if failure.cause in INFRA_CAUSES else Outcome.FAILED
+
+
+def _redact_file(path: Path) -> None:
+    """Secrets leave no log: the sealed copy is what others read."""
+    if path.exists():
+        text = path.read_text(encoding="utf-8", errors="replace")
+        clean = redact(text)
+        if clean != text:
+            path.write_text(clean, encoding="utf-8")

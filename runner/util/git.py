@@ -1,0 +1,23 @@
+"""The commit a file was read at: provenance, not version control."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from runner.util.process import run
+
+
+def commit_of(folder: Path) -> str:
+    """Commit of the repository `folder` lies in, `+changes` when the tree is not clean; empty outside of git."""
+    head = _git(folder, "rev-parse", "HEAD")
+    return head + "+changes" if head and _git(folder, "status", "--porcelain") else head
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        # Optional locks off: reading the status must never disturb somebody's rebase.
+        done = run(["git", "-C", str(folder), *arguments], timeout=10, env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"})
+    except OSError:
+        return ""  # no git on this machine
+    return done.stdout.strip() if done.ok else ""
