@@ -1,0 +1,28 @@
+"""The native load generator: an asyncio streaming client in a process of its own.
+
+It has what other clients lack: open and closed loop, a deadline per request, seeded prompts of exact token length,
+every token's time, and an honest name for each way in which a request can end.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from runner.loadgens import LoadGenerator
+
+VERSION = "1"
+"""Changes when a number it reports could change: results of two versions are not the same measurement."""
+
+
+class NativeClient:
+    name = "native"
+
+    def version(self) -> str:
+        return VERSION
+
+    def command(self, job: Path, rows: Path) -> list[str]:
+        return [sys.executable, "-m", "runner.loadgens.native", str(job), str(rows)]
+
+
+LOADGEN: LoadGenerator = NativeClient()

@@ -1,0 +1,124 @@
+"""One level: calibrate, warm up, measure, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from runner.domain.campaign import LevelPlan, LoadKind
+from runner.loadgens import Job, Row
+from runner.loadgens.native import prompts
+from runner.loadgens.native.client import Ask, Client
+from runner.loadgens.native.closed import closed_loop
+from runner.loadgens.native.lengths import lengths
+from runner.loadgens.native.open import arrivals, open_loop
+from runner.loadgens.native.progress import Rows, Tally, reporting, say
+from runner.loadgens.native.prompts import Calibration, Prompts
+from runner.loadgens.native.storm import LIMIT, Storm
+
+
+@dataclass
+class Session:
+    """What the levels of one job share. The calibration is taken once, at the first level whose engine answers."""
+
+    job: Job
+    rows: Rows
+    calibration: Calibration = field(default=prompts.UNCALIBRATED)
+
+
+class Level:
+    """Runs one level of a session."""
+
+    def __init__(self, session: Session, plan: LevelPlan) -> None:
+        self.session = session
+        self.job = session.job
+        self.plan = plan
+        self.tally = Tally()
+        self.start = 0.0
+        self.ended = 0.0  # of the last measured request
+        users = int(plan.load_value) if plan.load_kind is LoadKind.CONCURRENCY else 1
+        self.users = max(1, users)
+        self.storm = Storm(max(LIMIT, self.users))
+
+    async def run(self) -> None:
+        """Measure, and tell the driver. A level whose every warm-up request failed is not measured."""
+        position = self.plan.position
+        say("level_started", position=position)
+        async with Client(self.job, self._tokens) as client, reporting(position, self.tally):
+            await self._calibrate(client)
+            self.prompts = Prompts(self.session.calibration, self.job.seed)
+            warm = await self._warm_up(client)
+            ok = sum(row.error is None for row in warm)
+            say("warmed", position=position, ok=ok, failed=len(warm) - ok)
+            cpu = time.process_time()
+            if ok or not warm:
+                await self._measure(client)
+        say(
+            "level_ended",
+            position=position,
+            seconds=round(self.ended - self.start, 6),
+            cpu_seconds=round(time.process_time() - cpu, 6),
+            sent=self.tally.done,
+            gave_up=self.storm.broke.is_set(),
+        )
+
+    def _tokens(self, count: int) -> None:
+        self.tally.tokens += count
+
+    def _ask(self, number: int, kind: str) -> Ask:
+        seed = f"{self.job.seed}/{self.plan.position}/{kind}/{number}"
+        prompt, output = lengths(self.plan.scenario, seed)
+        return Ask(self.plan.position, number, kind, self.prompts.text(prompt, seed), prompt, output)
+
+    async def _calibrate(self, client: Client) -> None:
+        if self.session.calibration.exact:
+            return
+
+        async def probe(text: str) -> int | None:
+            row = await client.send(Ask(self.plan.position, 0, "probe", text, 0, 1), time.monotonic())
+            return row.prompt_tokens
+
+        self.session.calibration = await prompts.calibrate(probe, self.plan.scenario.prompt)
+
+    async def _warm_up(self, client: Client) -> list[Row]:
+        """As many at a time as the level will have; their times count from the beginning of the warm-up."""
+        start = time.monotonic()
+        slots = asyncio.Semaphore(self.users)
+
+        async def one(number: int) -> Row:
+            async with slots:
+                row = await client.send(self._ask(number, "warmup"), start)
+            self.session.rows.write(row)
+            return row
+
+        return await asyncio.gather(*(one(number) for number in range(self.job.each_level.warmup)))
+
+    async def _measure(self, client: Client) -> None:
+        each = self.job.each_level
+        self.start = self.ended = time.monotonic()
+
+        async def send(number: int, intended: float | None) -> None:
+            row = await client.send(self._ask(number, "measure"), self.start, intended)
+            self.ended = max(self.ended, self.start + row.ended)
+            self._count(row)
+            self.session.rows.write(row)
+
+        if self.plan.load_kind is LoadKind.CONCURRENCY:
+            await closed_loop(self.start, self.users, each.requests, each.duration, send, self.storm)
+        else:
+            seed = f"{self.job.seed}/{self.plan.position}"
+            poisson = self.job.arrivals == "poisson"
+            times = arrivals(self.plan.load_value, each.requests, each.duration, poisson=poisson, seed=seed)
+            await open_loop(self.start, times, send, self.storm)
+
+    def _count(self, row: Row) -> None:
+        self.tally.done += 1
+        if row.error is None:
+            self.tally.ok += 1
+        elif row.error in ("lost", "cancelled"):
+            self.tally.lost += 1
+            return  # by ourselves: says nothing of the server
+        else:
+            self.tally.failed += 1
+        self.storm.note(row.error is None)
