@@ -298,7 +298,7 @@ class _Trial:
         )
 
     def seal(self) -> Attempt:
-        """Turn what was seen into facts and seal them, the commit point; then nothing of the attempt is left outside."""
+        """Turn what was seen into facts and seal them, the commit point; then nothing is left outside."""
         failure = self.diagnosed()
         last = self.phase if failure is None else failure.phase
         self.phases.append(PhaseTime(self.phase, round(time.monotonic() - self.phase_clock, 6)))

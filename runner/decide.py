@@ -1,0 +1,106 @@
+"""What comes next in a search: a trial number with its configuration, or the reason why it is over. Pure.
+
+The same lineage gives the same step, which is why a killed and resumed campaign proposes what the uninterrupted one
+proposes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runner.domain.campaign import Campaign
+from runner.domain.failure import EndReason
+from runner.domain.parameters import Point
+from runner.domain.trial import Configuration
+from runner.lineage import Lineage
+from runner.precheck import precheck
+from runner.samplers import samplers
+from runner.space.resolve import resolve
+
+MOST_ASKS = 200
+"""Proposals for one trial number before we say that the space holds nothing new."""
+
+MOST_HOST_FAULTS = 3
+"""Attempts of one number that may end by the host's fault in one run; also how many such numbers end the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A configuration that the pre-check rejected while a number was being filled."""
+
+    configuration: Configuration
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    number: int
+    configuration: Configuration
+    refused: tuple[Refused, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    reason: EndReason
+    refused: tuple[Refused, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """What the records do not say: running time of the series (s), new trials this run may still start (None: any),
+    and per number how often the host, not the configuration, failed in this run."""
+
+    seconds: float = 0.0
+    trials_left: int | None = None
+    host_faults: Mapping[int, int] = field(default_factory=dict)
+
+
+def next_step(campaign: Campaign, lineage: Lineage, so_far: SoFar) -> Step | Over:
+    """Unjudged numbers first, then each entry's default, then what the sampler proposes, within the budget."""
+    spent = _spent(campaign, lineage, so_far)
+    if spent is not None:
+        return Over(spent)
+    for number in lineage.unjudged:
+        if so_far.host_faults.get(number, 0) < MOST_HOST_FAULTS:
+            return Step(number, lineage.known[number])
+    number = len(lineage.known)
+    if number >= campaign.search.trials or so_far.trials_left == 0:
+        return Over(EndReason.TRIALS)
+    if campaign.search.baseline and number < len(campaign.entries):
+        entry = campaign.entries[number]
+        return Step(number, resolve(entry, Point(entry.name)))
+    return _proposed(campaign, lineage, number)
+
+
+def _proposed(campaign: Campaign, lineage: Lineage, number: int) -> Step | Over:
+    """A configuration that was never deployed and that the pre-check lets pass."""
+    sampler = samplers.get(campaign.search.sampler)
+    deployed = {configuration.fingerprint for configuration in lineage.known.values()}
+    told, space, goal = lineage.told, campaign.space, campaign.objective.goal
+    refused: dict[str, Refused] = {}
+    for skip in range(MOST_ASKS):
+        point = sampler.ask(space, goal, told, (), campaign.search, number, skip)
+        if point is None:
+            break
+        configuration = resolve(campaign.entry(point.entry), point)
+        if configuration.fingerprint in deployed:
+            continue
+        verdict = precheck(configuration, campaign)
+        if verdict is None:
+            return Step(number, configuration, tuple(refused.values()))
+        refused.setdefault(configuration.fingerprint, Refused(configuration, *verdict))
+    return Over(EndReason.CONVERGED, tuple(refused.values()))
+
+
+def _spent(campaign: Campaign, lineage: Lineage, so_far: SoFar) -> EndReason | None:
+    budget = campaign.budget
+    if budget.wall is not None and so_far.seconds >= budget.wall:
+        return EndReason.WALL
+    if budget.gpu_hours is not None and lineage.gpu_hours >= budget.gpu_hours:
+        return EndReason.GPU_HOURS
+    if budget.failures is not None and len(lineage.failed) >= budget.failures:
+        return EndReason.FAILURES
+    given_up = [n for n in lineage.unjudged if so_far.host_faults.get(n, 0) >= MOST_HOST_FAULTS]
+    return EndReason.ERROR if len(given_up) >= MOST_HOST_FAULTS else None
