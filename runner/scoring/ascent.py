@@ -21,8 +21,8 @@ def after_level(level: LevelResult, rules: Rules) -> Ascent:
     """What `level` (just measured) means for the levels after it.
 
     `goodput`: the first level that misses an SLO, or has too few good requests, ends its scenario's ascent, and
-    decides the attempt when it is the scenario's lightest. `worst`, `mean`: such a level, with a hard SLO, decides the
-    attempt. `c=N`, `r=N`: only the level with that load decides anything.
+    decides the attempt when it is the scenario's lightest or no other scenario follows. `worst`, `mean`: such a level,
+    with a hard SLO, decides the attempt. `c=N`, `r=N`: only the level with that load decides anything.
     """
     at = parse_at(rules.objective.at)
     reached = reached_levels([level], rules)
@@ -35,6 +35,8 @@ def after_level(level: LevelResult, rules: Rules) -> Ascent:
         here = (at.load_kind, at.load_value) == (level.load_kind, level.load_value)
         return Ascent.STOP if here else Ascent.GO_ON
     if at.kind == "goodput":
-        lighter = [key for key in rules.levels if key.scenario == level.scenario and key.load_value < level.load_value]
-        return Ascent.NEXT_SCENARIO if lighter else Ascent.STOP
+        same = [key for key in rules.levels if key.scenario == level.scenario]
+        lightest = all(key.load_value >= level.load_value for key in same)
+        more = any(key.position > level.position for key in rules.levels if key not in same)
+        return Ascent.NEXT_SCENARIO if more and not lightest else Ascent.STOP
     return Ascent.STOP

@@ -1,0 +1,92 @@
+"""Our space in Optuna's terms: root choice `entry`, below it `<entry>.<parameter>`, walked define-by-run.
+
+A choice becomes its JSON text, because Optuna compares choices with ==, under which true is 1. Ranges keep their own
+distribution, whatever values have run, since Optuna drops a parameter whose distribution changes between trials.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from runner.domain.ids import canonical
+from runner.domain.parameters import Choice, Float, Int, Parameter, Point, Scalar, Space
+from runner.space.expand import is_active, ordered, tidy
+
+if TYPE_CHECKING:
+    from optuna import Trial
+    from optuna.distributions import BaseDistribution
+
+ENTRY = "entry"
+
+
+def distribution(parameter: Parameter) -> BaseDistribution:
+    from optuna import distributions as kinds
+
+    match parameter:
+        case Choice(values):
+            return kinds.CategoricalDistribution([canonical(value) for value in values])
+        case Int(low, high, log, step):
+            top = low + (high - low) // step * step  # Optuna warns of a range that its step does not divide
+            return kinds.IntDistribution(low, top, log=log, step=1 if log else step)
+        case Float(low, high, log):
+            return kinds.FloatDistribution(low, high, log=log)
+
+
+def entry_distribution(space: Space) -> BaseDistribution:
+    from optuna.distributions import CategoricalDistribution
+
+    return CategoricalDistribution([entry.entry for entry in space.entries])
+
+
+def told_parameters(space: Space, point: Point) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
+    """What Optuna is told ran at `point`: its values as they ran, nothing for a parameter left at the engine's
+    default. A value outside of the space (it can come from a warm start) is left out: Optuna refuses it."""
+    chosen: dict[str, Any] = {ENTRY: point.entry}
+    kinds = {ENTRY: entry_distribution(space)}
+    parameters = space.entry(point.entry).parameters
+    for name, value in sorted(point.values.items()):
+        if name not in parameters or not contains(parameters[name], value):
+            continue
+        key = f"{point.entry}.{name}"
+        kinds[key] = distribution(parameters[name])
+        chosen[key] = canonical(value) if isinstance(parameters[name], Choice) else value
+    return chosen, kinds
+
+
+def contains(parameter: Parameter, value: Scalar) -> bool:
+    if isinstance(parameter, Choice):
+        return canonical(value) in {canonical(known) for known in parameter.values}
+    if isinstance(value, bool | str):
+        return False
+    if isinstance(parameter, Int) and (value != int(value) or (value - parameter.low) % parameter.step):
+        return False
+    return parameter.low <= value <= parameter.high
+
+
+def suggested_point(space: Space, trial: Trial) -> Point:
+    """Walk the space, asking `trial` for each parameter that is active given those before it."""
+    from optuna.distributions import CategoricalDistribution
+
+    root = entry_distribution(space)
+    assert isinstance(root, CategoricalDistribution)
+    entry = space.entry(str(trial.suggest_categorical(ENTRY, root.choices)))
+    values: dict[str, Scalar] = {}
+    for name in ordered(entry):
+        if is_active(entry, name, values, space.constants):
+            values[name] = _suggested(trial, f"{entry.entry}.{name}", entry.parameters[name])
+    return Point(entry.entry, values)
+
+
+def _suggested(trial: Trial, key: str, parameter: Parameter) -> Scalar:
+    match parameter:
+        case Choice(values):
+            text = trial.suggest_categorical(key, [canonical(value) for value in values])
+            value: Scalar = json.loads(str(text))
+            return value
+        case Int(low, high, log, step):
+            top = low + (high - low) // step * step
+            drawn = trial.suggest_int(key, low, top, log=log, step=1 if log else step)
+            return low + round((drawn - low) / step) * step
+        case Float(low, high, log):
+            return min(max(tidy(trial.suggest_float(key, low, high, log=log)), low), high)
