@@ -1,0 +1,5 @@
+"""`python -m runner` is `tunebook`."""
+
+from runner.cli import main
+
+main()
