@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from statistics import fmean
 
 from runner.domain.campaign import Campaign, Goal
@@ -206,7 +207,7 @@ def _compared(
     problem = problem or _failures("the best", judged_a) or _failures("the default", judged_b)
     if problem is None:
         everyone = [_facts(attempt) for attempt in (*mine, *theirs)]
-        differences = (comparable(everyone[0], facts) for facts in everyone[1:])
+        differences = (comparable(one, other) for one, other in combinations(everyone, 2))
         problem = next((difference for difference in differences if difference), None)
     if problem:
         return Comparison(Verdict.INCOMPARABLE, None, None, None, repeats, problem)

@@ -13,16 +13,15 @@ from runner.scoring.slo import slo_results
 
 class Ascent(StrEnum):
     GO_ON = "go_on"
-    NEXT_SCENARIO = "next_scenario"  # heavier loads of this scenario tell nothing more
     STOP = "stop"  # the attempt is decided
 
 
 def after_level(level: LevelResult, rules: Rules) -> Ascent:
     """What `level` (just measured) means for the levels after it.
 
-    `goodput`: the first level that misses an SLO, or has too few good requests, ends its scenario's ascent, and
-    decides the attempt when it is the scenario's lightest or no other scenario follows. `worst`, `mean`: such a level,
-    with a hard SLO, decides the attempt. `c=N`, `r=N`: only the level with that load decides anything.
+    `goodput`: the first level that misses an SLO, or has too few good requests, ends its scenario's ascent; it decides
+    the attempt when it is the scenario's lightest or no other scenario follows. `worst`, `mean`: a level that misses a
+    hard SLO or has too few good requests decides. `c=N`, `r=N`: only a level with that load decides anything.
     """
     at = parse_at(rules.objective.at)
     reached = reached_levels([level], rules)
@@ -38,5 +37,5 @@ def after_level(level: LevelResult, rules: Rules) -> Ascent:
         same = [key for key in rules.levels if key.scenario == level.scenario]
         lightest = all(key.load_value >= level.load_value for key in same)
         more = any(key.position > level.position for key in rules.levels if key not in same)
-        return Ascent.NEXT_SCENARIO if more and not lightest else Ascent.STOP
+        return Ascent.GO_ON if more and not lightest else Ascent.STOP
     return Ascent.STOP

@@ -18,8 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.domain.failure import Cause, Failure, Outcome, Phase, SloVerdict, TrialStatus
-from runner.domain.trial import Attempt, LevelResult
-from runner.scoring.ascent import Ascent, after_level
+from runner.domain.trial import Attempt
 from runner.scoring.levels import (
     Reached,
     counts,
@@ -95,12 +94,6 @@ def judge(attempt: Attempt, rules: Rules) -> Judgement:
         failure = attempt.failure
     failure = failure or _not_measured(case)
     return _failed(case, failure) if failure else _succeeded(case)
-
-
-def meets_hard_slos(level: LevelResult, rules: Rules) -> bool:
-    """Whether the attempt goes on after `level`: False when what it shows has decided the attempt, so that heavier
-    levels would only cost time (for `goodput`: any SLO missed)."""
-    return after_level(level, rules) is not Ascent.STOP
 
 
 def _engine_failure(case: _Case) -> Failure | None:
