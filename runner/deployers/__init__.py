@@ -26,6 +26,7 @@ class PlaceRequest:
     labels: Mapping[str, str] = field(default_factory=dict)
     gpus: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)  # deploy.options + entry.options (image, ...)
+    grace: float = 5.0  # seconds between SIGTERM and SIGKILL when the engine's context is left
 
 
 class Engine(Protocol):

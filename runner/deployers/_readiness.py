@@ -1,0 +1,187 @@
+"""From a started process to an engine that answers. Every way it can fail to get there is a value."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.deployers import Engine
+from runner.domain.campaign import Timeouts
+from runner.domain.failure import Cause, Failure, Phase
+from runner.domain.trial import Endpoint, Exit, Launch
+from runner.domain.units import format_duration
+from runner.util import net
+from runner.util.redact import redact
+
+ONE_QUESTION = 5.0
+"""Seconds that a health answer may take. A loading engine may be slow to accept: no answer is no progress, not more."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """`failure` is None when the engine serves. `times` are seconds per phase, of those that were reached."""
+
+    failure: Failure | None
+    times: dict[Phase, float] = field(default_factory=dict)
+
+
+def wait_ready(
+    engine: Engine,
+    launch: Launch,
+    endpoint: Endpoint,
+    log_path: Path,
+    timeouts: Timeouts,
+    should_stop: Callable[[], bool],
+    on_phase: Callable[[Phase], None],
+) -> Ready:
+    """Wait until the health path answers 200 (phases `start`, then `load` from the first sign of life), then ask
+    for one completion of 2 tokens (phase `ready`).
+
+    A sign of life is a line in the log or an answer of the health path. `load` seconds are allowed for start and
+    load together; `no_progress` seconds without a new byte in the log and without a change of the health answer
+    are a hang. The process may end at any time: the failure then has the phase it was in.
+    """
+    watch = _Watch(engine, log_path, timeouts, should_stop, on_phase)
+    failure = watch.until_healthy(f"{endpoint.base_url}{launch.health.path}", endpoint)
+    if failure is None:
+        watch.enter(Phase.READY)
+        failure = watch.until_it_completes(endpoint)
+    watch.close()
+    return Ready(failure, watch.times)
+
+
+class _Watch:
+    def __init__(
+        self,
+        engine: Engine,
+        log_path: Path,
+        timeouts: Timeouts,
+        should_stop: Callable[[], bool],
+        on_phase: Callable[[Phase], None],
+    ) -> None:
+        self.engine = engine
+        self.log_path = log_path
+        self.timeouts = timeouts
+        self.should_stop = should_stop
+        self.on_phase = on_phase
+        self.times: dict[Phase, float] = {}
+        self.phase = Phase.START
+        self.started = self.entered = self.progress = time.monotonic()
+        self.seen: tuple[int, str] = (self._log_size(), "")
+        on_phase(Phase.START)
+
+    def enter(self, phase: Phase) -> None:
+        self.close()
+        self.phase, self.entered = phase, time.monotonic()
+        self.on_phase(phase)
+
+    def close(self) -> None:
+        self.times[self.phase] = round(time.monotonic() - self.entered, 6)
+
+    def until_healthy(self, url: str, endpoint: Endpoint) -> Failure | None:
+        pause = FIRST_PAUSE
+        first_size = self.seen[0]
+        while True:
+            if failure := self._ended_or_stopped():
+                return failure
+            answer = _health(url, endpoint)
+            if answer == "200":
+                if self.phase is Phase.START:
+                    self.enter(Phase.LOAD)
+                return None
+            now, state = time.monotonic(), (self._log_size(), answer)
+            if self.phase is Phase.START and (state[0] > first_size or answer):
+                self.enter(Phase.LOAD)
+            if state != self.seen:
+                self.seen, self.progress = state, now
+            if now - self.started > self.timeouts.load:
+                return self._hung(f"not healthy within {format_duration(self.timeouts.load)}", answer)
+            if now - self.progress > self.timeouts.no_progress:
+                quiet = f"no new line and no change of health for {format_duration(self.timeouts.no_progress)}"
+                return self._hung(quiet, answer)
+            time.sleep(pause)
+            pause = min(LONGEST_PAUSE, pause * 1.3)
+
+    def until_it_completes(self, endpoint: Endpoint) -> Failure | None:
+        """One completion of 2 tokens. Asked again while the engine refuses, until `ready` seconds have passed."""
+        deadline = time.monotonic() + self.timeouts.ready
+        body = {"model": endpoint.model, "max_tokens": 2, "temperature": 0}
+        chat = ("/v1/chat/completions", body | {"messages": [{"role": "user", "content": "Hello"}]})
+        plain = ("/v1/completions", body | {"prompt": "Hello"})
+        said = "no answer"
+        while (left := deadline - time.monotonic()) > 0:
+            for path, asked in (chat, plain):
+                if failure := self._ended_or_stopped():
+                    return failure
+                try:
+                    status, text = net.post_json(
+                        f"{endpoint.base_url}{path}", asked, min(left, 30.0), _headers(endpoint)
+                    )
+                except net.NoAnswer as error:
+                    said = str(error)
+                    break
+                if status == 200 and _has_choice(text):
+                    return None
+                said = f"{path}: HTTP {status} {text[:200].decode(errors='replace')}"
+                if status not in (400, 404, 405, 501):  # else: an engine without chat is asked the other way
+                    break
+            time.sleep(0.2)
+        return self._hung(f"no completion within {format_duration(self.timeouts.ready)}", said)
+
+    def _ended_or_stopped(self) -> Failure | None:
+        if self.should_stop():
+            return Failure(self.phase, Cause.INTERRUPTED, "stopped on request")
+        ended = self.engine.poll()
+        return None if ended is None else self._exited(ended)
+
+    def _exited(self, ended: Exit) -> Failure:
+        how = f"signal {ended.signal}" if ended.signal else f"exit {ended.code}"
+        evidence = redact(f"the engine ended by itself ({how}); last line: {self._last_line()}")[:500]
+        cause = Cause.CRASH if ended.signal else Cause.UNKNOWN
+        if ended.code == 2:  # what every argument parser gives for a wrong command line
+            return Failure(Phase.START, Cause.BAD_FLAG, evidence, rule="exit-2", exit_code=2)
+        return Failure(self.phase, cause, evidence, exit_code=ended.code, signal=ended.signal)
+
+    def _hung(self, why: str, answer: str) -> Failure:
+        evidence = redact(f"{why}; last answer: {answer or 'none'}; last line: {self._last_line()}")[:500]
+        return Failure(self.phase, Cause.HANG, evidence, hung=True)
+
+    def _log_size(self) -> int:
+        try:
+            return self.log_path.stat().st_size
+        except OSError:
+            return 0
+
+    def _last_line(self) -> str:
+        try:
+            with self.log_path.open("rb") as file:
+                file.seek(max(0, self._log_size() - 4096))
+                lines = file.read().decode(errors="replace").split("\n")
+        except OSError:
+            return "no log"
+        return next((line.strip() for line in reversed(lines) if line.strip()), "none")
+
+
+def _health(url: str, endpoint: Endpoint) -> str:
+    """The status as text; empty when nobody answered."""
+    try:
+        return str(net.get(url, ONE_QUESTION, _headers(endpoint))[0])
+    except net.NoAnswer:
+        return ""
+
+
+def _headers(endpoint: Endpoint) -> dict[str, str]:
+    return {"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}
+
+
+def _has_choice(text: bytes) -> bool:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(answer, dict) and bool(answer.get("choices"))

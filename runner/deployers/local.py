@@ -1,0 +1,101 @@
+"""The engine as a process on this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from runner.deployers import Deployer, Engine, PlaceRequest
+from runner.domain.campaign import Deploy
+from runner.domain.trial import Endpoint, Exit, Launch, Placement
+from runner.errors import EngineMissing
+from runner.util import net, process
+from runner.util.redact import hide
+
+HOST = "127.0.0.1"
+SECRET_NAME = re.compile(r"(?i)token|secret|passw|api_?key|access_?key|credential")
+REAP_GRACE = 5.0
+
+
+class LocalEngine:
+    """An engine in a session of its own. It belongs to whoever holds this object."""
+
+    def __init__(self, owned: process.Owned, endpoint: Endpoint, grace: float) -> None:
+        self.endpoint = endpoint
+        self.pid: int | None = owned.pid
+        self._owned = owned
+        self._grace = grace
+
+    def poll(self) -> Exit | None:
+        return self._owned.poll()
+
+    def stop(self, grace: float) -> Exit | None:
+        return self._owned.stop(grace)
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop(self._grace)
+
+
+class Local:
+    name = "local"
+    title = "Local process"
+
+    def place(self, request: PlaceRequest, deploy: Deploy) -> Placement:
+        return Placement(
+            host=HOST,
+            port=net.free_port(HOST),
+            model_path=request.model_path,
+            served_model=request.served_model,
+            python=request.python or sys.executable,
+            work_dir=str(request.work_dir),
+            gpus=request.gpus,
+        )
+
+    def start(self, launch: Launch, placement: Placement, request: PlaceRequest) -> Engine:
+        """Raises EngineMissing when the program of the command line can not be started."""
+        try:
+            owned = process.start(
+                launch.argv,
+                label=request.attempt_id,
+                env=_environment(launch.env, request.options.get("pass_env", ()), placement.gpus),
+                cwd=Path(placement.work_dir),
+                stdout=request.log_path,
+            )
+        except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
+            raise EngineMissing(
+                f"can not start {launch.argv[0]}: {error.strerror}",
+                hint="check `python:` or `command:` of the runtime in the campaign",
+            ) from error
+        base_url = f"http://{placement.host}:{placement.port}"
+        return LocalEngine(owned, Endpoint(base_url, placement.served_model), request.grace)
+
+    def reap(self, labels: Mapping[str, str]) -> list[str]:
+        attempt = labels.get("tunebook.attempt")
+        return process.end_labelled(attempt, REAP_GRACE) if attempt else []
+
+
+def _environment(engine: Mapping[str, str], passed: Sequence[str], gpus: Sequence[str]) -> dict[str, str]:
+    """Ours without what looks like a secret, the names that the campaign passes through, and the engine's own.
+
+    A value that is passed through is taken out of every text from then on. No engine inherits PYTHONPATH, which
+    belongs to our interpreter and not to the engine's.
+    """
+    kept = {name: value for name, value in os.environ.items() if not SECRET_NAME.search(name)}
+    kept.pop("PYTHONPATH", None)
+    for name in passed:
+        if name in os.environ:
+            kept[name] = os.environ[name]
+            hide(os.environ[name])
+    kept["PYTHONUNBUFFERED"] = "1"
+    if gpus:
+        kept["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+    return kept | dict(engine)
+
+
+DEPLOYER: Deployer = Local()

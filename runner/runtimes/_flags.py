@@ -1,0 +1,120 @@
+"""A table of an engine's flags, and the two things done with it: find problems, spell a command line."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.domain.campaign import Entry
+from runner.domain.parameters import Choice, Float, Int, Parameter, Scalar
+from runner.errors import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """`type` is int, float, bool, choice or text. A bool is spelled `--name` and `--no-name`."""
+
+    name: str
+    type: str
+    about: str = ""
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    default: Scalar | None = None
+
+    def complaint(self, value: Scalar) -> str | None:
+        """What is wrong with `value`, or None."""
+        match self.type:
+            case "bool":
+                return None if isinstance(value, bool) else f"{value!r} is neither true nor false"
+            case "choice":
+                if not isinstance(value, str) or value not in self.choices:
+                    near = difflib.get_close_matches(str(value), self.choices, n=1)
+                    did = f"; did you mean {near[0]!r}?" if near else ""
+                    return f"{value!r} is not one of {', '.join(self.choices)}{did}"
+                return None
+            case "text":
+                return None if isinstance(value, str) else f"{value!r} is no text"
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not (whole or (self.type == "float" and isinstance(value, float))):
+            return f"{value!r} is no {'whole number' if self.type == 'int' else 'number'}"
+        assert not isinstance(value, str)
+        if self.minimum is not None and value < self.minimum:
+            return f"{value} is below the smallest value, {self.minimum:g}"
+        if self.maximum is not None and value > self.maximum:
+            return f"{value} is above the largest value, {self.maximum:g}"
+        return None
+
+
+def load(path: Path) -> dict[str, Flag]:
+    """Read a `flags.toml`: one section per flag."""
+    rows = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {
+        name: Flag(
+            name=name,
+            type=row["type"],
+            about=row["about"],
+            choices=tuple(row.get("choices", ())),
+            minimum=row.get("minimum"),
+            maximum=row.get("maximum"),
+            default=row.get("default"),
+        )
+        for name, row in rows.items()
+    }
+
+
+def problems(entry: Entry, table: Mapping[str, Flag], reserved: Iterable[str] = ()) -> list[Problem]:
+    """What is wrong with the fixed flags and the space of an entry. `reserved` are flags that we set ourselves."""
+    found = []
+    named: dict[str, list[Scalar]] = {name: [value] for name, value in entry.flags.items()}
+    for name, parameter in entry.space.parameters.items():
+        if not name.startswith("env."):
+            named.setdefault(name, []).extend(_ends(parameter))
+    taken = set(reserved)
+    for name, values in named.items():
+        if name in taken:
+            hint = "leave it out: it follows from the model and the place"
+            found.append(Problem("reserved-flag", f"{entry.name}: flag {name!r} is set by tunebook", hint=hint))
+        elif name not in table:
+            found.append(Problem("unknown-flag", f"{entry.name}: no flag {name!r}", hint=_near(name, table)))
+        else:
+            complaints = (table[name].complaint(value) for value in values)
+            found.extend(
+                Problem("flag-value", f"{entry.name}: flag {name!r}: {text}", hint=table[name].about)
+                for text in dict.fromkeys(complaints)
+                if text is not None
+            )
+    return found
+
+
+def _ends(parameter: Parameter) -> list[Scalar]:
+    match parameter:
+        case Choice():
+            return list(parameter.values)
+        case Int() | Float():
+            return [parameter.low, parameter.high]
+
+
+def _near(name: str, table: Mapping[str, Flag]) -> str:
+    bare = name.replace("_", "-").lstrip("-")
+    positive = bare.removeprefix("no-")
+    if bare in table:
+        return f"write {bare!r}"
+    if positive in table and table[positive].type == "bool":
+        return f"write `{positive}: false`"
+    near = difflib.get_close_matches(bare, table, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"known flags: {', '.join(sorted(table))}"
+
+
+def spell(flags: Mapping[str, Scalar]) -> tuple[str, ...]:
+    """`--name value`, sorted by name; a bool as `--name` or `--no-name`. Only strings."""
+    words: list[str] = []
+    for name, value in sorted(flags.items()):
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no-{name}")
+        else:
+            words += [f"--{name}", str(value)]
+    return tuple(words)

@@ -1,0 +1,134 @@
+"""llama.cpp's HTTP server, from the wheel `xllamacpp`, started through our own launcher."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.domain.campaign import Campaign, Entry
+from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
+from runner.errors import Problem
+from runner.runtimes import Runtime, _flags, _prometheus, _signatures
+from runner.util import net, process
+
+HERE = Path(__file__).parent
+FLAGS = _flags.load(HERE / "flags.toml")
+SIGNATURES = _signatures.load(HERE / "signatures.toml")
+
+RESERVED = ("model", "alias", "host", "port")
+PADDING = 256
+"""llama.cpp rounds the context of a slot up to a multiple of this."""
+
+DEFAULT_PARALLEL = 1
+
+
+class LlamaCpp:
+    """Options of an entry: `python`, the interpreter that has xllamacpp (ours when left out)."""
+
+    name = "llama_cpp"
+    title = "llama.cpp"
+
+    def check(self, entry: Entry) -> list[Problem]:
+        found = _flags.problems(entry, FLAGS, RESERVED)
+        python = entry.options.get("python")
+        if python is not None and not isinstance(python, str):
+            found.append(Problem("option-value", f"{entry.name}: option 'python' is no text: {python!r}"))
+        return found
+
+    def needs(self, entry: Entry) -> list[Problem]:
+        python = entry.options.get("python")
+        if not python:
+            if importlib.util.find_spec("xllamacpp") is not None:
+                return []
+            return [_missing("this Python", "pip install 'tunebook[llamacpp]'")]
+        if not os.access(python, os.X_OK):
+            what = f"{entry.name}: no interpreter at {python}"
+            return [Problem("engine-missing", what, hint="correct `python:` of the runtime, or leave it out")]
+        probe = "import importlib.util, sys; sys.exit(importlib.util.find_spec('xllamacpp') is None)"
+        if process.run([python, "-c", probe], timeout=60).ok:
+            return []
+        return [_missing(python, f"{python} -m pip install xllamacpp")]
+
+    def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
+        """ctx-size is shared by the slots, unless the cache is unified."""
+        context = configuration.flags.get("ctx-size")
+        if not isinstance(context, int) or context <= 0:
+            return None
+        parallel = configuration.flags.get("parallel", DEFAULT_PARALLEL)
+        if not isinstance(parallel, int) or parallel < 1:  # 0: the engine chooses, we can not know
+            return None
+        slots = 1 if configuration.flags.get("kv-unified") is True else parallel
+        slot = -(-context // slots // PADDING) * PADDING
+        wanted = campaign.space.constants["request_tokens"]
+        assert isinstance(wanted, int)
+        if slot >= wanted:
+            return None
+        return (
+            "slot-too-small",
+            f"ctx-size {context} over {slots} slot{'s' if slots != 1 else ''} gives {slot} tokens each, "
+            f"a request needs {wanted}",
+        )
+
+    def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
+        flags = _flags.spell(configuration.flags)
+
+        def command(start: tuple[str, ...], model: str, host: str, port: str) -> tuple[str, ...]:
+            place = ("--model", model, "--alias", placement.served_model, "--host", host, "--port", port)
+            return (*start, *place, *flags)
+
+        return Launch(
+            argv=command(
+                (placement.python, str(HERE / "launcher.py")),
+                placement.model_path,
+                placement.host,
+                str(placement.port),
+            ),
+            env=dict(configuration.env),
+            health=Health("/health"),
+            portable=command(("python", "-m", f"{__name__}.launcher"), "$MODEL", "127.0.0.1", "$PORT"),
+        )
+
+    def diagnose(self, log: str, exit: Exit | None, entry: Entry) -> Diagnosis | None:
+        return _signatures.diagnose(log, exit, SIGNATURES)
+
+    def facts(self, base_url: str, log: str) -> EngineFacts:
+        ready = _ready_line(log)
+        version, build = str(ready.pop("version", "unknown")), str(ready.pop("build", ""))
+        settings = {name: ready[name] for name in ("python", "OMP_WAIT_POLICY") if name in ready}
+        return EngineFacts(self.title, version, build, settings | _props(base_url))
+
+    def counters(self, base_url: str) -> Mapping[str, float]:
+        return _prometheus.counters(base_url)
+
+
+def _missing(where: str, hint: str) -> Problem:
+    return Problem("engine-missing", f"llama.cpp is not installed: {where} has no package xllamacpp", hint=hint)
+
+
+def _ready_line(log: str) -> dict[str, Any]:
+    for line in log.splitlines():
+        if line.startswith("READY {"):
+            try:
+                return dict(json.loads(line.removeprefix("READY ")))
+            except ValueError:
+                return {}
+    return {}
+
+
+def _props(base_url: str) -> dict[str, Any]:
+    """Effective settings: slots, context of a slot, model format. The build number too, where the engine says it."""
+    try:
+        status, body = net.get(f"{base_url}/props", 5.0)
+        props = json.loads(body) if status == 200 else {}
+    except (net.NoAnswer, ValueError):
+        return {}
+    found = {name: props[name] for name in ("total_slots", "model_ftype", "build_info") if name in props}
+    context = props.get("default_generation_settings", {}).get("n_ctx")
+    return found | ({"n_ctx_slot": context} if context is not None else {})
+
+
+RUNTIME: Runtime = LlamaCpp()
