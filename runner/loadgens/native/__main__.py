@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from runner.loadgens import Job
@@ -23,31 +24,47 @@ def main(argv: list[str]) -> int:
 
 
 async def _run(session: Session) -> None:
-    lines = _orders()
+    orders = Orders()
     for plan in session.job.levels:
-        if await lines.get() == "stop":
+        order = await orders.next()
+        if order == "stop":
             return
+        if order == "skip":
+            continue
+        level = Level(session, plan)
+        orders.on_stop = level.give_up
         # A collection in the middle of a level would delay the time stamps of every stream.
         gc.collect()
         gc.freeze()
         gc.disable()
-        await Level(session, plan).run()
+        await level.run()
         gc.enable()
+        orders.on_stop = None
     say("end")
 
 
-def _orders() -> asyncio.Queue[str]:
-    """The lines of stdin. At its end the driver is gone and this process with it, in the middle of whatever it does."""
-    queue: asyncio.Queue[str] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
+class Orders:
+    """The lines of stdin. `stop` in the middle of a level also calls `on_stop`. At the end of stdin the driver is
+    gone, and this process goes too, in the middle of whatever it does."""
 
-    def read() -> None:
+    def __init__(self) -> None:
+        self.on_stop: Callable[[], None] | None = None
+        self._queue: asyncio.Queue[str] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    async def next(self) -> str:
+        return await self._queue.get()
+
+    def _read(self) -> None:
         for line in sys.stdin:
-            loop.call_soon_threadsafe(queue.put_nowait, line.strip())
+            self._loop.call_soon_threadsafe(self._take, line.strip())
         os._exit(0)
 
-    threading.Thread(target=read, daemon=True).start()
-    return queue
+    def _take(self, order: str) -> None:
+        self._queue.put_nowait(order)
+        if order == "stop" and self.on_stop is not None:
+            self.on_stop()
 
 
 if __name__ == "__main__":

@@ -99,7 +99,11 @@ class Client:
         except TimeoutError:
             error, message = "timeout", f"no end after {self._job.each_level.request_timeout:g} s"
         except asyncio.CancelledError:
+            # The level was given up. The row is the answer to that; whoever called sees it in `storm.broke`.
             error = "cancelled" if answer.times else "lost"
+            task = asyncio.current_task()
+            assert task is not None
+            task.uncancel()
         except (aiohttp.ClientError, OSError, Malformed, ServerError) as caught:
             error = _kind(caught, began=bool(status))
             message = f"{type(caught).__name__}: {caught}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ from runner.domain.campaign import LevelPlan, LoadKind
 from runner.loadgens import Job, Row
 from runner.loadgens.native import prompts
 from runner.loadgens.native.client import Ask, Client
-from runner.loadgens.native.closed import closed_loop
+from runner.loadgens.native.closed import closed_loop, drained
 from runner.loadgens.native.lengths import lengths
 from runner.loadgens.native.open import arrivals, open_loop
 from runner.loadgens.native.progress import Rows, Tally, reporting, say
@@ -35,24 +36,25 @@ class Level:
         self.job = session.job
         self.plan = plan
         self.tally = Tally()
-        self.start = 0.0
-        self.ended = 0.0  # of the last measured request
-        users = int(plan.load_value) if plan.load_kind is LoadKind.CONCURRENCY else 1
-        self.users = max(1, users)
+        self.start = self.ended = 0.0  # the measured window: its start, the end of its last request
+        self.users = max(1, int(plan.load_value)) if plan.load_kind is LoadKind.CONCURRENCY else 1
         self.storm = Storm(max(LIMIT, self.users))
+
+    def give_up(self) -> None:
+        """End soon: what is in flight is lost, and its rows say so."""
+        self.storm.give_up()
 
     async def run(self) -> None:
         """Measure, and tell the driver. A level whose every warm-up request failed is not measured."""
         position = self.plan.position
         say("level_started", position=position)
         async with Client(self.job, self._tokens) as client, reporting(position, self.tally):
-            await self._calibrate(client)
+            await drained({asyncio.create_task(self._calibrate(client))}, self.storm)
             self.prompts = Prompts(self.session.calibration, self.job.seed)
             warm = await self._warm_up(client)
-            ok = sum(row.error is None for row in warm)
-            say("warmed", position=position, ok=ok, failed=len(warm) - ok)
+            say("warmed", position=position, ok=warm, failed=self.job.each_level.warmup - warm)
             cpu = time.process_time()
-            if ok or not warm:
+            if warm or not self.job.each_level.warmup:
                 await self._measure(client)
         say(
             "level_ended",
@@ -76,23 +78,27 @@ class Level:
             return
 
         async def probe(text: str) -> int | None:
+            if self.storm.broke.is_set():
+                return None
             row = await client.send(Ask(self.plan.position, 0, "probe", text, 0, 1), time.monotonic())
             return row.prompt_tokens
 
         self.session.calibration = await prompts.calibrate(probe, self.plan.scenario.prompt)
 
-    async def _warm_up(self, client: Client) -> list[Row]:
-        """As many at a time as the level will have; their times count from the beginning of the warm-up."""
+    async def _warm_up(self, client: Client) -> int:
+        """How many requests went well. As many at a time as the level will have users; their times count from the
+        beginning of the warm-up."""
         start = time.monotonic()
-        slots = asyncio.Semaphore(self.users)
+        rows: list[Row] = []
 
-        async def one(number: int) -> Row:
-            async with slots:
-                row = await client.send(self._ask(number, "warmup"), start)
+        async def send(number: int, _intended: float | None) -> None:
+            row = await client.send(self._ask(number, "warmup"), start)
             self.session.rows.write(row)
-            return row
+            rows.append(row)
 
-        return await asyncio.gather(*(one(number) for number in range(self.job.each_level.warmup)))
+        count = self.job.each_level.warmup
+        await closed_loop(start, min(self.users, max(1, count)), count, math.inf, send, self.storm)
+        return sum(row.error is None for row in rows)
 
     async def _measure(self, client: Client) -> None:
         each = self.job.each_level

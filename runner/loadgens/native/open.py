@@ -28,9 +28,7 @@ async def open_loop(start: float, intended: Iterator[float], send: Send, storm: 
     """Starts each request at its intended time and never waits for an answer before the next; then drains."""
     flying: set[asyncio.Task[None]] = set()
     for number, offset in enumerate(intended):
-        wait = start + offset - time.monotonic()
-        if wait > 0:
-            await asyncio.sleep(wait)
+        await storm.sleep(start + offset - time.monotonic())
         if storm.broke.is_set():
             break
         flying.add(asyncio.create_task(send(number, start + offset)))

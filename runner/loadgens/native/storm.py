@@ -1,4 +1,4 @@
-"""When to give up on a server that only answers with errors, and how long to wait between two tries until then."""
+"""When a level is given up: the server only answers with errors, or the driver says so. What is waited until then."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST = 0.25
 
 
 class Storm:
-    """Counts errors in a row. `broke` is set once, when there were `limit` of them."""
+    """Counts errors in a row. `broke` is set when there were `limit` of them, or by `give_up`; never unset."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -22,7 +22,19 @@ class Storm:
     def note(self, ok: bool) -> None:
         self.in_a_row = 0 if ok else self.in_a_row + 1
         if self.in_a_row >= self.limit:
-            self.broke.set()
+            self.give_up()
+
+    def give_up(self) -> None:
+        self.broke.set()
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep so long, or until the level is given up."""
+        if seconds > 0:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self.broke.wait()
+            except TimeoutError:
+                pass
 
     async def pause(self) -> None:
         """Wait before the next try: not at all while requests succeed, then longer and longer, 0.25 s at most.
@@ -30,4 +42,4 @@ class Storm:
         Without it a dead server collects thousands of errors a minute."""
         beyond = self.in_a_row - _PATIENCE
         if beyond > 0:
-            await asyncio.sleep(min(_LONGEST, 0.02 * 2 ** min(beyond, 8)))
+            await self.sleep(min(_LONGEST, 0.02 * 2 ** min(beyond, 8)))
