@@ -285,6 +285,7 @@ CREATE TABLE store.score (
   objective_value DOUBLE CHECK (isfinite(objective_value)), -- objective alone, also for a missed hard SLO
   severity DOUBLE CHECK (severity >= 0 AND severity < 1), -- 0 for a success; NULL when unmeasured
   soft_penalty DOUBLE CHECK (isfinite(soft_penalty)), -- P of the missed soft SLOs
+  goodput_level INTEGER, -- level the value was taken from, for `at: goodput` only
   phase VARCHAR CHECK (phase IN ({Phase})), -- phase of the judged failure
   cause VARCHAR CHECK (cause IN ({Cause})), -- its cause
   evidence VARCHAR, -- what proves it
@@ -303,7 +304,7 @@ CREATE TABLE store.slo_verdict (
   hard BOOLEAN NOT NULL, -- a miss is a failure
   limit_value DOUBLE NOT NULL CHECK (isfinite(limit_value)), -- in the metric's unit
   value DOUBLE CHECK (isfinite(value)), -- measured
-  ratio DOUBLE CHECK (isfinite(ratio)), -- how far beyond the limit, 0 = at or within it
+  ratio DOUBLE CHECK (isfinite(ratio)), -- actual / limit (limit / actual for a minimum): above 1 is a miss
   verdict VARCHAR NOT NULL CHECK (verdict IN ({SloVerdict})) -- met or missed
 );
 

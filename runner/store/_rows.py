@@ -1,0 +1,220 @@
+"""Facts of one record as rows of the tables: pure. The keys of a row are the columns of schema.sql."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from runner.domain.campaign import Campaign
+from runner.domain.hardware import HostFacts
+from runner.domain.ids import canonical, content_hash
+from runner.domain.metrics import metric_ref
+from runner.domain.records import ComparisonFact, RejectionFact, RetractionFact, RulesFact, RunEnd, RunStart
+from runner.domain.trial import Attempt, LevelResult
+from runner.scoring.judge import Judgement
+from runner.scoring.rules import rules_from_plain
+from runner.util.codec import from_plain, to_plain
+
+Row = dict[str, Any]
+Rows = dict[str, list[Row]]
+"""Table (without schema) -> rows."""
+
+
+def run_start_rows(fact: RunStart) -> Rows:
+    """A run, its version of the campaign and its host. Raises ValueError when the campaign can not be read back."""
+    campaign = from_plain(Campaign, fact.campaign)
+    host = _host(fact.host)
+    run = _picked(fact, "run_id campaign_id search_key series name seed trials_planned git_commit tunebook_version "
+                        "started_utc")  # fmt: skip
+    run |= {"host": fact.host.host, "host_id": host["host_id"]}
+    run |= {"warm_start_json": canonical([dict(taken) for taken in fact.warm_start])}
+    return {"run": [run], "campaign": [_campaign(fact, campaign)], "host": [host]}
+
+
+def run_end_rows(fact: RunEnd) -> Rows:
+    names = "run_id ended_utc end_reason seconds trials succeeded failed message"
+    return {"run_end": [_picked(fact, names)]}
+
+
+def attempt_rows(fact: Attempt) -> Rows:
+    """An attempt with its phases, levels, metrics, histograms and errors."""
+    host = _host(fact.host)
+    rows: Rows = {
+        "attempt": [_attempt(fact) | {"host_id": host["host_id"]}],
+        "host": [host],
+        "attempt_phase": [
+            {"attempt_id": fact.attempt_id, "phase": spent.phase, "seconds": spent.seconds} for spent in fact.phases
+        ],
+    }
+    for table in ("level", "level_metric", "latency_histogram", "level_error"):
+        rows[table] = []
+    for level in fact.levels:
+        at = {"attempt_id": fact.attempt_id, "position": level.position}
+        rows["level"].append(at | _level(level))
+        rows["level_metric"] += [at | to_plain(value) for value in level.metrics]
+        rows["latency_histogram"] += [at | to_plain(bucket) for bucket in level.histogram]
+        rows["level_error"] += [at | {"kind": e.kind, "n": e.count, "message": e.message} for e in level.errors]
+    return rows
+
+
+def rejection_rows(fact: RejectionFact) -> Rows:
+    row = _picked(fact, "rejection_id run_id search_key series entry runtime fingerprint rule reason rejected_utc")
+    return {"rejection": [row | _params(fact.params)]}
+
+
+def comparison_rows(fact: ComparisonFact) -> Rows:
+    names = (
+        "comparison_id run_id search_key series trial_a trial_b metric unit verdict log_ratio low high value_a value_b "
+        "repeats client reason compared_utc"
+    )
+    return {"comparison": [_picked(fact, names)]}
+
+
+def rules_rows(fact: RulesFact, record_id: str) -> Rows:
+    """Raises ValueError for rules that can not be read back."""
+    objective = rules_from_plain(fact.rules).objective
+    ref = metric_ref(objective.metric)
+    row = _picked(fact, "rules_id campaign_id search_key written_utc")
+    row |= {
+        "record_id": record_id,
+        "objective": ref.text,
+        "objective_at": objective.at,
+        "goal": objective.goal,
+        "unit": ref.unit,
+        "resolution": ref.metric.resolution,
+        "rules_json": canonical(dict(fact.rules)),
+    }
+    return {"rules": [row]}
+
+
+def retraction_rows(fact: RetractionFact) -> Rows:
+    return {"retraction": [_picked(fact, "retraction_id attempt_id reason by retracted_utc")]}
+
+
+def judgement_rows(attempt_id: str, rules_id: str, judged: Judgement) -> Rows:
+    """One row of `score` and the rows of `slo_verdict`. An unmeasured attempt has no severity: NULL, not 0."""
+    of = {"attempt_id": attempt_id, "rules_id": rules_id}
+    failure = judged.failure
+    score: Row = of | {
+        "status": judged.status,
+        "value": judged.value,
+        "objective_value": judged.objective_value,
+        "severity": None if judged.status == "unmeasured" else judged.severity,
+        "soft_penalty": judged.soft_penalty,
+        "goodput_level": judged.goodput_level,
+    }
+    if failure is not None:
+        score |= {"phase": failure.phase, "cause": failure.cause, "evidence": failure.evidence}
+        score |= {"rule": failure.rule, "hung": failure.hung}
+    verdicts = [_renamed(to_plain(result), limit="limit_value") | of for result in judged.slos]
+    return {"score": [score], "slo_verdict": verdicts}
+
+
+def command_text(argv: Iterable[str], env: Mapping[str, str]) -> str:
+    """A line for a POSIX shell in which `$MODEL` and `$PORT` stay variables."""
+    words = [f"{name}={_shell_word(value)}" for name, value in sorted(env.items())]
+    return " ".join([*words, *(_shell_word(word) for word in argv)])
+
+
+def _shell_word(word: str) -> str:
+    if "$MODEL" not in word and "$PORT" not in word:
+        return shlex.quote(word)
+    escaped = "".join("\\" + c if c in '"\\`' else c for c in word)
+    parts = escaped.replace("$", "\\$").replace("\\$MODEL", "$MODEL").replace("\\$PORT", "$PORT")
+    return f'"{parts}"'
+
+
+def _attempt(fact: Attempt) -> Row:
+    names = (
+        "attempt_id run_id trial_id search_key series number role repeat outcome phase started_utc ended_utc seconds "
+        "gpu_seconds client client_version workload_key"
+    )
+    configuration = fact.configuration
+    row = _picked(fact, names) | _params(configuration.values)
+    row |= {
+        "entry": configuration.entry,
+        "runtime": configuration.runtime,
+        "fingerprint": configuration.fingerprint,
+        "flags_json": canonical(dict(configuration.flags)),
+        "env_json": canonical(dict(configuration.env)),
+        "host": fact.host.host,
+        "boot_id": fact.host.boot_id,
+        "image_digest": fact.placement.image_digest if fact.placement else None,
+        "warnings": list(fact.warnings),
+    }
+    if fact.failure:
+        row |= _renamed(to_plain(fact.failure), phase="failed_phase")
+    if fact.engine:
+        row |= {"engine": fact.engine.name, "engine_version": fact.engine.version}
+        row |= {"engine_build": fact.engine.build}
+        row |= {"engine_settings_json": canonical(dict(fact.engine.settings))}
+    if fact.launch:
+        row |= {"launch": command_text(fact.launch.portable, configuration.env)}
+        row |= {"launch_json": canonical({"argv": list(fact.launch.argv), "env": dict(fact.launch.env)})}
+    return row
+
+
+def _level(level: LevelResult) -> Row:
+    row = _picked(level, "scenario load_kind load_value state sent ok failed lost short seconds")
+    row |= {"counters_json": canonical(dict(level.counters))}
+    if level.load:
+        row |= {"load_before": level.load.before, "load_after": level.load.after}
+        row |= {"steal": level.load.steal, "cpus": level.load.cpus}
+    return row
+
+
+def _campaign(fact: RunStart, campaign: Campaign) -> Row:
+    objective = metric_ref(campaign.objective.metric)
+    timeouts = campaign.timeouts
+    row = _picked(fact, "campaign_id name version_sha256 search_key campaign_text")
+    return row | {
+        "path": fact.campaign_path,
+        "description": campaign.description,
+        "model": campaign.model.label,
+        "model_revision": campaign.model.revision,
+        "hardware": campaign.hardware.label,
+        "gpus": campaign.hardware.gpus,
+        "price_per_gpu_hour": campaign.hardware.price_per_gpu_hour,
+        "currency": campaign.hardware.currency,
+        "deploy": campaign.deploy.kind,
+        "client": campaign.workload.client,
+        "objective": objective.text,
+        "objective_at": campaign.objective.at,
+        "goal": campaign.objective.goal,
+        "unit": objective.unit,
+        "sampler": campaign.search.sampler,
+        "seed": campaign.search.seed,
+        "trials_planned": campaign.search.trials,
+        "attempt_timeout_seconds": timeouts.load + timeouts.ready + timeouts.level * len(campaign.workload.levels),
+        "campaign_json": canonical(dict(fact.campaign)),
+    }
+
+
+def _host(host: HostFacts) -> Row:
+    facts = to_plain(host)
+    del facts["boot_id"]
+    names = [gpu.name for gpu in host.gpus]
+    labels = [f"{names.count(name)}x {name}" if names.count(name) > 1 else name for name in dict.fromkeys(names)]
+    return {
+        "host_id": content_hash(facts)[:16],
+        "gpu_count": len(names),
+        "gpu": ", ".join(labels) or None,
+        "gpus_json": canonical(facts.pop("gpus")),
+        **facts,
+    }
+
+
+def _params(values: Mapping[str, Any]) -> Row:
+    """`params_json` keeps the literals; VARIANT may change their type (0.9 becomes a decimal)."""
+    text = canonical(dict(values))
+    return {"params": json.loads(text), "params_json": text}
+
+
+def _picked(fact: Any, names: str) -> Row:
+    return {name: getattr(fact, name) for name in names.split()}
+
+
+def _renamed(row: Row, **names: str) -> Row:
+    return {names.get(name, name): value for name, value in row.items()}

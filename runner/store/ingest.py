@@ -1,0 +1,287 @@
+"""Sealed records into store.duckdb: idempotent, one short transaction per batch, never a reason for a run to fail.
+
+A record that can not be taken in now (another program holds the file) stays pending, and the next ingest takes it.
+Rows are built from the validated facts and handed to DuckDB as one JSON text per table, which it parses with the
+table's own types (`from_json`): reading the files with `read_json` would need the types of six deep structures a
+second time, and scoring needs the parsed facts anyway. Bulky files (gpu.parquet) go through DuckDB's own reader.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from runner.domain.records import (
+    ComparisonFact,
+    Record,
+    RecordKind,
+    RejectionFact,
+    RetractionFact,
+    RulesFact,
+    RunEnd,
+    RunStart,
+)
+from runner.domain.trial import Attempt
+from runner.errors import StoreDamaged, StoreLocked
+from runner.scoring.judge import judge
+from runner.scoring.rules import rules_from_plain
+from runner.store import _rows, schema
+from runner.store._live import live_path, open_live, store_lock
+from runner.store.record import (
+    manifest_sha256,
+    read_record,
+    record_folders,
+    record_path,
+    sweep_unfinished,
+    verify_record,
+)
+from runner.util.clock import utc_now
+from runner.util.codec import from_plain
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+T = TypeVar("T")
+BATCH = 50
+KEYS = {
+    "record": "kind, record_id", "campaign": "campaign_id", "run": "run_id", "run_end": "run_id", "host": "host_id",
+    "attempt": "attempt_id", "rejection": "rejection_id", "comparison": "comparison_id", "rules": "record_id",
+    "score": "attempt_id, rules_id", "slo_verdict": "attempt_id, rules_id, position, slo",
+    "retraction": "retraction_id",
+}  # fmt: skip
+"""What a row is known by. Tables that are not listed get all their rows with their attempt, in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """`new` records were taken in, `pending` are sealed and not yet in; a warning says why, one sentence each."""
+
+    new: int
+    pending: int
+    warnings: tuple[str, ...] = ()
+
+
+def ingest(results: Path) -> Ingested:
+    """Take every new record in and judge what has no score yet. Called after every sealed attempt, at the start and
+    at the end of a run, and by `tunebook store ingest`.
+
+    A store that is held by another program or process is no error: the records stay pending, with a warning. Raises
+    StoreNewer, StoreDamaged, NoSpace, Unwritable: the records are safe in any case.
+    """
+    if not record_folders(results) and not live_path(results).exists():
+        return Ingested(0, 0)
+    try:
+        with store_lock(results):
+            sweep_unfinished(results)
+            create_if_missing(results)
+            with open_live(results) as connection:
+                return ingest_into(connection, results)
+    except StoreLocked as error:
+        sealed = len(record_folders(results))
+        hint = f" {error.hint}" if error.hint else ""
+        return Ingested(0, sealed, (f"{error.what}: new records stay pending.{hint}",))
+
+
+def create_if_missing(results: Path) -> None:
+    """Make an empty store under another name first, so that the live file is never half-made. Under the lock."""
+    if live_path(results).exists():
+        return
+    unfinished = results / ".store.duckdb.tmp"
+    unfinished.unlink(missing_ok=True)
+    with open_live(results, path=unfinished) as connection:
+        schema.create(connection)
+    unfinished.rename(live_path(results))
+
+
+def ingest_into(connection: DuckDBPyConnection, results: Path) -> Ingested:
+    """The work of `ingest` on an opened store. Under the lock; `rebuild` calls it on the new file."""
+    warnings = schema.prepare(connection)
+    known = set(connection.execute("SELECT kind, record_id FROM store.record").fetchall())
+    new = bad = 0
+    for batch in _batches(p for p in record_folders(results) if _key(p) not in known):
+        good: list[Record] = []
+        for path in batch:
+            record, problem = _checked(path)
+            if record is not None:
+                good.append(record)
+            warnings += [problem] if problem else []
+        taken, problems = _take(connection, results, good)
+        new, bad = new + taken, bad + len(batch) - taken
+        warnings += problems
+    warnings += _in_transaction(connection, lambda: _judge_missing(connection, results))
+    return Ingested(new, bad, tuple(warnings))
+
+
+def insert_rows(connection: DuckDBPyConnection, table: str, rows: Sequence[_rows.Row]) -> None:
+    """Insert what is not there yet (anti-join: a guarded table refuses ON CONFLICT). Raises ConstraintException."""
+    if not rows:
+        return
+    columns = connection.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = 'store' AND table_name = ? "
+        "AND database_name = current_database() ORDER BY column_index",
+        [table],
+    ).fetchall()
+    unknown = {name for row in rows for name in row} - {name for name, _ in columns}
+    assert not unknown, f"store.{table} has no column {', '.join(sorted(unknown))}"
+    structure = json.dumps([{name: _json_type(kind) for name, kind in columns}])
+    variants = ", ".join(f'"{name}"::VARIANT AS "{name}"' for name, kind in columns if kind == "VARIANT")
+    replace = f" REPLACE ({variants})" if variants else ""
+    keys = KEYS.get(table)
+    new = f" QUALIFY row_number() OVER (PARTITION BY {keys}) = 1" if keys else ""
+    anti = f" ANTI JOIN store.{table} USING ({keys})" if keys else ""
+    connection.execute(
+        f"INSERT INTO store.{table} BY NAME SELECT *{replace} FROM ("
+        f"SELECT unnest(row) FROM (SELECT unnest(from_json(?::JSON, '{structure}')) AS row)){anti}{new}",
+        [json.dumps(rows, allow_nan=False)],
+    )
+
+
+def _json_type(kind: str) -> str:
+    return "JSON" if kind == "VARIANT" else ("VARCHAR" if kind == "JSON" else kind)
+
+
+def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
+    batch: list[Path] = []
+    for path in paths:
+        batch.append(path)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _key(path: Path) -> tuple[str, str]:
+    kind, _, record_id = path.name.partition("-")
+    return kind, record_id
+
+
+def _checked(path: Path) -> tuple[Record | None, str | None]:
+    """A record whose bytes are what was sealed, or the sentence that says what is wrong with it."""
+    problems = verify_record(path)
+    if problems:
+        return None, f"{problems[0]}: not taken in; run `tunebook store verify`"
+    try:
+        return read_record(path), None
+    except StoreDamaged as error:
+        return None, error.what
+
+
+def _take(connection: DuckDBPyConnection, results: Path, records: list[Record]) -> tuple[int, list[str]]:
+    """All records in one transaction; when one is refused, one transaction each, so that it stands alone."""
+    import duckdb
+
+    if not records:
+        return 0, []
+    try:
+        _in_transaction(connection, lambda: _insert(connection, results, records))
+        return len(records), []
+    except (ValueError, duckdb.ConstraintException, duckdb.ConversionException) as error:
+        if len(records) == 1:
+            reason = " ".join(str(error).split())[:300]
+            return 0, [f"record {Path(records[0].path).name} was refused and stays pending: {reason}"]
+    outcomes = [_take(connection, results, [record]) for record in records]
+    return sum(taken for taken, _ in outcomes), [warning for _, said in outcomes for warning in said]
+
+
+def _in_transaction(connection: DuckDBPyConnection, work: Callable[[], T]) -> T:
+    connection.begin()
+    try:
+        done = work()
+        connection.commit()
+        return done
+    except BaseException:
+        _rollback(connection)
+        raise
+
+
+def _rollback(connection: DuckDBPyConnection) -> None:
+    import duckdb
+
+    try:
+        connection.rollback()
+    except duckdb.Error:  # a failed commit has ended the transaction; a full disk has ended the connection
+        pass
+
+
+def _insert(connection: DuckDBPyConnection, results: Path, records: list[Record]) -> None:
+    gathered: _rows.Rows = {}
+    for record in records:
+        path = Path(record.path)
+        rows = rows_of(record)
+        rows["record"] = [
+            {
+                "kind": record.kind,
+                "record_id": record.record_id,
+                "sha256": manifest_sha256(path),
+                "path": str(path.relative_to(results)),
+                "ingested_utc": utc_now(),
+            }
+        ]
+        for table, more in rows.items():
+            gathered.setdefault(table, []).extend(more)
+    for table, rows_ in gathered.items():
+        insert_rows(connection, table, rows_)
+    for record in records:
+        samples = Path(record.path) / "gpu.parquet"
+        if record.kind is RecordKind.ATTEMPT and samples.exists():
+            connection.execute(
+                "INSERT INTO store.gpu_sample BY NAME SELECT ? AS attempt_id, * FROM read_parquet(?)",
+                [record.record_id, str(samples)],
+            )
+
+
+def rows_of(record: Record) -> _rows.Rows:
+    """Rows of one record. Raises ValueError (pydantic's included) when its facts are not of this version."""
+    facts = record.facts
+    match record.kind:
+        case RecordKind.RUN_START:
+            return _rows.run_start_rows(from_plain(RunStart, facts))
+        case RecordKind.RUN_END:
+            return _rows.run_end_rows(from_plain(RunEnd, facts))
+        case RecordKind.ATTEMPT:
+            return _rows.attempt_rows(from_plain(Attempt, facts))
+        case RecordKind.REJECTION:
+            return _rows.rejection_rows(from_plain(RejectionFact, facts))
+        case RecordKind.COMPARISON:
+            return _rows.comparison_rows(from_plain(ComparisonFact, facts))
+        case RecordKind.RULES:
+            return _rows.rules_rows(from_plain(RulesFact, facts), record.record_id)
+        case RecordKind.RETRACTION:
+            return _rows.retraction_rows(from_plain(RetractionFact, facts))
+
+
+def _judge_missing(connection: DuckDBPyConnection, results: Path) -> list[str]:
+    """Judge every attempt under every rules of its lineage that has no score row yet: new attempts, and old attempts
+    when rules are new. Old rows stay."""
+    pairs = connection.execute(
+        "SELECT DISTINCT a.attempt_id, r.rules_id, r.rules_json FROM store.attempt a JOIN store.rules r "
+        "USING (search_key) ANTI JOIN store.score USING (attempt_id, rules_id) ORDER BY ALL"
+    ).fetchall()
+    warnings: list[str] = []
+    gathered: _rows.Rows = {}
+    attempts: dict[str, Attempt | None] = {}
+    for attempt_id, rules_id, rules_json in pairs:
+        if attempt_id not in attempts:
+            attempts[attempt_id] = _sealed_attempt(results, attempt_id)
+            if attempts[attempt_id] is None:
+                warnings.append(f"attempt {attempt_id} can not be scored: its record can not be read")
+        attempt = attempts[attempt_id]
+        if attempt is not None:
+            judged = judge(attempt, rules_from_plain(json.loads(rules_json)))
+            for table, rows in _rows.judgement_rows(attempt_id, rules_id, judged).items():
+                gathered.setdefault(table, []).extend(rows)
+    for table, rows in gathered.items():
+        insert_rows(connection, table, rows)
+    return warnings
+
+
+def _sealed_attempt(results: Path, attempt_id: str) -> Attempt | None:
+    try:
+        facts = read_record(record_path(results, RecordKind.ATTEMPT, attempt_id)).facts
+        return from_plain(Attempt, facts)
+    except (StoreDamaged, ValueError):
+        return None

@@ -1,0 +1,70 @@
+"""Reading the snapshot: what the report and `tunebook sql` open. Nobody but the store opens the live file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.errors import StoreError, StoreNewer
+from runner.store import schema
+from runner.store._live import translated
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+def snapshot_path(results: Path) -> Path:
+    return results / "snapshot.duckdb"
+
+
+def snapshot_age(results: Path) -> float:
+    """Seconds since the snapshot was published."""
+    return max(0.0, time.time() - snapshot_path(results).stat().st_mtime)
+
+
+def open_snapshot(results: Path, *, confined: bool = True) -> DuckDBPyConnection:
+    """A read-only connection to the snapshot; the caller closes it. The variable `tunebook_results` is set, so that
+    `requests('<attempt_id>')` works. `confined`: no file outside the records can be read, none anywhere written by
+    statement, and settings stay as they are.
+
+    Raises StoreError when there is none, StoreNewer when a newer tunebook wrote it, StoreDamaged.
+    """
+    import duckdb
+
+    path = snapshot_path(results)
+    if not path.exists():
+        raise StoreError(
+            f"no snapshot of a store in {results}",
+            hint="run a campaign first (`tunebook run campaigns/quickstart.yaml`), or name another folder "
+            "with --results DIR",
+        )
+    try:
+        connection = duckdb.connect(path, read_only=True)
+    except duckdb.Error as error:
+        raise translated(error, path) from error
+    try:
+        _require_known(connection, path)
+        _confine(connection, results.resolve(), confined)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _require_known(connection: DuckDBPyConnection, path: Path) -> None:
+    found, _ = schema.current_version(connection)
+    if found > schema.SCHEMA_VERSION:
+        raise StoreNewer(
+            f"{path.name} has schema version {found}; this tunebook knows up to {schema.SCHEMA_VERSION}",
+            hint="use the newer tunebook that wrote it; or run `tunebook store rebuild`, which makes the store anew",
+        )
+
+
+def _confine(connection: DuckDBPyConnection, results: Path, confined: bool) -> None:
+    literal = str(results).replace("'", "''")
+    connection.execute(f"SET VARIABLE tunebook_results = '{literal}'")
+    if confined:
+        connection.execute(f"SET allowed_directories = ['{literal}/records/']")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")

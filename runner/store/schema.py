@@ -1,0 +1,224 @@
+"""The schema of the store: version, migrations, triggers, comments; and its documentation.
+
+`python -m runner.store.schema` prints site/reference/tables.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner import __version__
+from runner.domain import campaign, failure, records
+from runner.errors import StoreNewer
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+SCHEMA_VERSION = 1
+"""Raised with every change of schema.sql; the history stands at its head."""
+
+MIGRATIONS: dict[int, str] = {}
+"""Version -> SQL that takes a store of the version before to it. What ALTER can not do is left to `store rebuild`."""
+
+ENUMS: dict[str, type[StrEnum]] = {
+    enum.__name__: enum
+    for enum in (
+        campaign.Goal,
+        campaign.LoadKind,
+        failure.Cause,
+        failure.EndReason,
+        failure.LevelState,
+        failure.Outcome,
+        failure.Phase,
+        failure.Role,
+        failure.SloVerdict,
+        failure.TrialStatus,
+        failure.Verdict,
+        records.RecordKind,
+    )
+}
+"""The word lists that CHECKs are made of."""
+
+_HERE = Path(__file__).parent
+_CREATE = re.compile(r"CREATE (?:OR REPLACE )?(TABLE|VIEW|MACRO) ([\w.]+) ?(.*)$")
+_COLUMN = re.compile(r'\s+"?(\w+)"?( .+?)?,? -- (.+)$')
+
+
+@dataclass(slots=True)
+class Described:
+    """A table, view or macro of the SQL texts with what its comments say. `columns`: name -> comment."""
+
+    kind: str
+    name: str
+    comment: str
+    signature: str = ""
+    columns: dict[str, str] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+
+
+def schema_text() -> str:
+    """schema.sql with every {Enum} replaced by its values."""
+    text = (_HERE / "schema.sql").read_text(encoding="utf-8")
+    return re.sub(r"\(\{(\w+)\}\)", lambda match: f"({_values(ENUMS[match[1]])})", text)
+
+
+def views_text() -> str:
+    return (_HERE / "views.sql").read_text(encoding="utf-8")
+
+
+def views_sha256() -> str:
+    return hashlib.sha256(views_text().encode()).hexdigest()
+
+
+@cache
+def described() -> tuple[Described, ...]:
+    """Everything the SQL texts create, in their order, with its comments."""
+    found: list[Described] = []
+    for text in (schema_text(), views_text()):
+        comment: list[str] = []
+        inside = False
+        for line in text.splitlines():
+            created = _CREATE.match(line)
+            if line.startswith("-- "):
+                comment.append(line[3:])
+            elif created:
+                kind, name, rest = created.groups()
+                if kind == "MACRO":
+                    name, rest = name.split("(")[0], rest
+                found.append(Described(kind.lower(), name, " ".join(comment), rest.removesuffix(" AS")))
+                inside = rest == "("
+                comment = []
+            elif inside:
+                column = _COLUMN.match(line)
+                if column:
+                    found[-1].columns[column[1]] = column[3]
+                    found[-1].types[column[1]] = (column[2] or "").strip()
+                inside = not line.startswith(")")
+            elif not line.strip():
+                comment = []
+    return tuple(found)
+
+
+def create(connection: DuckDBPyConnection) -> None:
+    """Make the schema in an empty file. Called once per file, alone on its connection."""
+    connection.execute("CREATE SCHEMA store")
+    connection.execute(schema_text())
+    _comment(connection, "table")
+    apply_views(connection)
+    guard(connection)
+    _stamp(connection, SCHEMA_VERSION)
+
+
+def prepare(connection: DuckDBPyConnection) -> list[str]:
+    """Bring an opened store up to date: create, migrate, refresh views, restore triggers.
+
+    Called at every open of the live file, under the lock, before any data. Returns warnings. Raises StoreNewer.
+    """
+    if not _exists(connection):
+        create(connection)
+        return []
+    found, sha256 = current_version(connection)
+    if found > SCHEMA_VERSION:
+        raise StoreNewer(
+            f"the store has schema version {found}; this tunebook ({__version__}) knows up to {SCHEMA_VERSION}",
+            hint="use the newer tunebook that wrote it; or, to stay with this one, run `tunebook store rebuild`, "
+            "which makes a store of this version from the sealed records",
+        )
+    for version in range(found + 1, SCHEMA_VERSION + 1):
+        connection.execute(MIGRATIONS[version])
+        _stamp(connection, version)
+    if sha256 != views_sha256() or found < SCHEMA_VERSION:
+        apply_views(connection)
+        _comment(connection, "table")
+        _stamp(connection, SCHEMA_VERSION)
+    return [f"trigger {name} was missing and is back: run `tunebook store verify`" for name in guard(connection)]
+
+
+def current_version(connection: DuckDBPyConnection) -> tuple[int, str]:
+    """Schema version and hash of the views of an opened store or snapshot."""
+    row = connection.execute(
+        "SELECT version, views_sha256 FROM store.schema_migration ORDER BY version DESC, applied_utc DESC LIMIT 1"
+    ).fetchone()
+    return (int(row[0]), str(row[1])) if row else (0, "")
+
+
+def apply_views(connection: DuckDBPyConnection) -> None:
+    """Create or replace every view and macro, with comments. Also used on copies: views keep no comment in one."""
+    connection.execute(views_text())
+    _comment(connection, "view")
+    _comment(connection, "macro")
+
+
+def tables(connection: DuckDBPyConnection) -> list[str]:
+    """Names of the guarded tables of schema `store`, without the schema."""
+    rows = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'store' AND database_name = current_database() "
+        "AND NOT starts_with(table_name, '_') ORDER BY table_name"
+    ).fetchall()
+    return [str(row[0]) for row in rows]
+
+
+def missing_triggers(connection: DuckDBPyConnection) -> list[tuple[str, str, str]]:
+    """(trigger, table, operation) of every guard that is not there."""
+    have = {row[0] for row in connection.execute("SELECT trigger_name FROM duckdb_triggers()").fetchall()}
+    wanted = [(f"{t}_no_{op.lower()}", t, op) for t in tables(connection) for op in ("UPDATE", "DELETE")]
+    return [guarded for guarded in wanted if guarded[0] not in have]
+
+
+def guard(connection: DuckDBPyConnection) -> list[str]:
+    """Create the missing triggers that refuse UPDATE and DELETE; returns their names. They also refuse TRUNCATE,
+    INSERT OR REPLACE and MERGE. A copy of the file by DuckDB drops them."""
+    missing = missing_triggers(connection)
+    for name, table, operation in missing:
+        word = "of" if operation == "UPDATE" else "from"
+        connection.execute(
+            f"CREATE TRIGGER {name} BEFORE {operation} ON store.{table} FOR EACH STATEMENT "
+            f"INSERT INTO store._refuse VALUES ('{operation} {word} store.{table}')"
+        )
+    return [name for name, _, _ in missing]
+
+
+def _exists(connection: DuckDBPyConnection) -> bool:
+    row = connection.execute(
+        "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'store' AND table_name = 'schema_migration'"
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _stamp(connection: DuckDBPyConnection, version: int) -> None:
+    connection.execute(
+        "INSERT INTO store.schema_migration SELECT ?, ?, now() AT TIME ZONE 'UTC', ?, version()",
+        [version, views_sha256(), __version__],
+    )
+
+
+def _comment(connection: DuckDBPyConnection, kind: str) -> None:
+    for item in described():
+        if item.kind != kind:
+            continue
+        noun = "MACRO TABLE" if "AS TABLE" in item.signature else kind.upper()
+        connection.execute(f"COMMENT ON {noun} {item.name} IS {_literal(item.comment)}")
+        for column, comment in item.columns.items():
+            connection.execute(f'COMMENT ON COLUMN {item.name}."{column}" IS {_literal(comment)}')
+
+
+def _values(enum: type[StrEnum]) -> str:
+    return ", ".join(_literal(member.value) for member in enum)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+if __name__ == "__main__":
+    import sys
+
+    from runner.store._reference import tables_page
+
+    sys.stdout.write(tables_page())

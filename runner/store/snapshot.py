@@ -1,0 +1,71 @@
+"""The read-only copy for everybody else: consistent, complete, replaced by one rename."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.errors import StoreError, StoreLocked
+from runner.store import schema
+from runner.store._live import live_path, open_live, store_lock
+from runner.store.reader import snapshot_path
+from runner.store.record import disk_errors, fsync
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+STORAGE_VERSION = "v1.5.0"
+"""Older DuckDB clients read this. Triggers need 2.0, so a snapshot has none: it is read-only by its file mode."""
+
+
+def snapshot(results: Path) -> Path:
+    """Publish snapshot.duckdb from the live file. Called after ingest (at most once a minute) and at the end of a run.
+
+    A reader of the old snapshot keeps it until it closes. Raises StoreError when there is no store, StoreLocked when
+    another program holds it, NoSpace.
+    """
+    if not live_path(results).exists():
+        raise StoreError(f"no store in {results}", hint="run a campaign, or `tunebook store ingest`")
+    unfinished = results / ".snapshot.duckdb.tmp"
+    with store_lock(results), disk_errors(results):
+        unfinished.unlink(missing_ok=True)
+        try:
+            with open_live(results) as connection:
+                schema.prepare(connection)
+                copy_to(connection, unfinished, STORAGE_VERSION)
+            unfinished.chmod(0o444)
+            fsync(unfinished)
+            unfinished.replace(snapshot_path(results))
+            fsync(results)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    return snapshot_path(results)
+
+
+def snapshot_if_older(results: Path, seconds: float = 60.0) -> bool:
+    """Publish one when the last is older than `seconds`, or none stands; False when not, or when the store is held
+    by another program (the next one will do)."""
+    path = snapshot_path(results)
+    if path.exists() and time.time() - path.stat().st_mtime < seconds:
+        return False
+    try:
+        snapshot(results)
+    except StoreLocked:
+        return False
+    return True
+
+
+def copy_to(connection: DuckDBPyConnection, target: Path, storage_version: str) -> None:
+    """Copy everything to a new file through the connection itself, views and macros with their comments included."""
+    name = str(target).replace("'", "''")
+    source = connection.execute("SELECT current_database()").fetchone()
+    assert source is not None
+    connection.execute(f"ATTACH '{name}' AS copied (STORAGE_VERSION '{storage_version}')")
+    try:
+        connection.execute(f'COPY FROM DATABASE "{source[0]}" TO copied')
+        connection.execute("USE copied")
+        schema.apply_views(connection)
+    finally:
+        connection.execute(f'USE "{source[0]}"')
+        connection.execute("DETACH copied")

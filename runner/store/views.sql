@@ -1,0 +1,596 @@
+-- What people query: views in `main`, macros. Derived from the tables of schema.sql at every read, so a new rule or a
+-- retraction changes what they say without touching a row. `runner.store.schema` reads the comments as in schema.sql.
+-- The first columns of each view of `main` are a contract with other tools (site/reference/tables.md): add behind
+-- them, never rename. Views in schema `store` are steps on the way.
+
+-- Penalty of a failure, in the objective's unit: the worst succeeded score of the lineage made worse by severity x
+-- spread, spread = greatest(best - worst, 10 % of |worst|, resolution of the metric). NULL when nothing succeeded.
+-- `low`, `high`: smallest and largest succeeded score. Ranks below every success, for either goal and any sign.
+CREATE OR REPLACE MACRO penalty(goal, severity, low, high, resolution) AS
+  CASE goal
+    WHEN 'maximize' THEN low - severity * greatest(high - low, 0.1 * abs(low), resolution)
+    ELSE high + severity * greatest(high - low, 0.1 * abs(high), resolution)
+  END;
+
+-- The predecessor's penalty, for comparison only: a base by the share of the timeout that had passed (`completion`),
+-- times a factor by words in the message, first match; the published scale of a maximised objective (-1200 ... -80).
+-- Grading by elapsed time ranks a late hang above an early crash; `severity` does not.
+CREATE OR REPLACE MACRO penalty_classic(message, completion) AS
+  CASE WHEN completion < 0.2 THEN -1000e0 WHEN completion < 0.6 THEN -500e0
+       WHEN completion < 0.95 THEN -200e0 ELSE -100e0 END
+  * CASE WHEN contains(lower(message), 'deploy') THEN 1.2e0 WHEN contains(lower(message), 'oom') THEN 1.5e0
+         WHEN contains(lower(message), 'timeout') THEN 0.8e0 ELSE 1e0 END;
+
+-- The request rows of one attempt, from its sealed record: requests('<attempt_id>'). The path is relative to the
+-- folder that the variable tunebook_results names, else to the current folder.
+CREATE OR REPLACE MACRO requests(attempt) AS TABLE
+  SELECT * FROM read_parquet(
+    coalesce(getvariable('tunebook_results') || '/', '') || 'records/attempt-' || attempt || '/requests.parquet');
+
+-- The rules in force, one row per lineage.
+CREATE OR REPLACE VIEW store.latest_rules AS
+  SELECT * FROM store.rules
+  QUALIFY row_number() OVER (PARTITION BY search_key ORDER BY written_utc DESC, record_id DESC) = 1;
+
+-- The version of the campaign that the latest run of each lineage used.
+CREATE OR REPLACE VIEW store.latest_campaign AS
+  SELECT r.search_key, c.* EXCLUDE (search_key)
+  FROM store.run r JOIN store.campaign c USING (campaign_id)
+  QUALIFY row_number() OVER (PARTITION BY r.search_key ORDER BY r.started_utc DESC, r.run_id DESC) = 1;
+
+-- Attempts that were not withdrawn.
+CREATE OR REPLACE VIEW store.current_attempt AS
+  SELECT * FROM store.attempt ANTI JOIN store.retraction USING (attempt_id);
+
+-- Attempts under the rules in force.
+CREATE OR REPLACE VIEW store.judged_attempt AS
+  SELECT a.attempt_id, a.trial_id, a.search_key, a.series, a.role, a.repeat, a.client, a.started_utc,
+    s.status, s.value, s.objective_value, s.severity, s.soft_penalty, s.goodput_level,
+    s.phase, s.cause, s.evidence, s.rule, s.hung, s.rules_id
+  FROM store.current_attempt a
+  JOIN store.latest_rules r USING (search_key)
+  JOIN store.score s ON s.attempt_id = a.attempt_id AND s.rules_id = r.rules_id;
+
+-- Which attempt decides over a trial: the first judged one of the search. Confirm and gate attempts never do.
+CREATE OR REPLACE VIEW store.deciding_attempt AS
+  SELECT * FROM store.judged_attempt
+  WHERE role IN ('search', 'baseline', 'retry') AND status <> 'unmeasured'
+  QUALIFY row_number() OVER (PARTITION BY trial_id ORDER BY started_utc, attempt_id) = 1;
+
+-- Confirmation of a trial: the client with the most succeeded confirm attempts; values of two clients are never mixed.
+CREATE OR REPLACE VIEW store.confirmation AS
+  SELECT trial_id, client, avg(value) AS score, count(value) AS repeats,
+    count(*) FILTER (WHERE status = 'failed') AS failed
+  FROM store.judged_attempt
+  WHERE role = 'confirm'
+  GROUP BY trial_id, client
+  QUALIFY row_number() OVER (PARTITION BY trial_id ORDER BY count(value) DESC, count(*) DESC, client) = 1;
+
+-- Smallest and largest succeeded score per lineage and series, for the penalty.
+CREATE OR REPLACE VIEW store.score_range AS
+  SELECT search_key, series, min(value) AS low, max(value) AS high
+  FROM store.deciding_attempt WHERE status = 'succeeded' GROUP BY search_key, series;
+
+-- One row per version of a campaign file.
+CREATE OR REPLACE VIEW campaigns (
+  campaign_id, -- id of this version
+  name, -- name in the file
+  version_sha256, -- hash of the resolved file
+  search_key, -- lineage: versions that share it share their trials
+  model, -- model, short
+  hardware, -- CPU, or number and name of the GPUs
+  objective, -- metric that is optimised, with its statistic
+  goal, -- maximize or minimize
+  unit, -- unit of the objective and of scores
+  objective_at, -- which level counts: worst, mean, goodput, c=N or r=N
+  latest, -- true for the version of the lineage's latest run: trials are listed under this one
+  path, -- where the file lay in the project
+  description, -- free text of the file
+  series, -- latest repetition of the lineage
+  trials_planned, -- trials the file asks for
+  sampler, -- who proposes configurations
+  seed, -- of the search
+  deploy, -- where engines run
+  client, -- load generator
+  gpus, -- GPUs per attempt
+  price_per_gpu_hour, -- in `currency`
+  currency, -- of the price
+  model_revision, -- revision, when the model comes from a hub
+  first_run_utc, -- start of the first run of this version
+  last_run_utc, -- start of its latest run
+  campaign_json, -- the resolved campaign
+  campaign_text -- the file as it was written
+) AS
+  SELECT c.campaign_id, c.name, c.version_sha256, c.search_key, c.model, c.hardware, c.objective, c.goal, c.unit,
+    c.objective_at, c.campaign_id = l.campaign_id, c.path, c.description, s.series, c.trials_planned, c.sampler,
+    c.seed, c.deploy, c.client, c.gpus, c.price_per_gpu_hour, c.currency, c.model_revision,
+    r.first_run_utc, r.last_run_utc, c.campaign_json, c.campaign_text
+  FROM store.campaign c
+  JOIN (SELECT campaign_id, min(started_utc) AS first_run_utc, max(started_utc) AS last_run_utc
+        FROM store.run GROUP BY campaign_id) r USING (campaign_id)
+  JOIN (SELECT search_key, max(series) AS series FROM store.run GROUP BY search_key) s USING (search_key)
+  JOIN store.latest_campaign l USING (search_key);
+
+-- One row per process of `tunebook run` on a campaign.
+CREATE OR REPLACE VIEW runs (
+  run_id, -- id of the run
+  campaign_id, -- version of the campaign it ran
+  host, -- driver's host name
+  git_commit, -- commit of the project folder
+  tunebook_version, -- version of tunebook
+  started_utc, -- when it began
+  ended_utc, -- when it ended; NULL while it runs, or when it was killed
+  end_reason, -- trials, wall, gpu_hours, failures, converged, interrupted, error
+  name, -- campaign name
+  message, -- detail of the reason
+  search_key, -- lineage
+  series, -- repetition of the lineage
+  seed, -- seed in effect
+  trials_planned, -- trials it meant to reach
+  seconds, -- wall time
+  trials, -- trials of this run
+  succeeded, -- of them with a score
+  failed, -- of them failed
+  host_id -- facts of the host: view hosts
+) AS
+  SELECT r.run_id, r.campaign_id, r.host, r.git_commit, r.tunebook_version, r.started_utc, e.ended_utc, e.end_reason,
+    r.name, e.message, r.search_key, r.series, r.seed, r.trials_planned, e.seconds, e.trials, e.succeeded, e.failed,
+    r.host_id
+  FROM store.run r LEFT JOIN store.run_end e USING (run_id);
+
+-- One row per trial: a configuration in a lineage and series, judged under the rules in force.
+CREATE OR REPLACE VIEW trials (
+  trial_id, -- id, follows from lineage, series and fingerprint
+  campaign_id, -- latest version of the campaign of the lineage
+  number, -- order of proposal, from 0; the defaults of the entries come first
+  series, -- repetition of the lineage
+  runtime, -- inference engine
+  entry, -- runtime block of the campaign
+  fingerprint, -- hash of entry, flags and environment
+  params, -- what the sampler chose: params."threads"::int
+  params_json, -- the same as text
+  status, -- succeeded, failed, unmeasured (nothing but infrastructure faults and interruptions so far)
+  score, -- of the first judged search attempt, in `unit`; NULL without success
+  unit, -- of score, confirmed_score and penalty
+  confirmed_score, -- arithmetic mean of the succeeded confirm attempts of one client
+  phase, -- how far the deciding attempt got: done, or where it failed
+  cause, -- of the failure
+  severity, -- 0 for a success, in (0, 1) for a failure, NULL when unmeasured
+  penalty, -- of a failure, in `unit`, worse than every success; NULL for a success, or when nothing succeeded
+  penalty_classic, -- what the predecessor would have told its optimiser; no unit
+  attempts, -- attempts so far, of any role
+  launch, -- command line with $MODEL and $PORT, ready to copy
+  attempt_id, -- the attempt that decided; the latest one when unmeasured
+  search_key, -- lineage
+  campaign, -- campaign name
+  model, -- model, short
+  hardware, -- CPU, or number and name of the GPUs
+  objective, -- metric that is optimised
+  goal, -- maximize or minimize
+  objective_value, -- the objective before the soft penalty; a missed hard SLO keeps it
+  soft_penalty, -- P of missed soft SLOs
+  goodput_level, -- level the score was taken from, for `at: goodput`
+  is_default, -- nothing but the fixed flags of the entry
+  evidence, -- line that proves the cause
+  hung, -- a deadline or the watchdog ended it
+  seconds, -- wall time of that attempt
+  gpu_seconds, -- wall time x GPUs of that attempt
+  started_utc, -- start of that attempt
+  confirm_repeats, -- succeeded confirm attempts behind confirmed_score
+  confirm_failed, -- failed confirm attempts of the same client
+  confirm_client, -- that client
+  rules_id -- rules in force
+) AS
+  SELECT a.trial_id, c.campaign_id, a.number, a.series, a.runtime, a.entry, a.fingerprint, a.params, a.params_json,
+    coalesce(d.status, 'unmeasured'), d.value, r.unit, f.score,
+    CASE WHEN d.status = 'succeeded' THEN 'done' ELSE coalesce(d.phase, a.failed_phase, a.phase) END,
+    CASE WHEN d.status IS NULL THEN a.cause ELSE d.cause END,
+    d.severity,
+    CASE WHEN d.status = 'failed' THEN penalty(r.goal, d.severity, g.low, g.high, r.resolution) END,
+    CASE WHEN d.status = 'failed' THEN penalty_classic(
+      concat_ws(' ', CASE WHEN d.phase IN ('lease', 'pull', 'start', 'load', 'ready') THEN 'deploy' END,
+        d.cause, d.evidence, CASE WHEN d.hung THEN 'timeout' END),
+      least(a.seconds / nullif(c.attempt_timeout_seconds, 0), 1)) END,
+    n.attempts, a.launch, a.attempt_id, a.search_key, c.name, c.model, c.hardware, r.objective, r.goal,
+    d.objective_value, d.soft_penalty, d.goodput_level, a.params_json = '{}',
+    CASE WHEN d.status IS NULL THEN a.evidence ELSE d.evidence END,
+    CASE WHEN d.status IS NULL THEN a.hung ELSE d.hung END,
+    a.seconds, a.gpu_seconds, a.started_utc, coalesce(f.repeats, 0), coalesce(f.failed, 0), f.client, r.rules_id
+  FROM (
+    SELECT ca.* FROM store.current_attempt ca LEFT JOIN store.deciding_attempt da USING (attempt_id)
+    QUALIFY row_number() OVER (
+      PARTITION BY ca.trial_id ORDER BY da.attempt_id IS NULL, ca.started_utc DESC, ca.attempt_id DESC) = 1
+  ) a
+  JOIN (SELECT trial_id, count(*) AS attempts FROM store.current_attempt GROUP BY trial_id) n USING (trial_id)
+  LEFT JOIN store.latest_campaign c USING (search_key)
+  LEFT JOIN store.latest_rules r USING (search_key)
+  LEFT JOIN store.deciding_attempt d ON d.trial_id = a.trial_id
+  LEFT JOIN store.score_range g ON g.search_key = a.search_key AND g.series = a.series
+  LEFT JOIN store.confirmation f ON f.trial_id = a.trial_id;
+
+-- One row per deployment.
+CREATE OR REPLACE VIEW attempts (
+  attempt_id, -- id of the attempt and of its record
+  trial_id, -- trial it belongs to
+  run_id, -- run that made it
+  role, -- why it ran: search, baseline, repeat, confirm, retry, audit, gate, capacity
+  outcome, -- measured, failed, infra, interrupted: raw, before any rule
+  phase, -- the furthest phase reached
+  cause, -- of the raw failure
+  client, -- load generator
+  client_version, -- its version
+  engine_version, -- version of the engine
+  image_digest, -- container image
+  host, -- host name
+  seconds, -- wall time
+  gpu_seconds, -- wall time x GPUs
+  started_utc, -- when it began
+  ended_utc, -- when it had ended
+  series, -- repetition of the lineage
+  number, -- number of the trial
+  entry, -- runtime block
+  runtime, -- inference engine
+  repeat, -- round of a confirm attempt, from 1
+  search_key, -- lineage
+  workload_key, -- hash of workload + client: two keys are not comparable
+  engine, -- what answered
+  engine_build, -- commit or compiler line
+  engine_settings_json, -- what it says of its effective settings
+  failed_phase, -- phase of the raw failure
+  evidence, -- line that proves the cause
+  rule, -- signature that matched
+  hung, -- a deadline or the watchdog ended it
+  exit_code, -- of the engine
+  signal, -- that ended the engine
+  host_id, -- facts of the host: view hosts
+  flags_json, -- every flag the engine got
+  env_json, -- every variable that was set for it
+  launch, -- command line with $MODEL and $PORT
+  warnings -- what a reader of the numbers should know
+) AS
+  SELECT attempt_id, trial_id, run_id, role, outcome, phase, cause, client, client_version, engine_version,
+    image_digest, host, seconds, gpu_seconds, started_utc, ended_utc, series, number, entry, runtime, repeat,
+    search_key, workload_key, engine, engine_build, engine_settings_json, failed_phase, evidence, rule, hung,
+    exit_code, signal, host_id, flags_json, env_json, launch, warnings
+  FROM store.current_attempt;
+
+-- How long each attempt spent in each phase.
+CREATE OR REPLACE VIEW phases (
+  attempt_id, -- the attempt
+  phase, -- precheck, lease, pull, start, load, ready, warmup, measure, slo
+  seconds -- wall time in it
+) AS
+  SELECT attempt_id, phase, seconds FROM store.attempt_phase ANTI JOIN store.retraction USING (attempt_id);
+
+-- One scenario at one load inside an attempt.
+CREATE OR REPLACE VIEW levels (
+  attempt_id, -- the attempt
+  position, -- order of measuring, from 0
+  load_kind, -- concurrency (closed loop) or rate (open loop)
+  load_value, -- users, or requests per second
+  scenario, -- token lengths
+  state, -- complete, degraded, failed, not_reached
+  sent, -- requests sent = ok + failed + lost
+  ok, -- answered in full
+  failed, -- ended with an error
+  lost, -- no answer before the end of the level
+  short, -- of the ok ones, fewer tokens than asked
+  seconds, -- measured window
+  load_before, -- load average (1 min) of the machine before
+  load_after, -- and after
+  steal, -- share of CPU time stolen by the hypervisor
+  cpus, -- cores the load averages refer to
+  counters_json -- the engine's own counters, difference over the level
+) AS
+  SELECT attempt_id, position, load_kind, load_value, scenario, state, sent, ok, failed, lost, short, seconds,
+    load_before, load_after, steal, cpus, counters_json
+  FROM store.level ANTI JOIN store.retraction USING (attempt_id);
+
+-- One number of one level. Statistics of two levels are never averaged.
+CREATE OR REPLACE VIEW metrics (
+  attempt_id, -- the attempt
+  position, -- the level
+  metric, -- name in the table of metrics
+  stat, -- mean, p50, p90, p95, p99, min, max; `value` for one number per level
+  unit, -- of the value
+  value -- the number
+) AS
+  SELECT attempt_id, position, metric, stat, unit, value
+  FROM store.level_metric ANTI JOIN store.retraction USING (attempt_id);
+
+-- Distributions in buckets of 2 %; add `n` over levels or attempts to merge them.
+CREATE OR REPLACE VIEW histograms (
+  attempt_id, -- the attempt
+  position, -- the level
+  metric, -- ttft, tpot, itl, e2e
+  bucket, -- number of the bucket: floor(ln(max(us, 1)) / ln(1.02))
+  n, -- observations in it
+  seconds -- middle of the bucket
+) AS
+  SELECT attempt_id, position, metric, bucket, n, pow(1.02, bucket + 0.5) / 1e6
+  FROM store.latency_histogram ANTI JOIN store.retraction USING (attempt_id);
+
+-- Requests of a level that ended with the same kind of error.
+CREATE OR REPLACE VIEW request_errors (
+  attempt_id, -- the attempt
+  position, -- the level
+  kind, -- connect, http_4xx, http_5xx, timeout, reset, cut, ...
+  n, -- how many
+  message -- the first one seen
+) AS
+  SELECT attempt_id, position, kind, n, message
+  FROM store.level_error ANTI JOIN store.retraction USING (attempt_id);
+
+-- Attempts that failed, raw or under the rules in force, infrastructure faults included.
+CREATE OR REPLACE VIEW failures (
+  attempt_id, -- the attempt
+  trial_id, -- its trial
+  phase, -- where it failed
+  cause, -- why
+  evidence, -- line that proves it
+  rule, -- signature that matched
+  hung, -- a deadline or the watchdog ended it
+  levels_done, -- levels that were complete by then
+  gpu_seconds_lost, -- wall time x GPUs of the attempt
+  severity, -- in (0, 1); NULL for infrastructure faults and interruptions
+  outcome, -- raw outcome: a missed SLO is `measured`
+  role, -- why it ran
+  seconds_lost, -- wall time of the attempt
+  exit_code, -- of the engine
+  signal, -- that ended the engine
+  run_id, -- run that made it
+  search_key, -- lineage
+  series, -- repetition of the lineage
+  number, -- number of the trial
+  entry, -- runtime block
+  runtime, -- inference engine
+  params_json, -- what the sampler had chosen
+  started_utc -- when the attempt began
+) AS
+  SELECT a.attempt_id, a.trial_id, coalesce(j.phase, a.failed_phase, a.phase), coalesce(j.cause, a.cause, 'unknown'),
+    coalesce(j.evidence, a.evidence), coalesce(j.rule, a.rule), coalesce(j.hung, a.hung, false),
+    coalesce(l.done, 0), a.gpu_seconds, CASE WHEN j.status = 'failed' THEN j.severity END, a.outcome, a.role,
+    a.seconds, a.exit_code, a.signal, a.run_id, a.search_key, a.series, a.number, a.entry, a.runtime, a.params_json,
+    a.started_utc
+  FROM store.current_attempt a
+  LEFT JOIN store.judged_attempt j USING (attempt_id)
+  LEFT JOIN (SELECT attempt_id, count(*) AS done FROM store.level WHERE state = 'complete' GROUP BY attempt_id) l
+    USING (attempt_id)
+  WHERE j.status = 'failed' OR (a.outcome <> 'measured' AND coalesce(j.status, '') <> 'succeeded');
+
+-- Configurations that the pre-check refused.
+CREATE OR REPLACE VIEW rejections (
+  campaign_id, -- latest version of the campaign of the lineage
+  fingerprint, -- of the configuration
+  params_json, -- what the sampler had chosen
+  rule, -- rule that said no
+  reason, -- with the numbers
+  rejection_id, -- id of the record
+  run_id, -- run that refused it
+  search_key, -- lineage
+  series, -- repetition of the lineage
+  entry, -- runtime block
+  runtime, -- inference engine
+  params, -- params."threads"::int
+  rejected_utc -- when
+) AS
+  SELECT coalesce(c.campaign_id, u.campaign_id), r.fingerprint, r.params_json, r.rule, r.reason, r.rejection_id,
+    r.run_id, r.search_key, r.series, r.entry, r.runtime, r.params, r.rejected_utc
+  FROM store.rejection r
+  LEFT JOIN store.latest_campaign c USING (search_key)
+  LEFT JOIN store.run u USING (run_id);
+
+-- One SLO at one level of one attempt, under any rules of its lineage.
+CREATE OR REPLACE VIEW slo_verdicts (
+  attempt_id, -- the attempt
+  position, -- the level
+  slo, -- name of the SLO
+  hard, -- a miss is a failure
+  limit_value, -- in the metric's unit
+  value, -- measured
+  ratio, -- actual / limit (limit / actual for a minimum): above 1 is a miss
+  verdict, -- met, missed_soft, missed_hard, unmeasured
+  rules_id, -- the rules
+  latest -- true for the rules in force
+) AS
+  SELECT v.attempt_id, v.position, v.slo, v.hard, v.limit_value, v.value, v.ratio, v.verdict, v.rules_id,
+    coalesce(v.rules_id = r.rules_id, false)
+  FROM store.slo_verdict v
+  JOIN store.current_attempt a USING (attempt_id)
+  LEFT JOIN store.latest_rules r USING (search_key);
+
+-- An attempt judged under rules, the old ones included.
+CREATE OR REPLACE VIEW scores (
+  attempt_id, -- the attempt
+  rules_id, -- the rules
+  value, -- score, in the objective's unit; NULL without success
+  severity, -- 0 for a success, in (0, 1) for a failure, NULL when unmeasured
+  soft_penalty, -- P of missed soft SLOs
+  status, -- succeeded, failed, unmeasured
+  objective_value, -- the objective before the soft penalty
+  phase, -- of the judged failure
+  cause, -- of the judged failure
+  evidence, -- that proves it
+  goodput_level, -- level the value was taken from, for `at: goodput`
+  latest -- true for the rules in force
+) AS
+  SELECT s.attempt_id, s.rules_id, s.value, s.severity, s.soft_penalty, s.status, s.objective_value, s.phase, s.cause,
+    s.evidence, s.goodput_level, coalesce(s.rules_id = r.rules_id, false)
+  FROM store.score s
+  JOIN store.current_attempt a USING (attempt_id)
+  LEFT JOIN store.latest_rules r USING (search_key);
+
+-- Rules of each lineage, the old ones included.
+CREATE OR REPLACE VIEW rules (
+  rules_id, -- follows from the rules
+  search_key, -- lineage
+  objective, -- metric, with its statistic
+  objective_at, -- which level counts
+  goal, -- maximize or minimize
+  unit, -- unit of scores
+  resolution, -- smallest difference that means anything
+  rules_json, -- objective, SLOs, needed success rate, levels
+  written_utc, -- when
+  latest -- in force
+) AS
+  SELECT r.rules_id, r.search_key, r.objective, r.objective_at, r.goal, r.unit, r.resolution, r.rules_json,
+    r.written_utc, r.record_id = l.record_id
+  FROM store.rules r JOIN store.latest_rules l USING (search_key);
+
+-- Two trials compared on one metric by repeated, interleaved measurement.
+CREATE OR REPLACE VIEW comparisons (
+  comparison_id, -- id of the record
+  campaign_id, -- latest version of the campaign of the lineage
+  trial_a, -- the candidate
+  trial_b, -- what it is compared with
+  metric, -- compared metric
+  verdict, -- of a against b: better, worse, tie, inconclusive, incomparable
+  log_ratio, -- mean(ln a) - mean(ln b), positive = a is better
+  low, -- lower end of its 95 % interval
+  high, -- upper end
+  repeats, -- rounds measured
+  client, -- load generator
+  reason, -- why this verdict
+  unit, -- of the values
+  value_a, -- mean of a
+  value_b, -- mean of b
+  run_id, -- run that compared
+  search_key, -- lineage
+  series, -- repetition of the lineage
+  compared_utc, -- when
+  latest -- the latest comparison of these two trials on this metric
+) AS
+  SELECT m.comparison_id, coalesce(c.campaign_id, u.campaign_id), m.trial_a, m.trial_b, m.metric, m.verdict,
+    m.log_ratio, m.low, m.high, m.repeats, m.client, m.reason, m.unit, m.value_a, m.value_b, m.run_id, m.search_key,
+    m.series, m.compared_utc,
+    row_number() OVER (PARTITION BY m.trial_a, m.trial_b, m.metric
+      ORDER BY m.compared_utc DESC, m.comparison_id DESC) = 1
+  FROM store.comparison m
+  LEFT JOIN store.latest_campaign c USING (search_key)
+  LEFT JOIN store.run u USING (run_id);
+
+-- The series that `best` and `baselines` speak of: the latest one with a success, else the latest one.
+CREATE OR REPLACE VIEW store.shown_series AS
+  SELECT search_key, coalesce(max(series) FILTER (WHERE status = 'succeeded'), max(series)) AS series
+  FROM trials GROUP BY search_key;
+
+-- The best trial of each campaign and series. As soon as trials were confirmed, only confirmed ones compete.
+CREATE OR REPLACE VIEW best_by_series (
+  campaign_id, -- latest version of the campaign of the lineage
+  series, -- repetition of the lineage
+  trial_id, -- the best trial
+  score, -- confirmed score for basis `confirmed`, else search score
+  basis, -- confirmed or search
+  search_score, -- of the search
+  unit, -- of the scores
+  search_key, -- lineage
+  campaign -- campaign name
+) AS
+  SELECT campaign_id, series, trial_id, coalesce(confirmed_score, score),
+    CASE WHEN confirmed_score IS NULL THEN 'search' ELSE 'confirmed' END, score, unit, search_key, campaign
+  FROM trials
+  WHERE status = 'succeeded'
+  QUALIFY row_number() OVER (
+    PARTITION BY search_key, series
+    ORDER BY confirmed_score IS NULL,
+      CASE goal WHEN 'maximize' THEN -1 ELSE 1 END * coalesce(confirmed_score, score), number) = 1;
+
+-- The best trial of each campaign, in its latest series that has a success.
+CREATE OR REPLACE VIEW best (
+  campaign_id, -- latest version of the campaign of the lineage
+  trial_id, -- the best trial
+  score, -- confirmed score for basis `confirmed`, else search score
+  basis, -- confirmed or search
+  search_score, -- of the search
+  unit, -- of the scores
+  series, -- repetition of the lineage
+  search_key, -- lineage
+  campaign -- campaign name
+) AS
+  SELECT b.campaign_id, b.trial_id, b.score, b.basis, b.search_score, b.unit, b.series, b.search_key, b.campaign
+  FROM best_by_series b JOIN store.shown_series s ON s.search_key = b.search_key AND s.series = b.series;
+
+-- The default configuration of each entry, in the series of `best`.
+CREATE OR REPLACE VIEW baselines (
+  campaign_id, -- latest version of the campaign of the lineage
+  trial_id, -- the trial that ran the entry's fixed flags and nothing else
+  entry, -- runtime block
+  score, -- confirmed score for basis `confirmed`, else search score; NULL when it failed
+  basis, -- confirmed or search
+  search_score, -- of the search
+  unit, -- of the scores
+  status, -- of the trial
+  series, -- repetition of the lineage
+  search_key, -- lineage
+  campaign -- campaign name
+) AS
+  SELECT t.campaign_id, t.trial_id, t.entry, coalesce(t.confirmed_score, t.score),
+    CASE WHEN t.confirmed_score IS NULL THEN 'search' ELSE 'confirmed' END, t.score, t.unit, t.status, t.series,
+    t.search_key, t.campaign
+  FROM trials t JOIN store.shown_series s ON s.search_key = t.search_key AND s.series = t.series
+  WHERE t.is_default;
+
+-- Telemetry of the GPUs beside an attempt.
+CREATE OR REPLACE VIEW gpu_samples (
+  attempt_id, -- the attempt
+  seconds, -- since its start
+  gpu, -- uuid of the GPU
+  utilization, -- ratio, 0 to 1
+  memory_bytes, -- in use
+  power_watts, -- drawn
+  temperature_celsius, -- of the chip
+  clock_mhz -- of the multiprocessors
+) AS
+  SELECT attempt_id, seconds, gpu, utilization, memory_bytes, power_watts, temperature_celsius, clock_mhz
+  FROM store.gpu_sample ANTI JOIN store.retraction USING (attempt_id);
+
+-- Machines, one row per different set of facts.
+CREATE OR REPLACE VIEW hosts (
+  host_id, -- hash of the facts
+  host, -- host name
+  cpu_model, -- as the system names it
+  cpu_count, -- logical cores that may be used
+  memory_bytes, -- physical memory
+  os, -- distribution
+  kernel, -- kernel release
+  python, -- interpreter of tunebook
+  gpu_count, -- GPUs seen
+  gpu, -- their names
+  gpus_json -- uuid, name and memory of each
+) AS
+  SELECT host_id, host, cpu_model, cpu_count, memory_bytes, os, kernel, python, gpu_count, gpu, gpus_json
+  FROM store.host;
+
+-- What each attempt took.
+CREATE OR REPLACE VIEW cost (
+  attempt_id, -- the attempt
+  trial_id, -- its trial
+  campaign_id, -- version of the campaign that was run
+  run_id, -- run that made it
+  seconds, -- wall time
+  gpu_seconds, -- wall time x GPUs
+  price, -- gpu_seconds x the campaign's price per GPU-hour; NULL on CPU or without a price
+  currency, -- of the price
+  role, -- why it ran
+  outcome -- measured, failed, infra, interrupted
+) AS
+  SELECT a.attempt_id, a.trial_id, c.campaign_id, a.run_id, a.seconds, a.gpu_seconds,
+    CASE WHEN c.gpus > 0 THEN a.gpu_seconds / 3600 * c.price_per_gpu_hour END,
+    CASE WHEN c.gpus > 0 AND c.price_per_gpu_hour IS NOT NULL THEN c.currency END, a.role, a.outcome
+  FROM store.current_attempt a
+  LEFT JOIN store.run r USING (run_id)
+  LEFT JOIN store.campaign c ON c.campaign_id = r.campaign_id;
+
+-- Withdrawn attempts: every other view leaves them out.
+CREATE OR REPLACE VIEW retractions (
+  retraction_id, -- id of the record
+  attempt_id, -- the attempt
+  reason, -- why
+  "by", -- who
+  retracted_utc, -- when
+  trial_id, -- its trial
+  run_id, -- run that made it
+  outcome -- what it had been
+) AS
+  SELECT r.retraction_id, r.attempt_id, r.reason, r."by", r.retracted_utc, a.trial_id, a.run_id, a.outcome
+  FROM store.retraction r LEFT JOIN store.attempt a USING (attempt_id);
