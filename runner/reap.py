@@ -1,0 +1,195 @@
+"""Attempts whose runner died: end what they left running, seal what is known, and clean up.
+
+An attempt writes `results/running/<attempt_id>.json` before its first side effect and removes it after its record is
+sealed. Only this module and `status` read these files.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from runner.deployers import deployers
+from runner.domain.failure import Cause, Failure, Outcome, Phase
+from runner.domain.records import RecordKind
+from runner.domain.trial import Attempt
+from runner.hardware.facts import boot_id
+from runner.store.record import record_path, seal_attempt
+from runner.util import process, procfs
+from runner.util.codec import from_plain
+from runner.util.files import atomic_write
+from runner.util.redact import redact
+
+VERSION = 1
+GRACE = 5.0
+STALE = 3600.0
+"""Seconds after which a scratch folder without a running file is nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """`ended` names what was still running; `sealed` is false when the record stood already."""
+
+    attempt_id: str
+    campaign: str
+    ended: tuple[str, ...]
+    sealed: bool
+
+
+def running_folder(results: Path) -> Path:
+    return results / "running"
+
+
+def running_file(results: Path, attempt_id: str) -> Path:
+    return running_folder(results) / f"{attempt_id}.json"
+
+
+def scratch_folder(results: Path, attempt_id: str) -> Path:
+    """The attempt's own folder: job, rows, logs and the engine's working folder, until they are sealed."""
+    return running_folder(results) / attempt_id
+
+
+def write_running(results: Path, attempt_id: str, facts: Mapping[str, Any]) -> Path:
+    """Called before the first side effect of an attempt, and again when `facts` change.
+
+    `facts` hold run_id, campaign (name), deployer, phase, labels and attempt (an `Attempt` as plain JSON, good
+    enough to be sealed as interrupted). Who we are is added. Raises NoSpace, Unwritable.
+    """
+    me = procfs.stat(os.getpid())
+    mine = {
+        "version": VERSION,
+        "attempt_id": attempt_id,
+        "host": os.uname().nodename,
+        "boot_id": boot_id(),
+        "pid": os.getpid(),
+        "pid_started": me.started if me else 0,
+    }
+    path = running_file(results, attempt_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(path, json.dumps({**facts, **mine}, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    return path
+
+
+def remove_running(results: Path, attempt_id: str) -> None:
+    """Called after the record is sealed."""
+    running_file(results, attempt_id).unlink(missing_ok=True)
+
+
+def read_running(results: Path) -> list[dict[str, Any]]:
+    """Every running file that can be read, living or dead, of all hosts; ordered by attempt."""
+    found = []
+    for path in sorted(running_folder(results).glob("*.json")):
+        facts = _read(path)
+        if facts is not None:
+            found.append(facts)
+    return found
+
+
+def runner_lives(facts: Mapping[str, Any]) -> bool | None:
+    """Whether the runner that wrote `facts` still runs. None: it is on another host, we can not know."""
+    if facts["host"] != os.uname().nodename:
+        return None
+    now = procfs.stat(int(facts["pid"]))
+    same_boot = facts["boot_id"] == boot_id()
+    return same_boot and now is not None and not now.zombie and now.started == facts["pid_started"]
+
+
+def reap(results: Path) -> list[Reaped]:
+    """End and seal every attempt of this host whose runner is dead. Living runners, and other hosts, are left alone.
+
+    May run at any time, also twice at once: each file is taken by one. Raises NoSpace, Unwritable, StoreError.
+    """
+    found = []
+    for path in sorted(running_folder(results).glob("*.json")):
+        with _claimed(path) as facts:
+            if facts is not None and runner_lives(facts) is False:
+                found.append(_reap_one(results, facts))
+    _sweep(running_folder(results))
+    return found
+
+
+def _reap_one(results: Path, facts: Mapping[str, Any]) -> Reaped:
+    attempt_id = str(facts["attempt_id"])
+    ended = process.end_labelled(attempt_id, GRACE)  # engine and client of a local attempt carry this label
+    if facts["deployer"] in deployers:
+        ended += deployers.get(facts["deployer"]).reap(facts["labels"])
+    sealed = False
+    if not record_path(results, RecordKind.ATTEMPT, attempt_id).exists():
+        _seal_interrupted(results, facts)
+        sealed = True
+    remove_running(results, attempt_id)
+    shutil.rmtree(scratch_folder(results, attempt_id), ignore_errors=True)
+    return Reaped(attempt_id, str(facts.get("campaign", "")), tuple(ended), sealed)
+
+
+def _seal_interrupted(results: Path, facts: Mapping[str, Any]) -> None:
+    """What is known of the attempt. It ended when it last wrote something, not now: it may have died last week."""
+    attempt = from_plain(Attempt, facts["attempt"])
+    scratch = scratch_folder(results, attempt.attempt_id)
+    logs = [scratch / "engine.log", scratch / "client.log"]
+    written = [p.stat().st_mtime for p in (running_file(results, attempt.attempt_id), *logs) if p.exists()]
+    started = datetime.fromisoformat(attempt.started_utc).timestamp()
+    end = max(started, *written) if written else started
+    for log in logs:
+        if log.exists():
+            log.write_text(redact(log.read_text(encoding="utf-8", errors="replace")), encoding="utf-8")
+    phase = Phase(facts["phase"])
+    told = "the runner ended before the attempt did (killed, crashed, or the machine went down)"
+    dead = replace(
+        attempt,
+        outcome=Outcome.INTERRUPTED,
+        failure=Failure(phase, Cause.INTERRUPTED, told, rule="reaped"),
+        phase=phase,
+        ended_utc=datetime.fromtimestamp(end, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        seconds=round(end - started, 6),
+    )
+    engine_log, client_log = (log if log.exists() else None for log in logs)
+    seal_attempt(results, dead, None, engine_log, client_log)
+
+
+@contextmanager
+def _claimed(path: Path) -> Iterator[dict[str, Any] | None]:
+    """The facts of a running file that is ours to judge now: None when another reaper has it, or it is gone."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        yield None
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+            return
+        yield _read(path)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """None when it is gone or not ours to understand (a newer version); such a file is left alone."""
+    try:
+        facts = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return facts if isinstance(facts, dict) and facts.get("version") == VERSION else None
+
+
+def _sweep(folder: Path) -> None:
+    """Scratch folders and half-written files whose attempt has no running file any more."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.suffix == ".json" or path.with_name(f"{path.name}.json").exists():
+            continue
+        try:
+            old = time.time() - path.stat().st_mtime > STALE
+        except FileNotFoundError:
+            continue
+        if old:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
