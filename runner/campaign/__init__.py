@@ -1,1 +1,1 @@
-"""Campaign files: schema, loader with line numbers, JSON Schema."""
+"""Campaign files: YAML with line numbers, the schema (and its JSON Schema), the checks, the resolved campaign."""

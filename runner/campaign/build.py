@@ -1,0 +1,157 @@
+"""A valid campaign file to the resolved campaign of the domain: units parsed, spellings unified, defaults filled in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runner.campaign.entry_schema import EntrySection, ParameterSection
+from runner.campaign.scenario import parse_scenario
+from runner.campaign.schema import CampaignFile, ObjectiveSection, SloSection, WorkloadSection
+from runner.deployers import deployers
+from runner.domain.campaign import (
+    Budget,
+    Campaign,
+    Confirm,
+    Deploy,
+    EachLevel,
+    Entry,
+    Goal,
+    Hardware,
+    LoadKind,
+    Model,
+    Objective,
+    Search,
+    Slo,
+    Timeouts,
+    Workload,
+)
+from runner.domain.metrics import MetricRef, metric_ref
+from runner.domain.parameters import Choice, EntrySpace, Float, Int, Parameter, Scalar
+from runner.domain.units import parse_duration
+from runner.loadgens import loadgens
+from runner.runtimes import runtimes
+from runner.space.resolve import ENV, env_text
+from runner.util.plugins import Folder
+
+OPTION_KEYS = ("python", "image", "command", "health", "signatures")
+"""Keys of an entry that belong to the runtime; `options:` adds further ones."""
+
+
+def build(file: CampaignFile, path: str = "") -> Campaign:
+    """The campaign, without its hashes. Raises ValueError for what `checks` would have reported."""
+    return Campaign(
+        name=file.name,
+        model=Model(**file.model.model_dump()),
+        entries=tuple(build_entry(section) for section in file.runtimes),
+        workload=build_workload(file.workload),
+        objective=build_objective(file.objective),
+        hardware=Hardware(**file.hardware.model_dump()),
+        deploy=Deploy(canonical(deployers, file.deploy.kind), dict(file.deploy.model_extra or {})),
+        slos=tuple(build_slo(name, section) for name, section in file.slo.items()),
+        search=Search(**file.search.model_dump()),
+        confirm=Confirm(**file.confirm.model_dump()),
+        budget=Budget(**file.budget.model_dump()),
+        timeouts=Timeouts(**file.timeouts.model_dump()),
+        every=file.every,
+        description=file.description,
+        path=path,
+    )
+
+
+def canonical(folder: Folder[Any], name: str) -> str:
+    """The member's own spelling (`llama-cpp` -> `llama_cpp`): two spellings must not make two lineages."""
+    folded = name.replace("_", "-")
+    return next((known for known in folder.names() if known.replace("_", "-") == folded), name)
+
+
+def build_entry(section: EntrySection) -> Entry:
+    runtime = canonical(runtimes, section.runtime)
+    name = section.name or runtime
+    flags = dict(section.flags)
+    env = {key: env_text(value) for key, value in section.env.items() if value is not None}
+    options = {key: value for key in OPTION_KEYS if (value := getattr(section, key)) is not None}
+    fixed: dict[str, Scalar] = {**flags, **{f"{ENV}{k}": v for k, v in section.env.items() if v is not None}}
+    parameters = {key: build_parameter(value) for key, value in (section.space or {}).items()}
+    return Entry(
+        name=name,
+        runtime=runtime,
+        flags=flags,
+        env=env,
+        pass_env=tuple(sorted(key for key, value in section.env.items() if value is None)),
+        options=options | section.options,
+        space=EntrySpace(name, parameters, tuple(section.where), fixed),
+    )
+
+
+def build_parameter(section: ParameterSection) -> Parameter:
+    """The one kind that the schema made sure of."""
+    if section.whole is not None:
+        low, high = section.whole
+        return Int(low, high, section.log, section.step or 1, section.when)
+    if section.number is not None:
+        low_number, high_number = section.number
+        return Float(float(low_number), float(high_number), section.log, section.when)
+    values = section.choice if section.choice is not None else section.flag
+    return Choice(tuple(values or ()), section.when)
+
+
+def build_workload(section: WorkloadSection) -> Workload:
+    loads = section.load.concurrency or section.load.rate or []
+    return Workload(
+        client=canonical(loadgens, section.client),
+        api=section.api,
+        scenarios=tuple(parse_scenario(text) for text in section.scenarios),
+        load_kind=LoadKind.CONCURRENCY if section.load.concurrency else LoadKind.RATE,
+        loads=tuple(sorted(float(value) for value in loads)),
+        each_level=EachLevel(**section.each_level.model_dump()),
+        min_success_rate=section.min_success_rate,
+        arrivals=section.arrivals,
+        ignore_eos=section.ignore_eos,
+        temperature=section.temperature,
+    )
+
+
+def build_objective(section: ObjectiveSection) -> Objective:
+    """Raises ValueError for an unknown metric or one without a direction."""
+    ref = metric_ref(section.metric)
+    goal = section.goal or direction(ref)
+    if goal is None:
+        raise ValueError(f"{ref.text} has no direction of better: it can not be an objective")
+    return Objective(ref.text, Goal(goal), section.at.replace(" ", ""))
+
+
+def direction(ref: MetricRef) -> str | None:
+    better = ref.metric.higher_is_better
+    return None if better is None else "maximize" if better else "minimize"
+
+
+def build_slo(name: str, section: SloSection) -> Slo:
+    """Raises ValueError for an unknown metric or a limit without, or with a wrong, unit."""
+    ref = metric_ref(name)
+    return Slo(
+        name=name,
+        metric=ref.text,
+        maximum=limit(ref, section.max) if section.max is not None else None,
+        minimum=limit(ref, section.min) if section.min is not None else None,
+        hard=section.hard,
+        weight=section.weight,
+        steepness=section.steepness,
+    )
+
+
+def limit(ref: MetricRef, written: float | str) -> float:
+    """The limit in the metric's own unit: durations carry theirs, other numbers are plain. Above 0 (ratios: at most 1),
+    because a violation is measured as a share of the limit."""
+    if ref.unit == "s":
+        if not isinstance(written, str):
+            raise ValueError(f"{written:g} has no unit: write {written:g}ms or {written:g}s")
+        value = parse_duration(written)
+    elif isinstance(written, str):
+        raise ValueError(f"{written!r} must be a plain number: {ref.text} is measured in {ref.unit}")
+    else:
+        value = float(written)
+    if value <= 0:
+        raise ValueError(f"a limit must be above 0, not {written}")
+    if ref.unit == "ratio" and value > 1:
+        raise ValueError(f"{ref.text} is a share between 0 and 1, not {written}")
+    return value

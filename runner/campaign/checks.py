@@ -1,0 +1,238 @@
+"""What a campaign means, beyond the shape the schema sees: members, names, units, directions, levels.
+
+Each check is a generator of problems and says nothing about a section that the schema already found broken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from runner.campaign.build import build_entry, build_objective, build_slo, direction
+from runner.campaign.check_space import check_expressions
+from runner.campaign.document import Document
+from runner.campaign.entry_schema import EntrySection
+from runner.campaign.schema import CampaignFile
+from runner.campaign.validate import Reading
+from runner.deployers import deployers
+from runner.domain.metrics import VALUE, metric_ref
+from runner.domain.units import format_duration
+from runner.errors import Problem, UnknownMember, Where
+from runner.loadgens import loadgens
+from runner.runtimes import runtimes
+from runner.samplers import samplers
+from runner.space.resolve import ENV
+from runner.util.plugins import Folder
+
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|CREDENTIALS?)$", re.IGNORECASE)
+
+
+def check(file: CampaignFile, document: Document, reading: Reading) -> list[Problem]:
+    """Every problem of a file that the schema could read."""
+    problems: list[Problem] = []
+    for one in (_members, _entries, _hardware, _attach, _objective, _slos, _times, check_expressions):
+        problems += one(file, document, reading)
+    return problems
+
+
+def _members(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
+    wanted: list[tuple[Folder[Any], str, tuple[str, ...]]] = [
+        (deployers, file.deploy.kind, ("deploy", "kind")),
+        (loadgens, file.workload.client, ("workload", "client")),
+        (samplers, file.search.sampler, ("search", "sampler")),
+    ]
+    if file.confirm.client is not None:
+        wanted.append((loadgens, file.confirm.client, ("confirm", "client")))
+    for folder, name, path in wanted:
+        if reading.sound(path[0]):
+            yield from _member(folder, name, document.at_value(*path))
+
+
+def _member(folder: Folder[Any], name: str, where: Where) -> Iterator[Problem]:
+    try:
+        folder.get(name)
+    except UnknownMember as error:
+        yield Problem(error.slug, error.what, where, error.hint)
+
+
+def _entries(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
+    names: dict[str, int] = {}
+    for i, section in enumerate(file.runtimes):
+        if not reading.sound_entry(i):
+            continue
+        known = not (unknown := list(_member(runtimes, section.runtime, document.at_value("runtimes", i, "runtime"))))
+        yield from unknown
+        own = list(_names(section, document, i))
+        yield from own
+        if known:
+            places = {problem.where for problem in own}
+            yield from (said for said in _runtime_says(section, document, i) if said.where not in places)
+        name = build_entry(section).name
+        if name in names:
+            key = "name" if section.name else "runtime"
+            where = document.at_value("runtimes", i, key)
+            yield Problem("duplicate-name", f"two entries are called {name!r}", where, "give each entry a name: key")
+        names[name] = i
+
+
+def _names(section: EntrySection, document: Document, i: int) -> Iterator[Problem]:
+    """Flags without dashes in front, nothing both fixed and searched, environment names, no secret values."""
+    fixed = {*section.flags, *(f"{ENV}{name}" for name in section.env)}
+    for key in (*section.flags, *(section.space or {})):
+        where = document.at_key("runtimes", i, "space" if key in (section.space or {}) else "flags", key)
+        name = key.removeprefix(ENV)
+        if key.startswith("-"):
+            yield Problem("wrong-value", f"flag {key!r} has dashes in front", where, f"write {key.lstrip('-')!r}")
+        elif not key or any(c.isspace() for c in key):
+            yield Problem("wrong-value", f"{key!r} is no name of a flag", where)
+        elif key.startswith(ENV) and not _ENV_NAME.fullmatch(name):
+            yield Problem("wrong-value", f"{name!r} is no name of an environment variable", where)
+        if key in (section.space or {}) and key in fixed:
+            yield Problem("wrong-value", f"{key!r} is both fixed and searched", where, "keep one of the two")
+        elif key.startswith(ENV) and key in section.flags:
+            yield Problem("wrong-value", f"{key!r} is not a flag", where, f"write it as env: {{{name}: ...}}")
+    for name, value in section.env.items():
+        where = document.at_key("runtimes", i, "env", name)
+        if not _ENV_NAME.fullmatch(name):
+            yield Problem("wrong-value", f"{name!r} is no name of an environment variable", where)
+        if value is not None and _SECRET.search(name):
+            hint = f"write env: [{name}] to pass it through from your own environment"
+            yield Problem("secret", f"{name} looks like a secret: its value must not stand in a campaign", where, hint)
+
+
+def _runtime_says(section: EntrySection, document: Document, i: int) -> Iterator[Problem]:
+    entry = build_entry(section)
+    for problem in runtimes.get(section.runtime).check(entry):
+        where = problem.where or _mentioned(problem, section, document, i)
+        prefix = "" if problem.what.startswith(f"{entry.name}: ") else f"{entry.name}: "
+        yield Problem(problem.slug, prefix + problem.what, where, problem.hint)
+
+
+def _mentioned(problem: Problem, section: EntrySection, document: Document, i: int) -> Where:
+    """The line of the flag that the problem quotes, else the line of the entry."""
+    for part, keys in (("flags", section.flags), ("space", section.space or {}), ("env", section.env)):
+        for key in keys:
+            if repr(key) in problem.what or f"--{key} " in f"{problem.what} ":
+                return document.at_key("runtimes", i, part, key)
+    return document.at_value("runtimes", i)
+
+
+def _hardware(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
+    if not reading.sound("hardware") or file.hardware.gpus:
+        return
+    if file.hardware.gpu is not None:
+        where = document.at_value("hardware", "gpu")
+        yield Problem("wrong-value", "hardware.gpu names a GPU, but gpus is 0", where, "say how many: gpus: 1")
+    if reading.sound("budget") and file.budget.gpu_hours is not None:
+        where = document.at_value("budget", "gpu_hours")
+        yield Problem("wrong-value", "budget.gpu_hours without GPUs never ends a search", where, "use wall")
+
+
+def _attach(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
+    if not reading.sound("deploy") or file.deploy.kind != "attach":
+        return
+    for i, section in enumerate(file.runtimes):
+        if reading.sound_entry(i) and section.space:
+            what = "deploy: attach measures a server that runs already: its flags can not be searched"
+            where = document.at_key("runtimes", i, "space")
+            yield Problem("attach-space", what, where, "remove space, or choose another deploy")
+
+
+def _objective(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
+    if not reading.sound("objective"):
+        return
+    at_metric = document.at_value("objective", "metric")
+    try:
+        objective = build_objective(file.objective)
+    except ValueError as error:
+        yield _no_metric("objective.metric", error, at_metric)
+        return
+    ref = metric_ref(objective.metric)
+    better = direction(ref)
+    if better is not None and better != objective.goal:
+        higher = "higher" if ref.metric.higher_is_better else "lower"
+        what = f"objective.goal {objective.goal} is against {ref.text}: {higher} is better"
+        yield Problem("goal", what, document.at_value("objective", "goal"), "leave goal out")
+    yield from _per_gpu(file, reading, objective.metric, at_metric)
+    if objective.at == "mean" and ref.stat not in ("mean", VALUE):
+        what = f"objective.at: mean of {ref.text} over levels means nothing: percentiles are never averaged"
+        yield Problem("objective-at", what, document.at_value("objective", "at"), "use worst, c=N, or the _mean")
+    yield from _at(file, objective.at, document, reading)
+
+
+def _at(file: CampaignFile, at: str, document: Document, reading: Reading) -> Iterator[Problem]:
+    where = document.at_value("objective", "at")
+    if at in ("worst", "mean"):
+        return
+    if at == "goodput":
+        if reading.sound("slo") and not file.slo:
+            what = "objective.at: goodput is the highest load that meets the SLOs, and there is no slo"
+            yield Problem("objective-at", what, where, "add slo:, for instance ttft_p99: {max: 500ms}")
+        return
+    match = re.fullmatch(r"([cr])=(\d+(?:\.\d+)?)", at)
+    if match is None:
+        what = f"objective.at: {at!r} is not one of worst, mean, goodput, c=N, r=N"
+        yield Problem("objective-at", what, where)
+        return
+    if not reading.sound("workload"):
+        return
+    kind, loads = (
+        ("c", file.workload.load.concurrency) if file.workload.load.concurrency else ("r", file.workload.load.rate)
+    )
+    values = [float(value) for value in loads or []]
+    if match[1] != kind or float(match[2]) not in values:
+        known = ", ".join(f"{kind}={value:g}" for value in sorted(values))
+        yield Problem("objective-at", f"objective.at: {at} is not a load of this workload", where, f"loads: {known}")
+
+
+def _per_gpu(file: CampaignFile, reading: Reading, metric: str, where: Where) -> Iterator[Problem]:
+    if metric.endswith("_per_gpu") and reading.sound("hardware") and not file.hardware.gpus:
+        plain = metric.removesuffix("_per_gpu")
+        yield Problem("metric", f"{metric} needs hardware.gpus", where, f"without GPUs use {plain}")
+
+
+def _no_metric(place: str, error: ValueError, where: Where) -> Problem:
+    what, _, known = str(error).partition(" (known: ")
+    what, _, meant = what.partition("; did you mean ")
+    hint = f"did you mean {meant}" if meant else f"known: {known.removesuffix(')')}" if known else None
+    return Problem("metric", f"{place}: {what}", where, hint)
+
+
+def _slos(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
+    if not reading.sound("slo"):
+        return
+    metrics: dict[str, str] = {}
+    for name, section in file.slo.items():
+        at_key = document.at_key("slo", name)
+        try:
+            ref = metric_ref(name)
+        except ValueError as error:
+            yield _no_metric("slo", error, at_key)
+            continue
+        limit = "max" if section.max is not None else "min"
+        at_limit = document.at_value("slo", name, limit)
+        try:
+            build_slo(name, section)
+        except ValueError as error:
+            yield Problem("wrong-unit", f"slo.{name}.{limit}: {error}", at_limit)
+        wanted = {"maximize": "min", "minimize": "max"}.get(direction(ref) or "", limit)
+        if limit != wanted:
+            higher = "higher" if ref.metric.higher_is_better else "lower"
+            what = f"slo.{name}: {limit} is against the metric: {higher} is better"
+            yield Problem("goal", what, at_limit, f"write {wanted}:")
+        if ref.text in metrics:
+            yield Problem("duplicate-key", f"slo {name} limits {ref.text}, as {metrics[ref.text]} does", at_key)
+        metrics[ref.text] = name
+        yield from _per_gpu(file, reading, ref.text, at_key)
+
+
+def _times(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
+    if not reading.sound("timeouts", "workload"):
+        return
+    duration, longest = file.workload.each_level.duration, file.timeouts.level
+    if duration >= longest:
+        what = f"a level of {format_duration(duration)} does not fit into timeouts.level, {format_duration(longest)}"
+        where = document.at_value("workload", "each_level", "duration")
+        yield Problem("wrong-value", what, where, "raise timeouts: {level: ...}, or shorten each_level.duration")

@@ -1,0 +1,146 @@
+"""One entry of `runtimes:` and the spellings of its searched parameters."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from runner.campaign.fields import (
+    NameText,
+    Number,
+    Scalar,
+    Section,
+    Text,
+    Whole,
+    YesNo,
+    complaint,
+    same,
+    spelled,
+)
+
+
+class ParameterSection(Section):
+    """One searched parameter: exactly one of `choice`, `int`, `float`, `flag`. A bare list is a choice."""
+
+    choice: list[Scalar] | None = Field(None, description="One of the listed values, unordered.")
+    whole: list[Whole] | None = Field(None, alias="int", description="Whole numbers [low, high], both included.")
+    number: list[Number] | None = Field(None, alias="float", description="Numbers [low, high].")
+    flag: list[YesNo] | None = Field(None, description="A switch: true (on and off) or the list of its states.")
+    log: YesNo = Field(False, description="Search int or float on a log scale; low must be above 0.")
+    step: Annotated[Whole, Field(ge=1)] | None = Field(None, description="Step of int; default 1.")
+    when: Text | None = Field(None, description="Expression: the parameter exists only where it holds.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spellings(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            return {"choice": value}
+        if not isinstance(value, dict):
+            raise complaint(
+                "wrong-type",
+                f"a searched parameter is a list or a range, not {spelled(value)}",
+                "write [a, b], {int: [1, 64]}, {float: [0.1, 0.9]} or {flag: true}; a fixed value belongs in flags",
+            )
+        if isinstance(value.get("flag"), bool):
+            if not value["flag"]:
+                raise complaint("wrong-value", "flag: false searches nothing", "write {flag: true} to try on and off")
+            return {**value, "flag": [True, False]}
+        return value
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> ParameterSection:
+        kinds = {"choice": self.choice, "int": self.whole, "float": self.number, "flag": self.flag}
+        given = [name for name, value in kinds.items() if value is not None]
+        if len(given) != 1:
+            raise complaint("wrong-value", f"give exactly one of choice, int, float, flag, not {given or 'none'}")
+        values = self.choice if self.choice is not None else self.flag
+        if values is not None:
+            self._check_values(list(values))
+        else:
+            self._check_range(given[0], self.whole if self.whole is not None else self.number)
+        if self.step is not None and (self.whole is None or self.log):
+            raise complaint("wrong-value", "step goes with int on a plain scale only")
+        return self
+
+    def _check_values(self, values: list[Any]) -> None:
+        if not values:
+            raise complaint("empty-space", "the list of values is empty", "list values, or leave the parameter out")
+        for i, value in enumerate(values):
+            if any(same(value, other) for other in values[:i]):
+                raise complaint("wrong-value", f"{spelled(value)} is listed twice")
+        if self.log:
+            raise complaint("wrong-value", "log goes with int and float only")
+
+    def _check_range(self, kind: str, ends: Any) -> None:
+        if len(ends) != 2:
+            raise complaint("wrong-value", f"{kind} wants [low, high], not {len(ends)} numbers")
+        low, high = ends
+        if low > high:
+            raise complaint("empty-space", f"the range [{low}, {high}] is empty: low is above high")
+        if self.log and low <= 0:
+            raise complaint("wrong-value", f"a log scale needs low above 0, not {low}")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        mapping = handler.resolve_ref_schema(handler(core))
+        described = {**mapping, "oneOf": [{"required": [kind]} for kind in ("choice", "int", "float", "flag")]}
+        scalars = {"type": "array", "minItems": 1, "items": {"type": ["string", "number", "boolean"]}}
+        flag = described["properties"]["flag"]
+        flag["anyOf"] = [{"const": True}, *[form for form in flag["anyOf"] if form.get("type") != "null"]]
+        return {"anyOf": [scalars, described], "description": mapping.get("description", "")}
+
+
+def _named_or_mapped(value: Any) -> Any:
+    """`[A, B]` names what is passed through: the same as `{A: null, B: null}`."""
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        wrong = [item for item in value if "=" in item]
+        if wrong:
+            raise complaint("wrong-value", f"{wrong[0]!r} sets a value", "write env as a mapping: {NAME: value}")
+        return dict.fromkeys(value)
+    return value
+
+
+Env: TypeAlias = Annotated[
+    dict[str, Scalar | None],
+    BeforeValidator(_named_or_mapped),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "array", "items": {"type": "string"}},
+                {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}},
+            ]
+        }
+    ),
+]
+
+
+class EntrySection(Section):
+    """One runtime with its fixed flags and its search space."""
+
+    runtime: Text = Field(description="A member of the runtimes: llama_cpp, command, simulated, ...")
+    name: NameText | None = Field(None, description="Name of the entry; default: the runtime's name.")
+    flags: dict[str, Scalar] = Field({}, description="Fixed flags, without dashes in front; true = a bare flag.")
+    space: dict[str, ParameterSection] | None = Field(
+        None, description="Searched flags, or env.NAME for the environment. Absent: only the default is measured."
+    )
+    where: list[Text] = Field([], description="Expressions that every configuration must satisfy.")
+    env: Env = Field({}, description="A list of names passed through, or NAME: value (null = passed through).")
+    python: Text | None = Field(None, description="Interpreter that has the engine; default: our own.")
+    image: Text | None = Field(None, description="Container image, for deploy docker or kubernetes.")
+    command: Text | list[Text] | None = Field(
+        None, description="Command template of the `command` runtime, with {port} {model} {flags}."
+    )
+    health: Text | dict[str, Any] | None = Field(None, description="Health path of the `command` runtime.")
+    signatures: dict[str, Any] | list[Any] | None = Field(
+        None, description="Log patterns and the cause each one proves, for the `command` runtime."
+    )
+    options: dict[str, Any] = Field({}, description="Further settings of the runtime, by their own names.")
+
+    @model_validator(mode="after")
+    def _some_space(self) -> EntrySection:
+        if self.space is not None and not self.space:
+            raise complaint("empty-space", "space is empty", "leave the key out to measure only the default")
+        return self
