@@ -11,10 +11,10 @@ Protocol between the driver (`runner.measure`) and the child:
   Optional: {"event":"warmed","position":0,"ok":1,"failed":0} when the warm-up is over. `seconds` is the measured
   window: from its start to the end of its last request. A level whose every warm-up request failed is not measured:
   `sent` is 0 and the warm-up rows say why.
-* Before every level, the first included, the child waits for a line on stdin: `next` (go on), `skip` (not this
-  level, ask again for the one after it) or `stop` (end with exit 0). A `stop` in the middle of a level gives the level
-  up: a child that can writes a row for each request in flight and `level_ended`, then ends; one that can not is
-  ended after two seconds. End of file on stdin means the driver is gone: the child ends at once.
+* Before every level, the first included, the child waits for a line on stdin: `next` (go on) or `stop` (end with
+  exit 0). A `stop` in the middle of a level gives the level up: a child that can writes a row for each request in
+  flight and `level_ended`, then ends; one that can not is ended after two seconds. End of file on stdin means the
+  driver is gone: the child ends at once.
 * SIGTERM ends it at once; rows written so far are good.
 """
 

@@ -190,7 +190,7 @@ def _values(
             found["total_throughput"] = total
             if gpus:
                 found["total_throughput_per_gpu"] = total / gpus
-    if seconds > 0:
+    if measured and seconds > 0:
         found["client_cpu"] = client_cpu / seconds
     for name, value in found.items():
         yield MetricValue(name, VALUE, METRICS[name].unit, value)

@@ -26,11 +26,8 @@ def main(argv: list[str]) -> int:
 async def _run(session: Session) -> None:
     orders = Orders()
     for plan in session.job.levels:
-        order = await orders.next()
-        if order == "stop":
+        if await orders.next() == "stop":
             return
-        if order == "skip":
-            continue
         level = Level(session, plan)
         orders.on_stop = level.give_up
         # A collection in the middle of a level would delay the time stamps of every stream.

@@ -14,6 +14,7 @@ import aiohttp
 
 from runner.loadgens import Job, Row
 from runner.loadgens.native.stream import Answer, Malformed, ServerError
+from runner.util.redact import hide, redact
 
 _PATHS = {"chat": "/v1/chat/completions", "completions": "/v1/completions"}
 _MESSAGE_LENGTH = 300
@@ -47,6 +48,7 @@ class Client:
     async def __aenter__(self) -> Client:
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
         if self._job.endpoint.api_key:
+            hide(self._job.endpoint.api_key)  # a server may repeat it in an error
             headers["Authorization"] = f"Bearer {self._job.endpoint.api_key}"
         # A new connection for each request: a kept one occupies a thread of engines that serve a connection per
         # thread, so that users beyond the pool starve; and the server may close an idle one just as we reuse it.
@@ -177,7 +179,7 @@ def _row(
         finish=answer.finish,
         status=status[0] if status else None,
         error=error,
-        message=message[:_MESSAGE_LENGTH],
+        message=redact(message)[:_MESSAGE_LENGTH],
         token_times=times,
         server_prompt_seconds=answer.prompt_seconds,
     )

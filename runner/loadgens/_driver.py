@@ -1,0 +1,114 @@
+"""The driver's side of the protocol: start a load generator, give it orders, hear its events, read its rows."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from runner.domain.trial import Exit
+from runner.loadgens import Job, LoadGenerator, Row
+from runner.util import codec, process
+
+GRACE = 2.0
+"""Seconds a child gets to end by itself after `stop`."""
+
+_PASSED = (
+    "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "HF_HOME", "HF_HUB_OFFLINE",
+)  # fmt: skip
+"""The only names that a load generator inherits. Tokens and keys of our environment are none of its business."""
+
+
+def client_environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in _PASSED if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
+
+
+class Child:
+    """A running load generator. A context manager: leaving it ends the child on every path."""
+
+    def __init__(self, loadgen: LoadGenerator, job: Job, scratch: Path, log: Path, label: str) -> None:
+        """Writes job.json and an empty rows.jsonl into `scratch` and starts the child."""
+        self.rows_path = scratch / "rows.jsonl"
+        self.rows_path.touch()
+        job_path = scratch / "job.json"
+        job_path.touch(mode=0o600)  # it may hold the key of the endpoint
+        job_path.write_text(codec.to_json(job), encoding="utf-8")
+        self._process = process.start(
+            loadgen.command(job_path, self.rows_path),
+            label=label,
+            env=client_environment(),
+            cwd=scratch,
+            stdin=process.PIPE,
+            stdout=process.PIPE,
+            stderr=log,
+        )
+        self._read = 0  # bytes of the rows file
+        self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        threading.Thread(target=self._listen, name="loadgen-events", daemon=True).start()
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._process.stop(GRACE if exc[0] is None else 0.0)
+
+    def order(self, text: str) -> bool:
+        """Send one line. False when the child is gone."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(f"{text}\n".encode())
+            self._process.stdin.flush()
+        except OSError:
+            return False
+        return True
+
+    def event(self, timeout: float) -> dict[str, Any] | None:
+        """The next event, or None when none came in `timeout` seconds."""
+        try:
+            return self._events.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def exit(self) -> Exit | None:
+        """How it ended; None while it runs."""
+        return self._process.poll()
+
+    def give_up_level(self) -> dict[str, Any] | None:
+        """Order `stop` in the middle of a level and wait for its end. Its level_ended event, when it gave one."""
+        deadline = time.monotonic() + GRACE
+        if self.order("stop"):
+            while (left := deadline - time.monotonic()) > 0:
+                event = self.event(min(left, 0.1))
+                if event is not None and event["event"] == "level_ended":
+                    return event
+                if event is None and self.exit() is not None:
+                    return None
+        return None
+
+    def rows(self) -> list[Row]:
+        """The rows written since the last call. A last line that is not finished is left for the next one."""
+        with self.rows_path.open("rb") as file:
+            file.seek(self._read)
+            data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        self._read += len(whole)
+        return [codec.from_json(Row, line) for line in whole.splitlines()]
+
+    def _listen(self) -> None:
+        """Every line of stdout that is an event; what else it prints is none of our concern."""
+        assert self._process.stdout is not None
+        try:
+            for line in self._process.stdout:
+                try:
+                    event = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(event, dict) and "event" in event:
+                    self._events.put(event)
+        except (OSError, ValueError):  # closed under us: the child was stopped
+            return

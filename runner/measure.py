@@ -1,0 +1,281 @@
+"""Drive a load generator level by level against a live engine, and say why it ended. Any end is a value.
+
+The load generator is a child process (`runner.loadgens` holds the protocol). This side keeps the clock: it listens to
+the child's progress, to the engine's life and to the stop flag, and turns the rows of a level into its result as soon
+as the level has ended.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner.deployers import Engine
+from runner.domain.campaign import Campaign, LevelPlan
+from runner.domain.failure import Cause, Failure, Phase
+from runner.domain.trial import Endpoint, Exit, LevelResult
+from runner.hardware import load
+from runner.loadgens import Job, Row, loadgens
+from runner.loadgens._driver import Child
+from runner.scoring.aggregate import WARMUP, aggregate, not_reached
+from runner.scoring.doubts import doubts
+from runner.scoring.levels import counts, needed_levels, success_rate
+from runner.scoring.rules import rules_of
+from runner.util.redact import redact
+
+_POLL = 0.1  # seconds between two looks at the engine, the stop flag and the deadlines
+_DYING = 2.0  # seconds in which an engine that stopped answering is seen to end
+_EVIDENCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`levels` holds one result per planned level, `not_reached` ones included. `rows` is the file of request rows,
+    empty when nothing was sent. `warmup_seconds` is the time of all warm-ups, which the levels do not contain."""
+
+    levels: tuple[LevelResult, ...]
+    failure: Failure | None
+    rows: Path
+    warnings: tuple[str, ...] = ()
+    warmup_seconds: float = 0.0
+
+
+def measure(
+    campaign: Campaign,
+    endpoint: Endpoint,
+    engine: Engine,
+    scratch: Path,
+    client_log: Path,
+    seed: int,
+    *,
+    read_counters: Callable[[], Mapping[str, float]],
+    should_stop: Callable[[], bool],
+    on_event: Callable[[str, dict[str, Any]], None],
+    judge_level: Callable[[LevelResult], bool],
+    label: str | None = None,
+) -> Measured:
+    """Measure every level, lightest first, until one decides.
+
+    Called when the engine has answered its first completion. `scratch` exists and takes job.json and rows.jsonl;
+    `label` names the attempt for `reap` (default: the name of `scratch`). `read_counters` gives the engine's own
+    counters now (its errors are the caller's: it returns an empty mapping). `on_event` is told level_started, progress
+    and level_ended. After a level for which `judge_level` is false no heavier one is measured; that alone is no
+    failure. The child has ended when this returns, on every path. Raises OSError when it could not be started.
+    """
+    workload = campaign.workload
+    job = Job(
+        endpoint,
+        workload.api,
+        workload.levels,
+        workload.each_level,
+        seed,
+        workload.arrivals,
+        workload.ignore_eos,
+        workload.temperature,
+    )
+    with Child(loadgens.get(workload.client), job, scratch, client_log, label or scratch.name) as child:
+        run = _Run(campaign, engine, child, read_counters, should_stop, on_event)
+        for plan in workload.levels:
+            result = run.level(plan)
+            if run.failure is not None or not judge_level(result):
+                break
+        done = run.results
+    rest = tuple(not_reached(plan) for plan in workload.levels[len(done) :])
+    return Measured((*done, *rest), run.failure, child.rows_path, tuple(run.warnings), run.warmup_seconds)
+
+
+@dataclass(slots=True)
+class _Watch:
+    """The clocks of the running level, all monotonic."""
+
+    started: float
+    progress: float
+    warmed: float | None = None
+    seen: tuple[int, int] = (0, 0)  # requests done, tokens
+    ended: dict[str, Any] | None = None  # the child's level_ended
+
+
+@dataclass(slots=True)
+class _Run:
+    """All levels of one attempt. `failure` is set once; nothing is measured after it."""
+
+    campaign: Campaign
+    engine: Engine
+    child: Child
+    read_counters: Callable[[], Mapping[str, float]]
+    should_stop: Callable[[], bool]
+    on_event: Callable[[str, dict[str, Any]], None]
+    failure: Failure | None = None
+    results: list[LevelResult] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    warmup_seconds: float = 0.0
+
+    def level(self, plan: LevelPlan) -> LevelResult:
+        """Run one level to its end, whichever that is, and put its result beside the others."""
+        self.on_event("level_started", {"position": plan.position, **_named(plan)})
+        before, mark = self.read_counters(), load.begin()
+        now = time.monotonic()
+        watch = _Watch(now, now)
+        self.child.order("next")
+        self.failure = self._listen(watch)
+        if self.failure is not None:
+            watch.ended = self.child.give_up_level()
+        rows = self.child.rows()
+        after = {} if self.failure is not None else self.read_counters()
+        ended = watch.ended or {}
+        began = watch.warmed or time.monotonic()
+        self.warmup_seconds += began - watch.started
+        result = aggregate(
+            plan,
+            rows,
+            float(ended.get("seconds", time.monotonic() - began)),
+            gpus=self.campaign.hardware.gpus,
+            min_success_rate=self.campaign.workload.min_success_rate,
+            client_cpu=float(ended.get("cpu_seconds", 0.0)),
+            load=load.end(mark),
+            counters={name: after[name] - before[name] for name in after if name in before},
+            broken_off=self.failure is not None or bool(ended.get("gave_up")),
+        )
+        self.results.append(result)
+        self.warnings += doubts(plan, rows, result)
+        self.failure = self.failure or self._died_at_the_end(result) or self._verdict(plan, rows, result)
+        self.on_event("level_ended", _summary(result))
+        return result
+
+    def _listen(self, watch: _Watch) -> Failure | None:
+        """Until the child says that the level ended (None), or something else ends it."""
+        while True:
+            event = self.child.event(_POLL)
+            if event is not None:
+                self._hear(event, watch)
+            if watch.ended is not None:
+                return None
+            failure = self._interrupted() or self._engine_died(watch) or self._client_died() or self._late(watch)
+            if failure is not None:
+                return failure
+
+    def _hear(self, event: Mapping[str, Any], watch: _Watch) -> None:
+        now = time.monotonic()
+        if event["event"] == "level_ended":
+            watch.ended = dict(event)
+        elif event["event"] == "warmed":
+            watch.warmed = watch.progress = now
+        elif event["event"] == "progress":
+            seen = (int(event.get("done", 0)), int(event.get("tokens", 0)))
+            if seen != watch.seen:
+                watch.seen, watch.progress = seen, now
+            self.on_event("progress", {key: value for key, value in event.items() if key != "event"})
+
+    def _phase(self, watch: _Watch | None = None) -> Phase:
+        """Warm-up is a phase of its own only before anything was measured."""
+        first = not any(result.ok for result in self.results)
+        return Phase.WARMUP if first and watch is not None and watch.warmed is None else Phase.MEASURE
+
+    def _interrupted(self) -> Failure | None:
+        if not self.should_stop():
+            return None
+        return Failure(Phase.MEASURE, Cause.INTERRUPTED, "stopped on request")
+
+    def _engine_died(self, watch: _Watch | None) -> Failure | None:
+        end = self.engine.poll()
+        return None if end is None else _crash(end, self._phase(watch))
+
+    def _client_died(self) -> Failure | None:
+        end = self.child.exit()
+        if end is None:
+            return None
+        how = end.signal or f"exit code {end.code}"
+        return Failure(Phase.MEASURE, Cause.INFRA, f"the load generator ended by itself ({how}); see client.log")
+
+    def _late(self, watch: _Watch) -> Failure | None:
+        """A level that takes too long, or in which nothing moves: no token came and no request ended."""
+        now, limits = time.monotonic(), self.campaign.timeouts
+        if now - watch.progress > limits.no_progress:
+            what = f"no token and no answer for {limits.no_progress:g} s"
+        elif now - watch.started > limits.level:
+            what = f"the level was not done after {limits.level:g} s"
+        else:
+            return None
+        return Failure(self._phase(watch), Cause.HANG, what, hung=True)
+
+    def _died_at_the_end(self, result: LevelResult) -> Failure | None:
+        """A level that ended in errors: give an engine that is just dying the time to be seen dead."""
+        if self.failure is not None or counts(result, rules_of(self.campaign)):
+            return None
+        gone = {error.kind for error in result.errors} & {"connect", "reset", "cut"}
+        deadline = time.monotonic() + (_DYING if gone or not result.sent else 0.0)
+        while (end := self.engine.poll()) is None and time.monotonic() < deadline:
+            time.sleep(_POLL / 2)
+        return None if end is None else _crash(end, self._phase())
+
+    def _verdict(self, plan: LevelPlan, rows: list[Row], result: LevelResult) -> Failure | None:
+        """What the requests of a level that came to its end say."""
+        if not rows:
+            return Failure(self._phase(), Cause.INFRA, "the load generator sent nothing; see client.log")
+        rules = rules_of(self.campaign)
+        if counts(result, rules):
+            return self._short(result)
+        if plan.position not in {key.position for key in needed_levels(rules)}:
+            return None  # the answer lies below this level, or at another
+        bad = [row for row in rows if row.error is not None]
+        if not result.sent:
+            phase = Phase.MEASURE if any(result.ok for result in self.results) else Phase.WARMUP
+            return _errors_failure(phase, f"all {len(bad)} warm-up requests failed", bad)
+        what = f"{result.ok} of {result.sent} requests ended well ({100 * success_rate(result):.3g} %)"
+        return _errors_failure(Phase.MEASURE, what, [row for row in bad if row.kind != WARMUP])
+
+    def _short(self, result: LevelResult) -> Failure | None:
+        """Too many answers ended early although the engine was told not to: its token rate means nothing."""
+        workload = self.campaign.workload
+        if not workload.ignore_eos or result.short <= (1 - workload.min_success_rate) * result.ok:
+            return None
+        what = f"{result.short} of {result.ok} answers had fewer tokens than asked for, ignore_eos was set"
+        return Failure(Phase.MEASURE, Cause.SHORT_OUTPUT, what)
+
+
+def _crash(end: Exit, phase: Phase) -> Failure:
+    how = end.signal or f"exit code {end.code}"
+    cause = Cause.OOM_SERVE if end.oom_killed else Cause.CRASH
+    return Failure(phase, cause, f"the engine ended under load ({how})", exit_code=end.code, signal=end.signal)
+
+
+def _errors_failure(phase: Phase, what: str, bad: list[Row]) -> Failure:
+    """Mostly timeouts are a hang; anything else is an error rate, with its most frequent kind as evidence."""
+    kinds = Counter(row.error or "" for row in bad)
+    kind, count = kinds.most_common(1)[0]
+    message = next(row.message for row in bad if row.error == kind)
+    evidence = redact(f"{what}; {count} x {kind}: {message}").replace("\n", " ")[:_EVIDENCE]
+    if 2 * kinds["timeout"] > len(bad):
+        return Failure(phase, Cause.HANG, evidence, hung=True)
+    return Failure(phase, Cause.ERROR_RATE, evidence)
+
+
+def _named(plan: LevelPlan) -> dict[str, Any]:
+    return {
+        "scenario": plan.scenario.text,
+        "load_kind": plan.load_kind.value,
+        "load_value": plan.load_value,
+    }
+
+
+def _summary(result: LevelResult) -> dict[str, Any]:
+    return {
+        "position": result.position,
+        "scenario": result.scenario,
+        "load_kind": result.load_kind,
+        "load_value": result.load_value,
+        "state": result.state.value,
+        "sent": result.sent,
+        "ok": result.ok,
+        "failed": result.failed,
+        "lost": result.lost,
+        "short": result.short,
+        "seconds": round(result.seconds, 3),
+        "output_throughput": result.metric("output_throughput", "value"),
+        "ttft_p50": result.metric("ttft", "p50"),
+        "ttft_p99": result.metric("ttft", "p99"),
+    }
