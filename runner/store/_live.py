@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FOREIGN_WAIT_SECONDS = 1.0
 """How long to try again while another program holds the file: a shell keeps it for hours, a command for moments."""
+BLOCK_SIZE = 16384
+"""Bytes, instead of 256 KiB: a table with few rows takes a block per column."""
 
 
 def live_path(results: Path) -> Path:
@@ -75,7 +77,7 @@ def open_live(results: Path, *, path: Path | None = None) -> Iterator[DuckDBPyCo
 
     path = path or live_path(results)
     with disk_errors(results):
-        connection = _connect(path)
+        connection = connect_live(path)
         try:
             yield connection
         finally:
@@ -88,7 +90,7 @@ def literal(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def _connect(path: Path) -> DuckDBPyConnection:
+def connect_live(path: Path) -> DuckDBPyConnection:
     """Attached as `live`: opened directly, the catalog would be called `store` like the schema, and every
     `store.table` would be ambiguous."""
     import duckdb
@@ -97,7 +99,9 @@ def _connect(path: Path) -> DuckDBPyConnection:
     while True:
         connection = duckdb.connect(config={"threads": 2})
         try:
-            connection.execute(f"ATTACH {literal(path)} AS live")
+            connection.execute(
+                f"ATTACH {literal(path)} AS live" + ("" if path.exists() else f" (BLOCK_SIZE {BLOCK_SIZE})")
+            )
             connection.execute("USE live")
             return connection
         except duckdb.Error as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import StoreError, StoreNewer
 from runner.store import schema
-from runner.store._live import translated
+from runner.store._live import literal, translated
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -28,6 +28,8 @@ def open_snapshot(results: Path, *, confined: bool = True) -> DuckDBPyConnection
     `requests('<attempt_id>')` works. `confined`: no file outside the records can be read, none anywhere written by
     statement, and settings stay as they are.
 
+    Attached to an instance of its own: DuckDB would hand out the instance of an older snapshot while one is open.
+
     Raises StoreError when there is none, StoreNewer when a newer tunebook wrote it, StoreDamaged.
     """
     import duckdb
@@ -39,9 +41,12 @@ def open_snapshot(results: Path, *, confined: bool = True) -> DuckDBPyConnection
             hint="run a campaign first (`tunebook run campaigns/quickstart.yaml`), or name another folder "
             "with --results DIR",
         )
+    connection = duckdb.connect()
     try:
-        connection = duckdb.connect(path, read_only=True)
+        connection.execute(f"ATTACH {literal(path)} AS snapshot (READ_ONLY)")
+        connection.execute("USE snapshot")
     except duckdb.Error as error:
+        connection.close()
         raise translated(error, path) from error
     try:
         _require_known(connection, path)
@@ -62,9 +67,8 @@ def _require_known(connection: DuckDBPyConnection, path: Path) -> None:
 
 
 def _confine(connection: DuckDBPyConnection, results: Path, confined: bool) -> None:
-    literal = str(results).replace("'", "''")
-    connection.execute(f"SET VARIABLE tunebook_results = '{literal}'")
+    connection.execute(f"SET VARIABLE tunebook_results = {literal(results)}")
     if confined:
-        connection.execute(f"SET allowed_directories = ['{literal}/records/']")
+        connection.execute(f"SET allowed_directories = [{literal(results / 'records')} || '/']")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import StoreError, StoreLocked
 from runner.store import schema
-from runner.store._live import live_path, open_live, store_lock
+from runner.store._live import BLOCK_SIZE, literal, live_path, open_live, store_lock
 from runner.store.reader import snapshot_path
 from runner.store.record import disk_errors, fsync
 
@@ -58,10 +58,11 @@ def snapshot_if_older(results: Path, seconds: float = 60.0) -> bool:
 
 def copy_to(connection: DuckDBPyConnection, target: Path, storage_version: str) -> None:
     """Copy everything to a new file through the connection itself, views and macros with their comments included."""
-    name = str(target).replace("'", "''")
     source = connection.execute("SELECT current_database()").fetchone()
     assert source is not None
-    connection.execute(f"ATTACH '{name}' AS copied (STORAGE_VERSION '{storage_version}')")
+    connection.execute(
+        f"ATTACH {literal(target)} AS copied (STORAGE_VERSION '{storage_version}', BLOCK_SIZE {BLOCK_SIZE})"
+    )
     try:
         connection.execute(f'COPY FROM DATABASE "{source[0]}" TO copied')
         connection.execute("USE copied")

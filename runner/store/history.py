@@ -1,0 +1,114 @@
+"""What a lineage knows, straight from its sealed records, ingested or not: the truth a sampler and a resume see.
+
+Records never change, so each is parsed once per process; a call costs one listing of the folder.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.domain.records import (
+    ComparisonFact,
+    RecordKind,
+    RejectionFact,
+    RetractionFact,
+    RulesFact,
+    RunEnd,
+    RunStart,
+)
+from runner.domain.trial import Attempt
+from runner.errors import StoreDamaged
+from runner.store.record import read_record, record_folders
+from runner.util.codec import from_plain
+
+_CLASSES: dict[RecordKind, type[Any]] = {
+    RecordKind.RUN_START: RunStart,
+    RecordKind.RUN_END: RunEnd,
+    RecordKind.ATTEMPT: Attempt,
+    RecordKind.REJECTION: RejectionFact,
+    RecordKind.COMPARISON: ComparisonFact,
+    RecordKind.RULES: RulesFact,
+    RecordKind.RETRACTION: RetractionFact,
+}
+_parsed: dict[Path, Any] = {}
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Everything but the attempts. Each tuple is ordered by time. A run without an end in `run_ends` still runs or
+    was killed."""
+
+    search_key: str
+    run_starts: tuple[RunStart, ...] = ()
+    run_ends: tuple[RunEnd, ...] = ()
+    rejections: tuple[RejectionFact, ...] = ()
+    comparisons: tuple[ComparisonFact, ...] = ()
+    rules: tuple[RulesFact, ...] = ()
+
+    @property
+    def series(self) -> int:
+        """The latest series; 0 when the lineage never ran."""
+        return max((start.series for start in self.run_starts), default=0)
+
+
+def history(results: Path, search_key: str, series: int | None = None) -> list[Attempt]:
+    """The attempts of a lineage (of one series, or of all), of every role and outcome, ordered by (number, start).
+
+    Retracted attempts are left out. Called before every ask and at the start of a run. Raises StoreDamaged when a
+    record can not be read.
+    """
+    retracted = {fact.attempt_id for fact in facts(results, RecordKind.RETRACTION)}
+    mine = [
+        fact
+        for fact in facts(results, RecordKind.ATTEMPT)
+        if fact.search_key == search_key
+        and (series is None or fact.series == series)
+        and fact.attempt_id not in retracted
+    ]
+    return sorted(mine, key=lambda fact: (fact.number, fact.started_utc, fact.attempt_id))
+
+
+def lineage(results: Path, search_key: str) -> Lineage:
+    """Runs, rejections, comparisons and rules of a lineage. Raises StoreDamaged when a record can not be read."""
+
+    def mine(kind: RecordKind, time: str) -> list[Any]:
+        found = [fact for fact in facts(results, kind) if fact.search_key == search_key]
+        return sorted(found, key=lambda fact: str(getattr(fact, time)))
+
+    starts = mine(RecordKind.RUN_START, "started_utc")
+    runs = {start.run_id for start in starts}
+    ends = [fact for fact in facts(results, RecordKind.RUN_END) if fact.run_id in runs]
+    return Lineage(
+        search_key,
+        tuple(starts),
+        tuple(sorted(ends, key=lambda end: str(end.ended_utc))),
+        tuple(mine(RecordKind.REJECTION, "rejected_utc")),
+        tuple(mine(RecordKind.COMPARISON, "compared_utc")),
+        tuple(mine(RecordKind.RULES, "written_utc")),
+    )
+
+
+def facts(results: Path, kind: RecordKind) -> list[Any]:
+    """Every sealed fact of one kind, as its dataclass, ordered by record name. Raises StoreDamaged."""
+    found = []
+    with _lock:
+        for path in record_folders(results.resolve(), kind):
+            if path not in _parsed:
+                _parsed[path] = _parse(path, kind)
+            found.append(_parsed[path])
+    return found
+
+
+def _parse(path: Path, kind: RecordKind) -> Any:
+    try:
+        return from_plain(_CLASSES[kind], read_record(path).facts)
+    except ValueError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise StoreDamaged(
+            f"record {path.name} does not hold what this version expects: {reason}",
+            hint="was it sealed by a newer tunebook? Then use that one. Else run `tunebook store verify`",
+        ) from error

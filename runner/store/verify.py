@@ -1,0 +1,173 @@
+"""Is the store whole? Every finding says what is wrong and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.domain.records import RecordKind
+from runner.errors import StoreDamaged, StoreNewer
+from runner.store import schema
+from runner.store._live import live_path, open_live, store_lock
+from runner.store.record import manifest_sha256, record_folders, verify_record
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+REBUILD = "run `tunebook store rebuild`: it makes the store anew from the sealed records"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong. `kind`: record, pending, missing_record, row, trigger, table, store."""
+
+    kind: str
+    what: str
+    todo: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was looked at, and what was wrong with it. Pending records are a finding of kind `pending`, no damage."""
+
+    records: int
+    rows: int
+    tables: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def damaged(self) -> bool:
+        return any(finding.kind != "pending" for finding in self.findings)
+
+
+def verify(results: Path) -> Verified:
+    """Check every file of every record against its manifest, read every row of every table (DuckDB finds a flipped bit
+    only when it reads the block), the triggers, and records against rows both ways.
+
+    Changes nothing. Raises StoreLocked when another program holds the store.
+    """
+    folders = record_folders(results)
+    findings = [_record_finding(problem) for path in folders for problem in verify_record(path)]
+    if not live_path(results).exists():
+        if folders:
+            findings.append(
+                Finding("pending", f"no store.duckdb for {len(folders)} records", "run `tunebook store ingest`")
+            )
+        return Verified(len(folders), 0, 0, tuple(findings))
+    with store_lock(results):
+        try:
+            with open_live(results) as connection:
+                rows, tables = _scan(connection, findings)
+                findings += _triggers(connection)
+                findings += _records_and_rows(connection, results, folders)
+        except (StoreDamaged, StoreNewer) as error:
+            findings.append(Finding("store", error.what, error.hint or REBUILD))
+            rows = tables = 0
+    return Verified(len(folders), rows, tables, tuple(findings))
+
+
+def _record_finding(problem: str) -> Finding:
+    return Finding(
+        "record",
+        problem,
+        "restore the folder from a backup, or withdraw its numbers: move it out of records/ and run "
+        "`tunebook store rebuild`",
+    )
+
+
+def _scan(connection: DuckDBPyConnection, findings: list[Finding]) -> tuple[int, int]:
+    """Read every block by hashing every row."""
+    import duckdb
+
+    version, _ = schema.current_version(connection)
+    if version != schema.SCHEMA_VERSION:
+        findings.append(
+            Finding(
+                "store", f"schema version {version}, expected {schema.SCHEMA_VERSION}", "run `tunebook store ingest`"
+            )
+        )
+    rows = 0
+    tables = schema.tables(connection)
+    expected = {item.name.removeprefix("store.") for item in schema.described() if item.kind == "table"} - {"_refuse"}
+    findings += [Finding("table", f"table store.{name} is missing", REBUILD) for name in sorted(expected - set(tables))]
+    for table in tables:
+        try:
+            row = connection.execute(
+                f"SELECT count(*), bit_xor(hash(t)) FROM (SELECT COLUMNS(*)::VARCHAR FROM store.{table}) t"
+            ).fetchone()
+            rows += int(row[0]) if row else 0
+        except duckdb.Error as error:
+            reason = " ".join(str(error).split())[:200]
+            findings.append(Finding("table", f"table store.{table} can not be read: {reason}", REBUILD))
+    return rows, len(tables)
+
+
+def _triggers(connection: DuckDBPyConnection) -> list[Finding]:
+    return [
+        Finding(
+            "trigger",
+            f"trigger {name} is missing: {operation} on store.{table} is not refused",
+            f"rows may have been changed; {REBUILD}",
+        )
+        for name, table, operation in schema.missing_triggers(connection)
+    ]
+
+
+def _records_and_rows(connection: DuckDBPyConnection, results: Path, folders: list[Path]) -> list[Finding]:
+    import duckdb
+
+    try:
+        taken = {
+            (str(kind), str(record_id)): (str(sha256), str(path))
+            for kind, record_id, sha256, path in connection.execute(
+                "SELECT kind, record_id, sha256, path FROM store.record"
+            ).fetchall()
+        }
+        findings = _rows_of_attempts(connection)
+    except duckdb.Error:
+        return []  # the scan has told
+    sealed = {(path.name.partition("-")[0], path.name.partition("-")[2]): path for path in folders}
+    for key in sorted(taken.keys() - sealed.keys()):
+        what = f"{taken[key][1]}: its rows are in the store, its folder is gone"
+        findings.append(Finding("missing_record", what, "restore the folder from a backup; a rebuild would lose it"))
+    pending = sealed.keys() - taken.keys()
+    if pending:
+        what = f"{len(pending)} sealed records are not in the store yet"
+        findings.append(Finding("pending", what, "run `tunebook store ingest`"))
+    for key in sorted(taken.keys() & sealed.keys()):
+        try:
+            same = manifest_sha256(sealed[key]) == taken[key][0]
+        except OSError:
+            continue  # verify_record has told
+        if not same:
+            what = f"{sealed[key].name}: not the record that was taken in (the manifest differs)"
+            findings.append(_record_finding(what))
+    return findings
+
+
+def _rows_of_attempts(connection: DuckDBPyConnection) -> list[Finding]:
+    """A record is taken in with its rows in one transaction: one without the other was lost or deleted."""
+    findings = []
+    for kind, table, key in (
+        (RecordKind.RUN_START, "run", "run_id"),
+        (RecordKind.RUN_END, "run_end", "run_id"),
+        (RecordKind.ATTEMPT, "attempt", "attempt_id"),
+        (RecordKind.REJECTION, "rejection", "rejection_id"),
+        (RecordKind.COMPARISON, "comparison", "comparison_id"),
+        (RecordKind.RULES, "rules", "record_id"),
+        (RecordKind.RETRACTION, "retraction", "retraction_id"),
+    ):
+        lost = connection.execute(
+            f"SELECT record_id FROM store.record r WHERE kind = ? AND NOT EXISTS "
+            f"(SELECT 1 FROM store.{table} t WHERE t.{key} = r.record_id) ORDER BY 1",
+            [str(kind)],
+        ).fetchall()
+        findings += [Finding("row", f"{kind}-{row[0]}: taken in, but its row is gone", REBUILD) for row in lost]
+        orphan = connection.execute(
+            f"SELECT t.{key} FROM store.{table} t WHERE NOT EXISTS "
+            f"(SELECT 1 FROM store.record r WHERE r.kind = ? AND r.record_id = t.{key}) ORDER BY 1",
+            [str(kind)],
+        ).fetchall()
+        findings += [Finding("row", f"store.{table} {row[0]}: came from no record", REBUILD) for row in orphan]
+    return findings
