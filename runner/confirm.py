@@ -249,3 +249,15 @@ def _middle(judged: Sequence[Judgement]) -> float | None:
     if min(values) <= 0:
         return fmean(values)
     return math.exp(fmean(math.log(value) for value in values))
+
+
+def best_trial(campaign: Campaign, trials: Sequence[JudgedTrial], attempts: Sequence[Attempt]) -> JudgedTrial | None:
+    """The winner: of the finalists the one that its repeats confirm, or the best of the search where nothing is
+    confirmed. None when no trial succeeded."""
+    finalists = _finalists(campaign, trials)
+    if finalists:
+        _, repeated = _confirmed(campaign, attempts)
+        return min(finalists, key=lambda trial: _confirmed_rank(campaign, trial, repeated.get(trial.trial_id, [])))
+    succeeded = [trial for trial in trials if _succeeded(trial)]
+    goal = campaign.objective.goal
+    return min(succeeded, key=lambda trial: (rank_key(trial.judgement, goal), trial.number), default=None)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
+from types import FrameType
+from typing import Any
 
 import click
 
@@ -106,7 +108,7 @@ def progress(as_json: bool) -> Iterator[None]:
 def listening_to_signals(stop: Event) -> Iterator[None]:
     """The first SIGINT or SIGTERM asks for a clean end; the second ends what we started at once."""
 
-    def handle(number: int, frame: object) -> None:
+    def handle(received: int, frame: FrameType | None) -> None:
         if stop.is_set():
             from runner.util.process import stop_all
 
@@ -115,7 +117,7 @@ def listening_to_signals(stop: Event) -> Iterator[None]:
         stop.set()
         click.echo("stopping: the running attempt is ended and recorded; once more to end it at once", err=True)
 
-    before: dict[int, Callable[..., object] | int | None] = {}
+    before: dict[signal.Signals, Callable[[int, FrameType | None], Any] | int | None] = {}
     for number in (signal.SIGINT, signal.SIGTERM):
         before[number] = signal.signal(number, handle)
     try:
