@@ -20,7 +20,7 @@ class Flag:
     name: str
     type: str
     about: str = ""
-    choices: tuple[str, ...] = ()
+    choices: tuple[Scalar, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
     default: Scalar | None = None
@@ -31,11 +31,12 @@ class Flag:
             case "bool":
                 return None if isinstance(value, bool) else f"{value!r} is neither true nor false"
             case "choice":
-                if not isinstance(value, str) or value not in self.choices:
-                    near = difflib.get_close_matches(str(value), self.choices, n=1)
-                    did = f"; did you mean {near[0]!r}?" if near else ""
-                    return f"{value!r} is not one of {', '.join(self.choices)}{did}"
-                return None
+                if any(value == choice and type(value) is type(choice) for choice in self.choices):
+                    return None
+                known = [str(choice) for choice in self.choices]
+                near = difflib.get_close_matches(str(value), known, n=1)
+                did = f"; did you mean {near[0]!r}?" if near else ""
+                return f"{value!r} is not one of {', '.join(known)}{did}"
             case "text":
                 return None if isinstance(value, str) else f"{value!r} is no text"
         whole = isinstance(value, int) and not isinstance(value, bool)

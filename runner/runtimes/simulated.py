@@ -1,0 +1,111 @@
+"""The simulated engine: a real HTTP server (`runner.simulated.server`) with a known optimum and scripted faults.
+
+Its flags are those of the server; `fault` holds one or more scripted faults, separated by commas.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+from runner.domain.campaign import Campaign, Entry
+from runner.domain.failure import Cause, Phase
+from runner.domain.parameters import Choice, Scalar
+from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
+from runner.errors import Problem
+from runner.runtimes import Runtime, _flags, _prometheus, _signatures
+from runner.runtimes._flags import Flag
+from runner.simulated.faults import parse_all
+from runner.util import net
+
+FLAGS = {
+    flag.name: flag
+    for flag in (
+        Flag("max-num-seqs", "int", "sequences generated at the same time", minimum=1, default=8),
+        Flag("threads", "int", "threads", minimum=1, default=2),
+        Flag("block-size", "choice", "tokens of a cache block", choices=(8, 16, 32, 64, 128), default=16),
+        Flag("cache-dtype", "choice", "number format of the cache", choices=("f16", "q8", "q4"), default="f16"),
+        Flag("ctx-size", "int", "context of one sequence, in tokens", minimum=1, default=4096),
+        Flag("chunk-size", "int", "tokens of a prompt read at once", minimum=1, default=512),
+        Flag("memory-gb", "float", "memory of the simulated machine", minimum=0.0, default=16.0),
+        Flag("time-scale", "float", "0.1 = ten times faster", minimum=0.0, default=1.0),
+        Flag("seed", "int", "chooses the requests that a fault hits", default=0),
+        Flag("fault", "text", "scripted faults, separated by commas", default=""),
+    )
+}
+
+SIGNATURES = _signatures.Table(
+    tuple(
+        _signatures.Signature(rule, re.compile(pattern), cause, phase)
+        for rule, pattern, cause, phase in (
+            ("unknown-flag", r"error: (unrecognized arguments|argument --)", Cause.BAD_FLAG, Phase.START),
+            ("port-taken", r"couldn't bind HTTP server socket", Cause.PORT, Phase.START),
+            ("bad-combination", r"^.*E unsupported: ", Cause.BAD_FLAG, Phase.LOAD),
+            ("out-of-memory", r"E (failed to allocate buffer|out of memory: )", Cause.OOM_LOAD, Phase.LOAD),
+            ("context-too-small", r"W request \d+ refused: ", Cause.KV_TOO_SMALL, Phase.MEASURE),
+        )
+    ),
+    served=re.compile(r"I ready$"),
+)
+
+
+class Simulated:
+    name = "simulated"
+    title = "Simulated engine"
+
+    def check(self, entry: Entry) -> list[Problem]:
+        found = _flags.problems(entry, FLAGS, ("host", "port", "model"))
+        searched = entry.space.parameters.get("fault")
+        values = searched.values if isinstance(searched, Choice) else ()
+        for value in (entry.flags.get("fault", ""), *values):
+            try:
+                parse_all(_faults(value))
+            except ValueError as error:
+                found.append(Problem("flag-value", f"{entry.name}: flag 'fault': {error}"))
+        return found
+
+    def needs(self, entry: Entry) -> list[Problem]:
+        return []  # it is part of tunebook
+
+    def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
+        context = configuration.flags.get("ctx-size")
+        wanted = campaign.space.constants["request_tokens"]
+        if isinstance(context, int) and isinstance(wanted, int) and context < wanted:
+            return "context-too-small", f"ctx-size {context} holds less than a request of {wanted} tokens"
+        return None
+
+    def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
+        plain = {name: value for name, value in configuration.flags.items() if name != "fault"}
+        flags = _flags.spell(plain) + tuple(
+            f"--fault={fault}" for fault in _faults(configuration.flags.get("fault", ""))
+        )
+        module = ("-m", "runner.simulated.server")
+        served = ("--model", placement.served_model)
+        return Launch(
+            argv=(placement.python, *module, "--host", placement.host, "--port", str(placement.port), *served, *flags),
+            env=dict(configuration.env),
+            health=Health("/health"),
+            portable=("python", *module, "--host", "127.0.0.1", "--port", "$PORT", *served, *flags),
+        )
+
+    def diagnose(self, log: str, exit: Exit | None, entry: Entry) -> Diagnosis | None:
+        return _signatures.diagnose(log, exit, SIGNATURES)
+
+    def facts(self, base_url: str, log: str) -> EngineFacts:
+        try:
+            _, body = net.get(f"{base_url}/version", 5.0)
+            answer = json.loads(body)
+        except (net.NoAnswer, ValueError):
+            return EngineFacts(self.title, "unknown")
+        return EngineFacts(self.title, answer["version"], answer["build"], answer["settings"])
+
+    def counters(self, base_url: str) -> Mapping[str, float]:
+        return _prometheus.counters(base_url)
+
+
+def _faults(value: Scalar) -> list[str]:
+    return [word.strip() for word in str(value).split(",") if word.strip()]
+
+
+RUNTIME: Runtime = Simulated()
