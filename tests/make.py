@@ -163,7 +163,7 @@ def run_start(of: Campaign | None = None, **changes: Any) -> RunStart:
         name=of.name,
         version_sha256=of.version_sha256,
         search_key=of.search_key,
-        series=1,
+        series=0,
         campaign=to_plain(of),
         campaign_text=f"tunebook: 1\nname: {of.name}\n",
         campaign_path=of.path,
@@ -303,7 +303,7 @@ def attempt(
     of = of or campaign()
     n = number if n is None else n
     chosen = changes.pop("configuration", None) or configuration(entry, values)
-    series = int(changes.get("series", 1))
+    series = int(changes.get("series", 0))
     reached = failed.phase if failed else Phase.DONE
     order = list(Phase)
     spent = {Phase.PRECHECK: 0.01, Phase.LEASE: 0.01, Phase.START: 0.3, Phase.LOAD: 1.4, Phase.READY: 0.2,
@@ -362,7 +362,7 @@ def rejection(of: Campaign | None = None, n: int = 0, **changes: Any) -> Rejecti
         run_id=an_id(1),
         campaign_id=ids.campaign_id(of.version_sha256),
         search_key=of.search_key,
-        series=1,
+        series=0,
         entry=chosen.entry,
         runtime=chosen.runtime,
         fingerprint=chosen.fingerprint,

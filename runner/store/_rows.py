@@ -33,9 +33,9 @@ def run_start_rows(fact: RunStart) -> Rows:
     return {"run": [run], "campaign": [_campaign(fact, campaign)], "host": [host]}
 
 
-def run_end_rows(fact: RunEnd) -> Rows:
+def run_end_rows(fact: RunEnd, record_id: str) -> Rows:
     names = "run_id ended_utc end_reason seconds trials succeeded failed message"
-    return {"run_end": [_picked(fact, names)]}
+    return {"run_end": [_picked(fact, names) | {"record_id": record_id}]}
 
 
 def attempt_rows(fact: Attempt) -> Rows:

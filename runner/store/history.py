@@ -6,7 +6,8 @@ Records never change, so each is parsed once per process; a call costs one listi
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,21 +39,21 @@ _lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
-class Lineage:
-    """Everything but the attempts. Each tuple is ordered by time. A run without an end in `run_ends` still runs or
-    was killed."""
+class LineageFacts:
+    """Everything but the attempts' content. Each tuple is ordered by time. A run without an end in `ends` still runs
+    or was killed; `seconds_of` has what its attempts took (run id -> seconds)."""
 
     search_key: str
-    run_starts: tuple[RunStart, ...] = ()
-    run_ends: tuple[RunEnd, ...] = ()
+    starts: tuple[RunStart, ...] = ()
+    ends: tuple[RunEnd, ...] = ()
     rejections: tuple[RejectionFact, ...] = ()
     comparisons: tuple[ComparisonFact, ...] = ()
     rules: tuple[RulesFact, ...] = ()
+    seconds_of: Mapping[str, float] = field(default_factory=dict)
 
-    @property
-    def series(self) -> int:
-        """The latest series; 0 when the lineage never ran."""
-        return max((start.series for start in self.run_starts), default=0)
+    def attempt_seconds(self, run_id: str) -> float:
+        """Seconds of all sealed attempts of a run, whatever came of them."""
+        return self.seconds_of.get(run_id, 0.0)
 
 
 def history(results: Path, search_key: str, series: int | None = None) -> list[Attempt]:
@@ -72,23 +73,27 @@ def history(results: Path, search_key: str, series: int | None = None) -> list[A
     return sorted(mine, key=lambda fact: (fact.number, fact.started_utc, fact.attempt_id))
 
 
-def lineage(results: Path, search_key: str) -> Lineage:
+def lineage_facts(results: Path, search_key: str) -> LineageFacts:
     """Runs, rejections, comparisons and rules of a lineage. Raises StoreDamaged when a record can not be read."""
 
-    def mine(kind: RecordKind, time: str) -> list[Any]:
+    def mine(kind: RecordKind, time: str) -> tuple[Any, ...]:
         found = [fact for fact in facts(results, kind) if fact.search_key == search_key]
-        return sorted(found, key=lambda fact: str(getattr(fact, time)))
+        return tuple(sorted(found, key=lambda fact: str(getattr(fact, time))))
 
     starts = mine(RecordKind.RUN_START, "started_utc")
     runs = {start.run_id for start in starts}
     ends = [fact for fact in facts(results, RecordKind.RUN_END) if fact.run_id in runs]
-    return Lineage(
+    seconds: dict[str, float] = {}
+    for attempt in mine(RecordKind.ATTEMPT, "started_utc"):
+        seconds[attempt.run_id] = seconds.get(attempt.run_id, 0.0) + attempt.seconds
+    return LineageFacts(
         search_key,
-        tuple(starts),
+        starts,
         tuple(sorted(ends, key=lambda end: str(end.ended_utc))),
-        tuple(mine(RecordKind.REJECTION, "rejected_utc")),
-        tuple(mine(RecordKind.COMPARISON, "compared_utc")),
-        tuple(mine(RecordKind.RULES, "written_utc")),
+        mine(RecordKind.REJECTION, "rejected_utc"),
+        mine(RecordKind.COMPARISON, "compared_utc"),
+        mine(RecordKind.RULES, "written_utc"),
+        seconds,
     )
 
 

@@ -241,7 +241,7 @@ def rows_of(record: Record) -> _rows.Rows:
         case RecordKind.RUN_START:
             return _rows.run_start_rows(from_plain(RunStart, facts))
         case RecordKind.RUN_END:
-            return _rows.run_end_rows(from_plain(RunEnd, facts))
+            return _rows.run_end_rows(from_plain(RunEnd, facts), record.record_id)
         case RecordKind.ATTEMPT:
             return _rows.attempt_rows(from_plain(Attempt, facts))
         case RecordKind.REJECTION:

@@ -85,6 +85,7 @@ CREATE TABLE store.run (
 -- How a run ended. A run without a row here still runs or was killed.
 CREATE TABLE store.run_end (
   run_id VARCHAR PRIMARY KEY, -- the run
+  record_id VARCHAR NOT NULL, -- id of the record
   ended_utc TIMESTAMP NOT NULL, -- when
   end_reason VARCHAR NOT NULL CHECK (end_reason IN ({EndReason})), -- why it ended
   seconds DOUBLE NOT NULL CHECK (isfinite(seconds)), -- wall time of the run

@@ -151,7 +151,7 @@ def _rows_of_attempts(connection: DuckDBPyConnection) -> list[Finding]:
     findings = []
     for kind, table, key in (
         (RecordKind.RUN_START, "run", "run_id"),
-        (RecordKind.RUN_END, "run_end", "run_id"),
+        (RecordKind.RUN_END, "run_end", "record_id"),
         (RecordKind.ATTEMPT, "attempt", "attempt_id"),
         (RecordKind.REJECTION, "rejection", "rejection_id"),
         (RecordKind.COMPARISON, "comparison", "comparison_id"),
