@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runner.domain.campaign import Campaign, LevelPlan
+from runner.domain.ids import canonical
 from runner.domain.parameters import Choice, Int, Parameter, Point
 from runner.domain.trial import Configuration
 from runner.precheck import precheck
@@ -76,7 +77,7 @@ def plan(campaign: Campaign, limit: int = LIMIT) -> Plan:
     seen = {planned.configuration.fingerprint for planned in defaults}
     looked: list[Planned] = []
     duplicates = 0
-    for point in _points(campaign, limit, complete):
+    for point in _distinct(_points(campaign, limit, complete)):
         planned = _planned(campaign, point)
         if planned.configuration.fingerprint in seen:
             duplicates += bool(point.values)  # the default again is no duplicate of anybody's making
@@ -111,6 +112,16 @@ def _points(campaign: Campaign, limit: int, complete: bool) -> Iterator[Point]:
         return enumerate_points(campaign.space)
     rng = random.Random(campaign.search.seed)
     return (random_point(campaign.space, rng) for _ in itertools.repeat(None, limit))
+
+
+def _distinct(points: Iterator[Point]) -> Iterator[Point]:
+    """Each point once: a sample that hits a point twice is no duplicate in the campaign."""
+    seen: set[str] = set()
+    for point in points:
+        key = canonical({"entry": point.entry, "values": dict(point.values)})
+        if key not in seen:
+            seen.add(key)
+            yield point
 
 
 def _listed(parameter: Parameter) -> bool:

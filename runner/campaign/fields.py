@@ -88,11 +88,16 @@ def _text(value: Any) -> Any:
     return value
 
 
+def bad_name(value: str) -> tuple[str, str] | None:
+    """(what, hint) when `value` can not name a campaign or an entry: names become folders, addresses and SQL values."""
+    if _NAME.fullmatch(value) and len(value) <= 80:
+        return None
+    return f"{value!r} is no good name", "use a-z, 0-9, '-', '_' and '.', at most 80 characters"
+
+
 def _name(value: str) -> str:
-    if not _NAME.fullmatch(value) or len(value) > 80:
-        raise complaint(
-            "wrong-value", f"{value!r} is no good name", "use a-z, 0-9, '-', '_' and '.', at most 80 characters"
-        )
+    if wrong := bad_name(value):
+        raise complaint("wrong-value", *wrong)
     return value
 
 

