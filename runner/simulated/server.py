@@ -87,7 +87,9 @@ def _leave_children() -> None:
 async def _serve(flags: Flags, script: Script, options: argparse.Namespace) -> int:
     engine = SimulatedEngine(flags, scale=options.time_scale, model=options.model)
     # A request that is cut off must not live on as a task: cancel the handler when its client goes.
-    runner = web.AppRunner(application(engine, script), access_log=None, handler_cancellation=True)
+    runner = web.AppRunner(
+        application(engine, script), access_log=None, handler_cancellation=True, shutdown_timeout=0.1
+    )
     await runner.setup()
     try:
         try:
