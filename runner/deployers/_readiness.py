@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from runner.deployers import Engine
 from runner.domain.campaign import Timeouts
@@ -18,6 +19,9 @@ from runner.util.redact import redact
 
 ONE_QUESTION = 5.0
 """Seconds that a health answer may take. A loading engine may be slow to accept: no answer is no progress, not more."""
+
+REFUSED = frozenset(range(400, 500)) - {408, 425, 429} | {501}
+"""Statuses that will not change by asking again."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 
@@ -108,30 +112,24 @@ class _Watch:
             pause = min(LONGEST_PAUSE, pause * 1.3)
 
     def until_it_completes(self, endpoint: Endpoint) -> Failure | None:
-        """One completion of 2 tokens. Asked again while the engine refuses, until `ready` seconds have passed."""
+        """One completion of 2 tokens, by chat or plain. Asked again while the engine is busy or silent, until `ready`
+        seconds have passed; a refusal for good (4xx both ways) ends it at once."""
         deadline = time.monotonic() + self.timeouts.ready
-        body = {"model": endpoint.model, "max_tokens": 2, "temperature": 0}
-        chat = ("/v1/chat/completions", body | {"messages": [{"role": "user", "content": "Hello"}]})
-        plain = ("/v1/completions", body | {"prompt": "Hello"})
-        said = "no answer"
+        status, said = 0, "no answer"
         while (left := deadline - time.monotonic()) > 0:
-            for path, asked in (chat, plain):
+            for path, asked in _questions(endpoint.model):
                 if failure := self._ended_or_stopped():
                     return failure
-                try:
-                    status, text = net.post_json(
-                        f"{endpoint.base_url}{path}", asked, min(left, 30.0), _headers(endpoint)
-                    )
-                except net.NoAnswer as error:
-                    said = str(error)
-                    break
-                if status == 200 and _has_choice(text):
+                status, said = _ask(endpoint, path, asked, min(left, 30.0))
+                if status == 200:
                     return None
-                said = f"{path}: HTTP {status} {text[:200].decode(errors='replace')}"
-                if status not in (400, 404, 405, 501):  # else: an engine without chat is asked the other way
+                if status not in REFUSED:
                     break
+            if status in REFUSED:
+                return self._refused(said)
             time.sleep(0.2)
-        return self._hung(f"no completion within {format_duration(self.timeouts.ready)}", said)
+        limit = f"no completion within {format_duration(self.timeouts.ready)}"
+        return self._hung(limit, said) if status == 0 else self._refused(f"{limit}; {said}")
 
     def _ended_or_stopped(self) -> Failure | None:
         if self.should_stop():
@@ -150,6 +148,10 @@ class _Watch:
     def _hung(self, why: str, answer: str) -> Failure:
         evidence = redact(f"{why}; last answer: {answer or 'none'}; last line: {self._last_line()}")[:500]
         return Failure(self.phase, Cause.HANG, evidence, hung=True)
+
+    def _refused(self, said: str) -> Failure:
+        evidence = redact(f"the engine is healthy and refuses a completion: {said}")[:500]
+        return Failure(self.phase, Cause.ERROR_RATE, evidence, rule="refuses-completion")
 
     def _log_size(self) -> int:
         try:
@@ -173,6 +175,22 @@ def _health(url: str, endpoint: Endpoint) -> str:
         return str(net.get(url, ONE_QUESTION, _headers(endpoint))[0])
     except net.NoAnswer:
         return ""
+
+
+def _questions(model: str) -> list[tuple[str, dict[str, Any]]]:
+    body = {"model": model, "max_tokens": 2, "temperature": 0}
+    chat = body | {"messages": [{"role": "user", "content": "Hello"}]}
+    return [("/v1/chat/completions", chat), ("/v1/completions", body | {"prompt": "Hello"})]
+
+
+def _ask(endpoint: Endpoint, path: str, asked: dict[str, Any], timeout: float) -> tuple[int, str]:
+    """Status and words; 0 when nobody answered. A 200 without a choice in it counts as 502."""
+    try:
+        status, text = net.post_json(f"{endpoint.base_url}{path}", asked, timeout, _headers(endpoint))
+    except net.NoAnswer as error:
+        return 0, str(error)
+    said = f"{path}: HTTP {status} {text[:200].decode(errors='replace')}"
+    return (502 if status == 200 and not _has_choice(text) else status), said
 
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:
