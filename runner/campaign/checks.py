@@ -133,6 +133,9 @@ def _hardware(file: CampaignFile, document: Document, reading: Reading) -> Itera
 def _attach(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
     if not reading.sound("deploy") or file.deploy.kind != "attach":
         return
+    if "url" not in (file.deploy.model_extra or {}):
+        hint = "write deploy: {kind: attach, url: http://localhost:8000}"
+        yield Problem("missing-key", "deploy: attach needs the url of the server", document.at_key("deploy"), hint)
     for i, section in enumerate(file.runtimes):
         if reading.sound_entry(i) and section.space:
             what = "deploy: attach measures a server that runs already: its flags can not be searched"
@@ -167,7 +170,7 @@ def _at(file: CampaignFile, at: str, document: Document, reading: Reading) -> It
     if at in ("worst", "mean"):
         return
     if at == "goodput":
-        if reading.sound("slo") and not file.slo:
+        if reading.untouched("slo") and not file.slo:
             what = "objective.at: goodput is the highest load that meets the SLOs, and there is no slo"
             yield Problem("objective-at", what, where, "add slo:, for instance ttft_p99: {max: 500ms}")
         return

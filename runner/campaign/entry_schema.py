@@ -55,7 +55,8 @@ class ParameterSection(Section):
         kinds = {"choice": self.choice, "int": self.whole, "float": self.number, "flag": self.flag}
         given = [name for name, value in kinds.items() if value is not None]
         if len(given) != 1:
-            raise complaint("wrong-value", f"give exactly one of choice, int, float, flag, not {given or 'none'}")
+            seen = " and ".join(given) or "none"
+            raise complaint("wrong-value", f"give exactly one of choice, int, float, flag, not {seen}")
         values = self.choice if self.choice is not None else self.flag
         if values is not None:
             self._check_values(list(values))

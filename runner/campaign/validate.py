@@ -32,8 +32,8 @@ _KEYED = ("space", "slo", "flags", "env")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`broken` holds the paths of sections that were replaced: `("slo",)`, `("runtimes", 1)`. `file` is None only
-    when nothing could be read at all."""
+    """`broken` holds the paths of sections that were replaced: `("search",)`, `("runtimes", 1)`, `("slo", "ttft_p99")`.
+    `file` is None only when nothing could be read at all."""
 
     file: CampaignFile | None
     problems: tuple[Problem, ...]
@@ -41,6 +41,10 @@ class Reading:
 
     def sound(self, *sections: str) -> bool:
         return not any((section,) in self.broken for section in sections)
+
+    def untouched(self, section: str) -> bool:
+        """Neither the section nor a part of it was replaced."""
+        return all(path[0] != section for path in self.broken)
 
     def sound_entry(self, index: int) -> bool:
         return self.sound("runtimes") and ("runtimes", index) not in self.broken
@@ -74,8 +78,10 @@ class _Repair:
                 break
             except ValidationError as error:
                 self._mend(error.errors(include_url=False))
-        found = (*self._document.problems, *self._problems.values())
-        return Reading(file, found, frozenset(self._broken))
+        first = self._document.problems
+        places = {problem.where for problem in first}
+        new = [problem for problem in self._problems.values() if problem.where not in places]
+        return Reading(file, (*first, *new), frozenset(self._broken))
 
     def _mend(self, errors: list[ErrorDetails]) -> None:
         unknown = [error for error in errors if error["type"] == "extra_forbidden"]
@@ -123,6 +129,8 @@ class _Repair:
         name = str(section[0])
         if len(section) == 2 and isinstance(section[1], int):
             self._data[name][section[1]] = {"runtime": "unknown", "name": f"unknown-{section[1]}"}
+        elif len(section) == 2:
+            self._data[name].pop(section[1], None)
         elif name in _STAND_INS:
             self._data[name] = copy.deepcopy(_STAND_INS[name])
         else:
@@ -158,6 +166,8 @@ def _wording(error: ErrorDetails) -> tuple[str, str, str | None]:
     if "what" in context:
         return kind, str(context["what"]), context.get("hint")
     if kind in _TYPES:
+        if error["input"] is None:
+            return "wrong-type", f"is empty, and must be {_TYPES[kind]}", "fill it in, or remove the key"
         return "wrong-type", f"must be {_TYPES[kind]}, not {spelled(error['input'])}", None
     if kind in _BOUNDS:
         word, name = _BOUNDS[kind]
@@ -180,8 +190,8 @@ def label(path: Path) -> str:
 
 
 def _section(path: Path) -> Path:
-    """What is replaced when something in it is broken: an entry of runtimes alone, else the top-level key."""
-    return path[:2] if len(path) > 1 and path[0] == "runtimes" else path[:1]
+    """What is replaced when something in it is broken: one entry, one SLO, else the top-level key."""
+    return path[:2] if len(path) > 1 and path[0] in ("runtimes", "slo") else path[:1]
 
 
 def _document_path(data: Any, location: tuple[str | int, ...]) -> Path:

@@ -99,6 +99,13 @@ _ENTRIES = {
       cache-type-v: {choice: [f16, q8_0], when: "flash-attn == 'on'"}
     where: ["ctx-size / parallel >= request_tokens"]
 """,
+    "simulated": """\
+  - runtime: simulated             # a pretended engine, for trying tunebook itself
+    space:
+      max-num-seqs: {int: [1, 32], log: true}
+      chunk-size: [128, 512, 2048]
+      cache-dtype: [f16, q8]
+""",
     "command": """\
   - runtime: command               # any OpenAI-compatible server
     command: llama-server -m {model} --port {port} {flags}

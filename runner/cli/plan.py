@@ -15,8 +15,8 @@ from runner.errors import CampaignError, Problem
 if TYPE_CHECKING:
     from runner.plan import Plan, Planned
 
-_SHOWN = 12
-"""Rows of each table; `--json` has all."""
+_SHOWN, _SHOWN_REFUSED = 12, 6
+"""Rows of the two tables; `--json` has all."""
 
 
 @click.command("plan")
@@ -95,7 +95,7 @@ def _configurations(plan: Plan) -> Iterator[str]:
         configuration = planned.configuration
         text = values(configuration.values.items()) if not note else f"{note} {values(configuration.flags.items())}"
         yield f"    {configuration.fingerprint[:8]}  {configuration.entry}  {text.rstrip()}"
-    yield from _rest(len(kept))
+    yield from _rest(len(kept), _SHOWN)
 
 
 def _rejections(plan: Plan) -> Iterator[str]:
@@ -104,17 +104,17 @@ def _rejections(plan: Plan) -> Iterator[str]:
         return
     yield ""
     yield "  refused before any deployment"
-    for planned in refused[:_SHOWN]:
+    for planned in refused[:_SHOWN_REFUSED]:
         configuration = planned.configuration
         what = values(configuration.values.items()) or "default"
         yield f"    {configuration.fingerprint[:8]}  {configuration.entry}  {what}"
         yield f"              {planned.rule}: {planned.reason}"
-    yield from _rest(len(refused))
+    yield from _rest(len(refused), _SHOWN_REFUSED)
 
 
-def _rest(count: int) -> Iterator[str]:
-    if count > _SHOWN:
-        yield f"    ... {count - _SHOWN:,} more (--json shows all)"
+def _rest(count: int, shown: int) -> Iterator[str]:
+    if count > shown:
+        yield f"    ... {count - shown:,} more (--json shows all)"
 
 
 def _unchecked(plan: Plan) -> Iterator[str]:
