@@ -23,10 +23,10 @@ def snapshot_age(results: Path) -> float:
     return max(0.0, time.time() - snapshot_path(results).stat().st_mtime)
 
 
-def open_snapshot(results: Path, *, confined: bool = True) -> DuckDBPyConnection:
+def open_snapshot(results: Path, *, confined: bool = True, writable: Path | None = None) -> DuckDBPyConnection:
     """A read-only connection to the snapshot; the caller closes it. The variable `tunebook_results` is set, so that
-    `requests('<attempt_id>')` works. `confined`: no file outside the records can be read, none anywhere written by
-    statement, and settings stay as they are.
+    `requests('<attempt_id>')` works. `confined`: a statement reaches no file but the records and `writable`, and
+    can not change settings.
 
     Attached to an instance of its own: DuckDB would hand out the instance of an older snapshot while one is open.
 
@@ -50,7 +50,7 @@ def open_snapshot(results: Path, *, confined: bool = True) -> DuckDBPyConnection
         raise translated(error, path) from error
     try:
         _require_known(connection, path)
-        _confine(connection, results.resolve(), confined)
+        _confine(connection, results.resolve(), confined, writable)
     except BaseException:
         connection.close()
         raise
@@ -66,9 +66,11 @@ def _require_known(connection: DuckDBPyConnection, path: Path) -> None:
         )
 
 
-def _confine(connection: DuckDBPyConnection, results: Path, confined: bool) -> None:
+def _confine(connection: DuckDBPyConnection, results: Path, confined: bool, writable: Path | None) -> None:
     connection.execute(f"SET VARIABLE tunebook_results = {literal(results)}")
     if confined:
+        if writable:
+            connection.execute(f"SET allowed_paths = [{literal(writable.resolve())}]")
         connection.execute(f"SET allowed_directories = [{literal(results / 'records')} || '/']")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")

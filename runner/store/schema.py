@@ -59,7 +59,6 @@ class Described:
     comment: str
     signature: str = ""
     columns: dict[str, str] = field(default_factory=dict)
-    types: dict[str, str] = field(default_factory=dict)
 
 
 def schema_text() -> str:
@@ -89,16 +88,14 @@ def described() -> tuple[Described, ...]:
                 comment.append(line[3:])
             elif created:
                 kind, name, rest = created.groups()
-                if kind == "MACRO":
-                    name, rest = name.split("(")[0], rest
-                found.append(Described(kind.lower(), name, " ".join(comment), rest.removesuffix(" AS")))
+                signature = rest.removesuffix(" AS") if kind == "MACRO" else ""
+                found.append(Described(kind.lower(), name, " ".join(comment), signature))
                 inside = rest == "("
                 comment = []
             elif inside:
                 column = _COLUMN.match(line)
                 if column:
                     found[-1].columns[column[1]] = column[3]
-                    found[-1].types[column[1]] = (column[2] or "").strip()
                 inside = not line.startswith(")")
             elif not line.strip():
                 comment = []

@@ -1,0 +1,101 @@
+"""`tunebook store`: records in, checks, copies out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from runner.cli._options import results_option
+
+
+@click.group("store")
+def command() -> None:
+    """Look after the store of results: ingest, verify, rebuild, snapshot, export."""
+
+
+@command.command("ingest")
+@results_option
+def ingest_command(results: Path) -> None:
+    """Take sealed records that are not yet in the store in, and publish the snapshot.
+
+    Runs do this by themselves. Records that have to wait (another program holds the store) are a warning, no error.
+    """
+    from runner.store.ingest import ingest
+    from runner.store.reader import snapshot_path
+    from runner.store.snapshot import snapshot_if_older
+
+    done = ingest(results)
+    for warning in done.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    pending = f", {done.pending} pending" if done.pending else ""
+    if not done.new and not done.pending and not snapshot_path(results).exists():
+        click.echo(f"no sealed records in {results}")
+        return
+    click.echo(f"{done.new} new records{pending}")
+    if (done.new or not snapshot_path(results).exists()) and not snapshot_if_older(results, 0.0):
+        click.echo("warning: another program holds the store: the snapshot is the old one", err=True)
+
+
+@command.command("verify")
+@results_option
+def verify_command(results: Path) -> None:
+    """Check every byte of every record, every row, every trigger, and records against rows. Changes nothing.
+
+    Each finding says what to do. Exit status 5 when something is damaged; pending records are no damage.
+    """
+    from runner.store.verify import verify
+
+    seen = verify(results)
+    for finding in seen.findings:
+        click.echo(f"{finding.kind}: {finding.what}\n  hint: {finding.todo}")
+    if not seen.records and not seen.tables and not seen.findings:
+        click.echo(f"no records and no store in {results}")
+        return
+    verdict = "damaged" if seen.damaged else "whole"
+    click.echo(f"{verdict}: {seen.records} records, {seen.rows} rows in {seen.tables} tables")
+    if seen.damaged:
+        raise SystemExit(5)
+
+
+@command.command("rebuild")
+@results_option
+def rebuild_command(results: Path) -> None:
+    """Make the store anew from the sealed records; the old file is kept as store.duckdb.old."""
+    from runner.store.rebuild import rebuild
+    from runner.store.snapshot import snapshot
+
+    made = rebuild(results)
+    for warning in made.ingested.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    snapshot(results)
+    kept = f"; the old file is {made.old}" if made.old else ""
+    left = f", {made.ingested.pending} left out" if made.ingested.pending else ""
+    click.echo(f"store of {made.ingested.new} records{left}{kept}")
+
+
+@command.command("snapshot")
+@results_option
+def snapshot_command(results: Path) -> None:
+    """Publish snapshot.duckdb, the read-only copy that `sql`, `build` and DuckDB clients read."""
+    from runner.store.snapshot import snapshot
+
+    click.echo(snapshot(results))
+
+
+@command.command("export")
+@click.argument("target", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@results_option
+def export_command(target: Path, results: Path) -> None:
+    """Write every view of the snapshot to DIR as CSV and Parquet, and all of them as tunebook.duckdb.
+
+    Nothing is left out or renamed: hosts and paths stand there as they are. `build` makes the downloads that may be
+    published.
+    """
+    from runner.store.export import export
+
+    written = export(results, target)
+    click.echo(f"{len(written)} files in {target}")
+
+
+COMMAND: click.Command = command
