@@ -47,7 +47,7 @@ from runner.domain.failure import (
     Verdict,
 )
 from runner.domain.hardware import Gpu, HostFacts
-from runner.domain.parameters import Choice, EntrySpace, Int, Scalar
+from runner.domain.parameters import Choice, EntrySpace, Int, Parameter, Scalar
 from runner.domain.records import (
     ComparisonFact,
     RecordKind,
@@ -113,7 +113,11 @@ def gpu_host(gpus: int = 1) -> HostFacts:
 
 def campaign(**changes: Any) -> Campaign:
     """Two entries (f16 and q8 KV cache) on CPU, two levels, throughput at worst, one hard and one soft SLO."""
-    space = {"threads": Choice((1, 2, 4)), "batch-size": Int(64, 512, log=True), "flash-attn": Choice((True, False))}
+    space: dict[str, Parameter] = {
+        "threads": Choice((1, 2, 4)),
+        "batch-size": Int(64, 512, log=True),
+        "flash-attn": Choice((True, False)),
+    }
     entries = tuple(
         Entry(name, "llama_cpp", {"cache-type-k": cache, "ctx-size": 2048}, space=EntrySpace(name, space))
         for name, cache in (("f16", "f16"), ("q8", "q8_0"))
@@ -461,7 +465,7 @@ def believable(of: Campaign) -> list[Attempt]:
     """The attempts of a small campaign: 12 trials, 5 of them failed in five phases, one after an infrastructure
     fault; then the two best and both defaults three times, interleaved."""
     f, t = True, {1: 38.0, 2: 71.0, 4: 96.0}
-    oom = {"threads": 4, "batch-size": 500, "flash-attn": f, "ctx-size": 4_000_000}
+    oom: dict[str, Scalar] = {"threads": 4, "batch-size": 500, "flash-attn": f, "ctx-size": 4_000_000}
     plan: list[tuple[int, str, dict[str, Scalar], Failure | None]] = [
         (0, "f16", {}, None),
         (1, "q8", {}, None),
@@ -506,6 +510,36 @@ def believable(of: Campaign) -> list[Attempt]:
     return made
 
 
+def compared_by_confirmation(made: Made) -> list[ComparisonFact]:
+    """The confirmed trial with the highest mean against every other one: t interval of the log ratio, 3 rounds."""
+    values: dict[int, list[float]] = {}
+    for one in made.attempts:
+        if one.role is Role.CONFIRM:
+            values.setdefault(one.number, []).append(one.levels[0].metric("output_throughput", "value") or 1.0)
+    best = max(values, key=lambda number: sum(values[number]))
+    found = []
+    for number in sorted(values.keys() - {best}):
+        logs = [math.log(a / b) for a, b in zip(values[best], values[number], strict=True)]
+        middle = sum(logs) / len(logs)
+        half = 4.303 * math.sqrt(sum((x - middle) ** 2 for x in logs) / 2 / 3)  # t(0.975, 2)
+        better = middle - half > 0
+        found.append(
+            comparison(
+                made.of(best),
+                made.of(number),
+                verdict=Verdict.BETTER if better else Verdict.INCONCLUSIVE,
+                reason="the interval lies above 0" if better else "the interval holds 0",
+                log_ratio=middle,
+                low=middle - half,
+                high=middle + half,
+                value_a=sum(values[best]) / 3,
+                value_b=sum(values[number]) / 3,
+                campaign_id=made.run.campaign_id,
+            )
+        )
+    return found
+
+
 def write_store(
     results: Path,
     *,
@@ -528,14 +562,8 @@ def write_store(
             chosen = configuration("q8", {"threads": threads, "batch-size": 512, "flash-attn": False})
             fact = rejection(of, n, fingerprint=chosen.fingerprint, params=chosen.values)
             seal(results, RecordKind.REJECTION, fact.rejection_id, fact)
-        for n, (a, b, verdict, ratio) in enumerate(
-            [(11, 0, Verdict.BETTER, 0.405), (11, 1, Verdict.BETTER, 0.47), (11, 4, Verdict.TIE, 0.004)]
-        ):
-            compared = comparison(
-                made.of(a), made.of(b), n, verdict=verdict, log_ratio=ratio, low=ratio - 0.03, high=ratio + 0.03,
-                campaign_id=made.run.campaign_id,
-            )  # fmt: skip
-            seal(results, RecordKind.COMPARISON, compared.comparison_id, compared)
+        for n, compared in enumerate(compared_by_confirmation(made)):
+            seal(results, RecordKind.COMPARISON, an_id(6000 + n), replace(compared, comparison_id=an_id(6000 + n)))
     if ended:
         good = sum(a.outcome is Outcome.MEASURED and a.role is not Role.CONFIRM for a in made.attempts)
         end = run_end(made.run, trials=len(made.trials), succeeded=good, failed=len(made.trials) - good)
