@@ -13,6 +13,7 @@
     │   ├── StoreLocked        5
     │   ├── StoreNewer         5
     │   └── StoreDamaged       5
+    ├── SiteError              2   a page of the site's own folder does not build
     ├── AlreadyRunning         7   another process runs this lineage
     ├── NoSpace               10   the disk is full
     ├── HashMismatch          13   a file is not the file that was promised
@@ -130,6 +131,10 @@ class StoreNewer(StoreError):
 
 class StoreDamaged(StoreError):
     slug = "store-damaged"
+
+
+class SiteError(TunebookError):
+    slug, status = "site", 2
 
 
 class AlreadyRunning(TunebookError):

@@ -1,0 +1,126 @@
+/* Draws every <figure class="chart"> of a page.
+ *
+ * A figure names a spec (data-spec), a data file (data-src) and words to put into the spec (data-words). Specs and data
+ * come as scripts that call window.__tunebook(name, value): fetch() does not work from file://, a script tag does, and
+ * one way for both is one way to test. The loader sets data-done or data-error on the figure; tests wait for these.
+ */
+(() => {
+  "use strict";
+  const here = new URL(".", document.currentScript.src); // only valid now, not in a callback
+  const arrived = new Map();
+  window.__tunebook = (name, value) => arrived.set(name, value);
+
+  const scripts = new Map();
+  const load = (url) => {
+    const href = String(url);
+    if (!scripts.has(href)) {
+      scripts.set(href, new Promise((resolve, reject) => {
+        const tag = document.createElement("script");
+        tag.src = href;
+        tag.onload = resolve;
+        tag.onerror = () => { scripts.delete(href); reject(new Error("can not load " + href)); };
+        document.head.append(tag);
+      }));
+    }
+    return scripts.get(href);
+  };
+
+  const isDark = () => document.body.dataset.mdColorScheme === "slate";
+
+  // The specs carry the light colours; each has a variant that keeps its contrast on the dark page.
+  const recolour = (value, words, dark) => {
+    if (typeof value === "string") {
+      if (value[0] === "@" && value.slice(1) in words) return words[value.slice(1)];
+      return (dark && arrived.get("dark")[value]) || value;
+    }
+    if (Array.isArray(value)) return value.map((one) => recolour(one, words, dark));
+    if (value && typeof value === "object") {
+      return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, recolour(one, words, dark)]));
+    }
+    return value;
+  };
+
+  const config = (dark) => {
+    const text = dark ? "#d7dae6" : "#333333";
+    const muted = dark ? "#a9afc2" : "#5c6270";
+    const grid = dark ? "#3c4154" : "#e4e4e8";
+    const font = getComputedStyle(document.body).fontFamily;
+    return {
+      background: "transparent", font, view: { stroke: null },
+      axis: { labelColor: muted, titleColor: text, gridColor: grid, domainColor: muted, tickColor: muted,
+              labelFontSize: 11, titleFontSize: 12, titleFontWeight: 600, titlePadding: 8, labelOverlap: true },
+      axisX: { grid: false },
+      legend: { orient: "top", direction: "horizontal", labelColor: text, titleColor: muted, titleFontWeight: 400,
+                labelFontSize: 12, titleFontSize: 12, symbolSize: 90, columns: innerWidth < 600 ? 2 : 5,
+                labelLimit: 240, offset: 4 },
+      header: { labelColor: text, titleColor: text },
+      text: { color: text }, title: { color: text }, rule: { color: muted },
+    };
+  };
+
+  const draw = async (figure) => {
+    const { spec: name, src } = figure.dataset;
+    const host = figure.querySelector(".vega");
+    try {
+      await Promise.all([load(new URL("vega.js", here)), load(new URL("specs.js", here)), load(new URL(src, document.baseURI))]);
+      if (!figure.isConnected) return;
+      const key = src.split("/").pop().replace(/\.js$/, "");
+      const dark = isDark();
+      const words = JSON.parse(figure.dataset.words || "{}");
+      const spec = recolour(arrived.get("specs")[name], words, dark);
+      if (!spec) throw new Error("no spec called " + name);
+      const all = arrived.get("data/" + key);
+      // A copy: vega changes what it is given.
+      const datasets = { rows: structuredClone(all[name]) };
+      if (figure.view) figure.view.finalize();
+      const result = await window.vegaEmbed(host, { ...spec, datasets, config: config(dark) },
+        { renderer: "svg", actions: false, tooltip: { theme: dark ? "dark" : "light" } });
+      figure.view = result.view;
+      figure.dataset.scheme = dark ? "dark" : "light";
+      figure.dataset.done = "";
+    } catch (error) {
+      figure.dataset.error = String(error && error.message || error);
+      console.error("chart " + name + ":", error);
+    }
+  };
+
+  const near = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (entry.isIntersecting) { near.unobserve(entry.target); draw(entry.target); }
+    }
+  }, { rootMargin: "400px" });
+
+  const scan = () => {
+    near.disconnect();
+    for (const figure of document.querySelectorAll("figure.chart:not([data-done])")) near.observe(figure);
+    openAnchor();
+  };
+
+  // A permalink to a trial may point into a folded table.
+  const openAnchor = () => {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const folded = target && target.closest("details");
+    if (folded) { folded.open = true; target.scrollIntoView(); }
+  };
+
+  const copyable = (event) => {
+    const button = event.target.closest && event.target.closest("button.tb-copy");
+    if (!button) return;
+    const text = button.parentElement.querySelector("code").textContent;
+    const said = (word) => { button.textContent = word; setTimeout(() => { button.textContent = "Copy"; }, 1500); };
+    if (navigator.clipboard) navigator.clipboard.writeText(text).then(() => said("Copied"), () => said("Press Ctrl+C"));
+    else said("Press Ctrl+C");
+  };
+
+  const start = () => {
+    scan();
+    new MutationObserver(() => document.querySelectorAll("figure.chart[data-done]").forEach(draw))
+      .observe(document.body, { attributes: true, attributeFilter: ["data-md-color-scheme"] });
+    addEventListener("hashchange", openAnchor);
+    addEventListener("click", copyable);
+    addEventListener("beforeprint", () => document.querySelectorAll("figure.chart:not([data-done])").forEach(draw));
+    // With instant navigation the page changes under us; from file:// its signal never comes.
+    if (window.document$ && location.protocol !== "file:") window.document$.subscribe(scan);
+  };
+  if (document.readyState === "loading") addEventListener("DOMContentLoaded", start); else start();
+})();

@@ -1,0 +1,112 @@
+"""The story of a site: open the snapshot, gather, check, render, build, put the tables in.
+
+Nothing is written before everything is read, and the old site stays until the new one is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from calendar import timegm
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from report import phrases, postpass, website
+from report.check import check
+from report.exports import export
+from report.gather import gather, prepare, query_names
+from report.publish import Publisher
+from report.render import render
+from runner import __version__
+from runner.errors import NotReady
+from runner.events import emit
+from runner.store.reader import open_snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What was built. `pages` counts every page of the site; `doubts` are by campaign, as its page says them."""
+
+    out: Path
+    pages: int
+    campaigns: int
+    trials: int
+    failed: int
+    doubts: Mapping[str, Sequence[str]]
+
+
+def build_site(results: Path, project: Path, out: Path | None, *, private: bool = False) -> Built:
+    """Build the site of `project` from the snapshot in `results` into `out` (default: `<project>/public`).
+
+    `private` shows host names and paths. Same snapshot, same version: same bytes. Raises StoreError without a snapshot,
+    NotReady without a project's pages, SiteError when MkDocs complains of one.
+    """
+    out = out or project / "public"
+    config, source = sources(project)
+    folder = source / "results"
+    with closing(open_snapshot(results, confined=False)) as connection, website.alone(source):
+        prepare(connection)
+        publisher = Publisher(machines(connection), private=private)
+        data = gather(connection, query_names(), publisher)
+        doubts = check(data)
+
+        shutil.rmtree(folder, ignore_errors=True)
+        exports = export(connection, folder / "data", publisher)
+        facts = facts_of(data, doubts, private) | {"exports": exports}
+        pages = render(data, facts)
+        website.write_pages(folder, pages)
+        write_mark(folder / "data" / website.MARK, facts)
+
+        with website.replacing(out) as fresh:
+            website.run_mkdocs(config, fresh, epoch(data))
+            count = postpass.fill(fresh, {name: table for page in pages for name, table in page.tables.items()})
+    store = data["snapshot"][0]
+    built = Built(out, count, store["campaigns"], store["trials"], store["failed"], doubts)
+    emit("site", out=str(out), pages=built.pages, campaigns=built.campaigns, trials=built.trials, failed=built.failed)
+    return built
+
+
+def sources(project: Path) -> tuple[Path, Path]:
+    """mkdocs.yml and the folder of the hand-written pages. Raises NotReady."""
+    config, source = project / "mkdocs.yml", project / "site"
+    for path in (config, source):
+        if not path.exists():
+            raise NotReady(
+                f"{project} has no {path.name}: a site is built from a project folder",
+                hint="go to the project folder, or make one with `tunebook new --project DIR`",
+            )
+    return config, source
+
+
+def machines(connection: Any) -> list[str]:
+    """Host names in order of first appearance; they get their aliases from it."""
+    from report.gather import query
+
+    return [row[0] for row in connection.execute(query("machines").sql).fetchall()]
+
+
+def facts_of(data: Mapping[str, Sequence[Mapping[str, Any]]], doubts: Any, private: bool) -> dict[str, Any]:
+    """What pages say about the build itself."""
+    as_of = data["snapshot"][0]["as_of"]
+    note = f"Data as of {phrases.when(as_of)}." if as_of else "No data yet."
+    return {"version": __version__, "private": private, "as_of": as_of, "note": note, "doubts": doubts}
+
+
+def epoch(data: Mapping[str, Sequence[Mapping[str, Any]]]) -> int:
+    """The date of the site: SOURCE_DATE_EPOCH, else the time of the latest fact, never the clock."""
+    text = os.environ.get("SOURCE_DATE_EPOCH")
+    as_of = data["snapshot"][0]["as_of"]
+    return int(text) if text else timegm(as_of.timetuple()) if as_of else 0
+
+
+def write_mark(path: Path, facts: Mapping[str, Any]) -> None:
+    mark = {
+        "tunebook": facts["version"],
+        "as_of_utc": facts["as_of"].isoformat() if facts["as_of"] else None,
+        "private": facts["private"],
+    }
+    path.write_text(json.dumps(mark, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,73 @@
+"""What trials died of, and how far they had come."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from report.charts import Chart, Data, Rows, Words
+from report.charts._style import PHASES, phase_colour, width
+from report.phrases import seconds_text
+
+
+def spec() -> dict[str, Any]:
+    import altair as alt
+
+    bars = (
+        alt.Chart(alt.Data(name="rows"))
+        .mark_bar(cornerRadiusEnd=2)
+        .encode(
+            x=alt.X("sum(trials):Q", title="Failed trials", axis=alt.Axis(tickMinStep=1, format="d", grid=True)),
+            y=alt.Y("cause:N", title=None, sort="-x", axis=alt.Axis(labelLimit=160)),
+            fill=phase_colour(),
+            order=alt.Order("phase_order:Q"),
+            tooltip=[
+                alt.Tooltip("cause:N"),
+                alt.Tooltip("phase:N", title="failed at"),
+                alt.Tooltip("trials:Q", title="failed trials"),
+                alt.Tooltip("lost_text:N", title="time lost"),
+            ],
+        )
+    )
+    made: dict[str, Any] = bars.properties(height=alt.Step(26), **width()).to_dict()
+    return made
+
+
+def rows(data: Data) -> Rows:
+    groups: dict[tuple[str, str], list[float]] = {}
+    for failure in data["failures"]:
+        groups.setdefault((failure["cause"], failure["phase"]), []).append(failure["seconds_lost"])
+    return [
+        {
+            "cause": cause,
+            "phase": phase,
+            "phase_order": PHASES.index(phase),
+            "trials": len(lost),
+            "lost_text": seconds_text(sum(lost)),
+        }
+        for (cause, phase), lost in sorted(groups.items())
+    ]
+
+
+def caption(rows: Rows, words: Words) -> str:
+    causes: Counter[str] = Counter()
+    for row in rows:
+        causes[str(row["cause"])] += int(row["trials"])
+    of = ", ".join(f"{n} of {cause}" for cause, n in sorted(causes.items(), key=lambda one: (-one[1], one[0])))
+    return f"{causes.total()} failed trials: {of}. Colour: the phase they had reached."
+
+
+def missing(rows: Rows, words: Words) -> str | None:
+    return None if rows else "No trial has failed."
+
+
+CHART: Chart = Chart(
+    title="What trials died of",
+    queries=("failures",),
+    words=("phases",),
+    height=140,
+    rows=rows,
+    spec=spec,
+    caption=caption,
+    missing=missing,
+)

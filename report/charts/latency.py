@@ -1,0 +1,96 @@
+"""Latency percentiles against load: the best trial beside the default of its entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from report.charts import Chart, Data, Rows, Words
+from report.charts._style import ENTRY_COLOURS, width
+from runner.domain.metrics import METRICS, format_value
+
+_COMPARED = ["best", "default"]
+_METRICS = ("ttft", "tpot", "e2e")
+_STATS = ("p50", "p90", "p99")
+
+
+def spec() -> dict[str, Any]:
+    import altair as alt
+
+    base = alt.Chart(alt.Data(name="rows")).transform_filter(alt.FieldEqualPredicate(field="metric", equal="@metric"))
+    x = alt.X("load_value:Q", title="@load", scale=alt.Scale(type="log", base=2, nice=False, padding=16))
+    colour = alt.Color(
+        "which:N",
+        scale=alt.Scale(domain=_COMPARED, range=list(ENTRY_COLOURS[:2])),
+        legend=alt.Legend(title=None),
+    )
+    band = base.mark_area(opacity=0.18).encode(
+        x=x,
+        y=alt.Y("p50:Q", title="@axis", scale=alt.Scale(type="log", nice=True)),
+        y2="p99:Q",
+        color=colour,
+    )
+    dash = alt.StrokeDash("which:N", scale=alt.Scale(domain=_COMPARED, range=[[1, 0], [5, 4]]), legend=None)
+    line = base.mark_line(strokeWidth=2).encode(x=x, y=alt.Y("p50:Q"), color=colour, strokeDash=dash)
+    point = base.mark_point(filled=True, size=55, opacity=1).encode(
+        x=x,
+        y=alt.Y("p50:Q"),
+        color=colour,
+        shape=alt.Shape("which:N", scale=alt.Scale(domain=_COMPARED, range=["circle", "square"]), legend=None),
+        tooltip=[
+            alt.Tooltip("which:N", title="configuration"),
+            alt.Tooltip("load_value:Q", title="load"),
+            alt.Tooltip("p50_text:N", title="p50"),
+            alt.Tooltip("p90_text:N", title="p90"),
+            alt.Tooltip("p99_text:N", title="p99"),
+        ],
+    )
+    made: dict[str, Any] = alt.layer(band, line, point).properties(height=220, **width()).to_dict()
+    return made
+
+
+def rows(data: Data) -> Rows:
+    return [
+        {
+            "which": level["which"],
+            "metric": metric,
+            "load_value": level["load_value"],
+            **{stat: level[f"{metric}_{stat}"] for stat in _STATS},
+            **{f"{stat}_text": format_value(level[f"{metric}_{stat}"], METRICS[metric]) for stat in _STATS},
+        }
+        for level in data["compared_levels"]
+        for metric in _METRICS
+        if level[f"{metric}_p50"] is not None and level["lightest_scenario"]
+    ]
+
+
+def caption(rows: Rows, words: Words) -> str:
+    best = [row for row in rows if row["metric"] == words["metric"] and row["which"] == "best"]
+    if not best:
+        return "0 levels of the best trial carry this metric."
+    first, last = best[0], best[-1]
+    text = f"Line: p50. Band: p50 to p99. Best at load {first['load_value']:g}: {_both(first)}"
+    if last is not first:
+        text += f"; at load {last['load_value']:g}: {_both(last)}"
+    return text + "."
+
+
+def _both(row: Mapping[str, Any]) -> str:
+    return f"p50 {row['p50_text']}, p99 {row['p99_text']}"
+
+
+def missing(rows: Rows, words: Words) -> str | None:
+    found = any(row["metric"] == words["metric"] for row in rows)
+    return None if found else "No level of the best trial carries this metric."
+
+
+CHART: Chart = Chart(
+    title="Latency against load",
+    queries=("compared_levels",),
+    words=("metric", "load", "axis"),
+    height=220,
+    rows=rows,
+    spec=spec,
+    caption=caption,
+    missing=missing,
+)

@@ -1,0 +1,121 @@
+"""One searched parameter against the score, every other parameter free."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from report.charts import Chart, Data, Rows, Words
+from report.charts._style import entry_colour, entry_shape, phase_colour, phase_shape, width
+from report.phrases import score_text, value_text
+
+
+def spec() -> dict[str, Any]:
+    import altair as alt
+
+    base = alt.Chart(alt.Data(name="rows")).transform_filter(
+        alt.FieldEqualPredicate(field="parameter", equal="@parameter")
+    )
+    # The values come in order; a number with few values reads better as steps than on a stretched axis.
+    x = alt.X(
+        "value:O",
+        title="@parameter",
+        sort=alt.EncodingSortField(field="position", op="min"),
+        axis=alt.Axis(labelAngle=0, labelLimit=90),
+    )
+    tooltip = [
+        alt.Tooltip("number:Q", title="trial"),
+        alt.Tooltip("entry:N"),
+        alt.Tooltip("value:N"),
+        alt.Tooltip("score_text:N", title="score"),
+    ]
+    done = (
+        base.transform_filter(alt.FieldEqualPredicate(field="status", equal="succeeded"))
+        .mark_point(filled=True, size=60, opacity=0.85)
+        .encode(
+            x=x,
+            y=alt.Y("score:Q", title="@score", scale=alt.Scale(zero=False, padding=16)),
+            color=entry_colour().legend(None),
+            shape=entry_shape().legend(None),
+            tooltip=tooltip,
+        )
+    )
+    failed = (
+        base.transform_filter(alt.FieldEqualPredicate(field="status", equal="failed"))
+        .mark_point(filled=True, size=70, opacity=0.85, stroke=None)
+        .encode(
+            x=x,
+            y=alt.value(alt.ExprRef("height - 7")),
+            fill=phase_colour().legend(None),
+            shape=phase_shape(),
+            tooltip=[
+                *tooltip[:3],
+                alt.Tooltip("phase:N", title="failed at"),
+                alt.Tooltip("cause:N"),
+            ],
+        )
+    )
+    layers = alt.layer(done, failed).resolve_scale(shape="independent", fill="independent")
+    made: dict[str, Any] = layers.properties(height=170, **width()).to_dict()
+    return made
+
+
+def rows(data: Data) -> Rows:
+    trials = [(trial, json.loads(trial["params_json"])) for trial in data["trials"] if trial["status"] != "unmeasured"]
+    names = {name for _, params in trials for name in params}
+    places = {name: _places(params[name] for _, params in trials if name in params) for name in names}
+    return [
+        {
+            "parameter": name,
+            "value": value_text(value),
+            "position": places[name][value_text(value)],
+            "number": trial["number"],
+            "entry": trial["entry"],
+            "status": trial["status"],
+            "score": trial["score"],
+            "score_text": score_text(trial["score"], trial["objective"]),
+            "phase": trial["phase"],
+            "cause": trial["cause"],
+        }
+        for trial, params in trials
+        for name, value in params.items()
+    ]
+
+
+def parameters(data: Data) -> list[str]:
+    """Names of the searched parameters that took at least two values, sorted."""
+    values: dict[str, set[str]] = {}
+    for trial in data["trials"]:
+        for name, value in json.loads(trial["params_json"]).items():
+            values.setdefault(name, set()).add(value_text(value))
+    return sorted(name for name, seen in values.items() if len(seen) > 1)
+
+
+def _places(values: Iterable[Any]) -> dict[str, int]:
+    """Value as text -> its place on the axis: numbers by size, words by the alphabet."""
+    ordered = sorted(set(values), key=lambda v: (isinstance(v, str), v if not isinstance(v, str) else 0, str(v)))
+    return {value_text(value): place for place, value in enumerate(ordered)}
+
+
+def caption(rows: Rows, words: Words) -> str:
+    mine = [row for row in rows if row["parameter"] == words["parameter"]]
+    failed = sum(row["status"] == "failed" for row in mine)
+    values = len({row["value"] for row in mine})
+    return f"{values} values in {len(mine)} trials, {failed} failed."
+
+
+def missing(rows: Rows, words: Words) -> str | None:
+    return None if any(row["parameter"] == words["parameter"] for row in rows) else "No trial set this parameter."
+
+
+CHART: Chart = Chart(
+    title="Score by parameter",
+    queries=("trials",),
+    words=("parameter", "score", "entries", "phases"),
+    height=170,
+    rows=rows,
+    spec=spec,
+    caption=caption,
+    missing=missing,
+)

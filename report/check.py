@@ -1,0 +1,81 @@
+"""What a reader should doubt, said before anything is shown: too few repeats, busy machines, results withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from report import phrases
+from runner.domain.metrics import metric_ref
+
+Row = Mapping[str, Any]
+Data = Mapping[str, Sequence[Row]]
+
+STEAL = 0.05
+"""A share of stolen CPU time above this can move a number by more than the difference one looks for."""
+
+
+class Inconsistent(ValueError):
+    """Two queries disagree about the same thing: a defect, and no site is better than a wrong one."""
+
+
+def check(data: Data) -> dict[str, list[str]]:
+    """Campaign -> what to doubt in it, in sentences. Raises Inconsistent."""
+    for campaign in data["campaigns"]:
+        _agree(campaign, data)
+    return {campaign["campaign"]: _doubts(campaign, data) for campaign in data["campaigns"]}
+
+
+def _agree(campaign: Row, data: Data) -> None:
+    name = campaign["campaign"]
+    metric_ref(campaign["objective"])
+    for query, column in (("trials", "trials"), ("failures", "failed")):
+        rows = sum(row["campaign"] == name for row in data[query])
+        if rows != campaign[column]:
+            raise Inconsistent(f"campaign {name!r}: {campaign[column]} {column}, but {rows} rows of {query}")
+
+
+def _doubts(campaign: Row, data: Data) -> list[str]:
+    def mine(query: str) -> list[Row]:
+        return [row for row in data[query] if row["campaign"] == campaign["campaign"]]
+
+    doubts = []
+    if campaign["best_number"] is not None and campaign["best_basis"] != "confirmed":
+        doubts.append(
+            "The best trial was measured once. `confirm:` in the campaign file repeats it beside the defaults."
+        )
+    for row in mine("comparisons"):
+        if row["verdict"] in ("inconclusive", "incomparable"):
+            doubts.append(
+                f"Trial {row['number_a']} against trial {row['number_b']}: {row['verdict']}, {row['reason']}."
+            )
+    return doubts + _machine(mine("compared_levels")) + _setbacks(mine("setbacks"))
+
+
+def _machine(levels: Sequence[Row]) -> list[str]:
+    doubts = []
+    busy = [row for row in levels if row["load_before"] is not None and row["load_before"] > (row["cpus"] or 0)]
+    if busy:
+        worst = max(busy, key=lambda row: row["load_before"])
+        doubts.append(
+            f"The machine was busy before {phrases.count(len(busy), 'level')}: load average up to "
+            f"{worst['load_before']:.3g} on {phrases.count(worst['cpus'], 'core')}."
+        )
+    stolen = [row["steal"] for row in levels if row["steal"] is not None and row["steal"] > STEAL]
+    if stolen:
+        doubts.append(
+            f"The hypervisor took up to {phrases.percent(max(stolen))} of the CPU time during "
+            f"{phrases.count(len(stolen), 'level')}."
+        )
+    return doubts
+
+
+def _setbacks(rows: Sequence[Row]) -> list[str]:
+    retracted = sum(row["outcome"] == "retracted" for row in rows)
+    faults = len(rows) - retracted
+    doubts = []
+    if faults:
+        doubts.append(f"{phrases.count(faults, 'attempt')} ended by no fault of a configuration; see Setbacks.")
+    if retracted:
+        doubts.append(f"{phrases.count(retracted, 'result')} withdrawn; see Setbacks.")
+    return doubts

@@ -1,0 +1,98 @@
+"""What a page draws and tabulates: figures with their data file, bulky tables with their placeholder, links."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Callable, Mapping, Sequence
+from html import escape as html
+from typing import Any
+
+from markupsafe import Markup
+
+from report import escape, phrases
+from report.charts import Rows, charts
+
+Data = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+class Figures:
+    """Helpers of one page. `key` names its data file, `place` is the page that its links start from."""
+
+    def __init__(
+        self, key: str, place: str, names: Sequence[str], data: Data, campaign: Mapping[str, Any] | None
+    ) -> None:
+        self.key = key.removesuffix("/index")
+        self.place = place
+        self.campaign = campaign
+        self.tables: dict[str, str] = {}
+        self.rows: dict[str, Rows] = {name: charts.get(name).rows(data) for name in names}
+        self._made = 0
+
+    def figure(self, name: str, title: str | None = None, **words: Any) -> Markup:
+        """The figure of chart `name`, or one sentence that says why there is none."""
+        chart = charts.get(name)
+        rows = self.rows[name]
+        words = {**self._usual_words(rows, words), **words}
+        unknown = set(chart.words) - set(words)
+        if unknown:
+            raise KeyError(f"chart {name!r} on {self.place} lacks the words {sorted(unknown)}")
+        reason = chart.missing(rows, words)
+        heading = title or chart.title
+        if reason is not None:
+            return Markup('<p class="tb-muted">{}: {}</p>').format(escape.inline(heading), escape.inline(reason))
+        self._made += 1
+        caption = chart.caption(rows, words)
+        numbers = self.url(f"results/data/{self.key}.json")
+        spoken = {word: words[word] for word in chart.words}
+        return Markup(
+            f'<figure class="chart" id="chart-{name}-{self._made}" data-spec="{name}" '
+            f'data-src="{self.url(f"results/data/{self.key}.js")}" data-h="{chart.height}" '
+            f'data-words="{_attribute(json.dumps(spoken, ensure_ascii=True, sort_keys=True))}" '
+            f'aria-label="{_attribute(f"{heading}. {caption}")}">'
+            f'<div class="tb-figure-title">{escape.inline(heading)}</div>'
+            f'<div class="vega" style="min-height:{chart.height + 60}px"></div>'
+            f'<figcaption>{escape.inline(caption)} <a href="{numbers}">Numbers (JSON)</a></figcaption></figure>'
+        )
+
+    def chart_values(self, name: str, word: str) -> list[str]:
+        """The values of column `word` in the data of chart `name`, in their order: one figure for each."""
+        return list(dict.fromkeys(str(row[word]) for row in self.rows[name]))
+
+    def bulk(self, name: str, caller: Callable[[], str]) -> Markup:
+        """A table that does not pass through Markdown: the post-pass puts it in."""
+        full = re.sub(r"[^\w./-]", "-", f"{self.key}/{name}")
+        self.tables[full] = re.sub(r">\s+<", "><", str(caller()).strip())
+        return Markup(f"<!--table:{full}-->")
+
+    def url(self, target: str) -> str:
+        """A relative link from this page to `target`, a path in the site. Ends in a file: folders do not open from
+        file://."""
+        path, _, anchor = target.partition("#")
+        relative = posixpath.relpath(path, posixpath.dirname(self.place) or ".")
+        return _attribute(f"{relative}#{anchor}" if anchor else relative)
+
+    def campaign_url(self, campaign: str, anchor: str = "") -> str:
+        path = f"results/campaigns/{escape.slug(campaign)}/index.html"
+        return self.url(f"{path}#{anchor}" if anchor else path)
+
+    def _usual_words(self, rows: Rows, words: Mapping[str, Any]) -> dict[str, Any]:
+        """What most charts ask for: the entries and the phases that occur, the axis of the scores."""
+        mine = [row for row in rows if all(row.get(word, value) == value for word, value in words.items())]
+        usual: dict[str, Any] = {
+            "entries": _occurring(mine, "entry"),
+            "phases": _occurring([row for row in mine if row.get("status", "failed") == "failed"], "phase"),
+        }
+        if self.campaign:
+            usual["score"] = phrases.axis_text(self.campaign["objective"], self.campaign["goal"])
+        return usual
+
+
+def _occurring(rows: Rows, column: str) -> list[str]:
+    return sorted({str(row[column]) for row in rows if row.get(column) is not None})
+
+
+def _attribute(text: str) -> Markup:
+    """For a double-quoted attribute that Markdown must not touch either."""
+    return Markup(html(text, quote=True).translate({ord(c): f"&#{ord(c)};" for c in "[]_*`\\{}"}))

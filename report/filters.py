@@ -1,0 +1,82 @@
+"""What templates may call beside Jinja's own: filters for values, small helpers for marks."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from report import escape, phrases
+from runner.domain.metrics import METRICS, STATS
+from runner.domain.units import format_size
+from runner.render.comparison import change_text
+from runner.render.shell import wrapped
+from runner.scoring.severity import SEVERITY
+
+_FAR = math.log(3)
+"""Beyond a threefold change an interval is cut at the edge of its picture; the text says the numbers."""
+
+
+def marks(comparisons: Sequence[Mapping[str, Any]]) -> list[dict[str, int]]:
+    """Where dot and interval of each comparison stand, in percent of one common axis with no change in the middle."""
+    known = [abs(c[end]) for c in comparisons for end in ("low", "high") if c[end] is not None]
+    edge = min(max([*known, 0.05]), _FAR) * 1.08
+
+    def place(value: float) -> int:
+        return round(50 + 50 * max(-1.0, min(1.0, value / edge)))
+
+    return [
+        {"dot": place(c["log_ratio"]), "low": place(c["low"]), "width": place(c["high"]) - place(c["low"])}
+        if c["log_ratio"] is not None and c["low"] is not None and c["high"] is not None
+        else {}
+        for c in comparisons
+    ]
+
+
+def of(rows: Sequence[Mapping[str, Any]], campaign: str) -> list[Mapping[str, Any]]:
+    """The rows of one campaign."""
+    return [row for row in rows if row["campaign"] == campaign]
+
+
+def significant(number: float | None, digits: int = 3) -> str:
+    """A number that has no unit: a severity, the classic penalty, a load average."""
+    return "–" if number is None else f"{number:.{digits}g}" if abs(number) < 1000 else f"{number:.0f}"
+
+
+def code(text: str) -> Markup:
+    return Markup("<code>") + escape.inline(text) + Markup("</code>")
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "at": phrases.at_text,
+    "axis": lambda objective, goal: phrases.axis_text(objective, goal),
+    "block": escape.block,
+    "capital": phrases.capital,
+    "change": change_text,
+    "code": code,
+    "loads": json.loads,
+    "measured": phrases.measured,
+    "number": significant,
+    "objective": phrases.objective_title,
+    "of": of,
+    "params": phrases.params_text,
+    "percent": phrases.percent,
+    "score": phrases.score_text,
+    "seconds": phrases.seconds_text,
+    "shell": wrapped,
+    "size": format_size,
+    "value": phrases.value_text,
+    "when": phrases.when,
+}
+
+GLOBALS: dict[str, Any] = {
+    "count": phrases.count,
+    "load": phrases.load_text,
+    "marks": marks,
+    "METRICS": METRICS,
+    "STATS": STATS,
+    "SEVERITY": SEVERITY,
+}

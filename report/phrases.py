@@ -1,0 +1,92 @@
+"""Values and facts as people read them. Every number carries its unit."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from runner.domain.metrics import METRICS, format_value, metric_ref
+
+_AT = {
+    "worst": "at the worst level",
+    "mean": "as the mean over all levels",
+    "goodput": "at the highest load that meets every SLO",
+}
+
+
+def params_text(params_json: str) -> str:
+    """`threads=2 flash-attn=on`; the default configuration of an entry has no parameters."""
+    params = json.loads(params_json)
+    return " ".join(f"{name}={value_text(value)}" for name, value in params.items()) or "defaults"
+
+
+def value_text(value: Any) -> str:
+    """A parameter's value as one writes it in a campaign file."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def objective_title(objective: str) -> str:
+    """`time to first token, p99` of `ttft_p99`."""
+    ref = metric_ref(objective)
+    return f"{ref.metric.title}, {ref.stat}" if ref.metric.distribution else ref.metric.title
+
+
+def at_text(at: str) -> str:
+    """Which level the objective is read from, in words."""
+    kind, _, value = at.partition("=")
+    return _AT.get(at) or f"at {load_text({'c': 'concurrency', 'r': 'rate'}.get(kind, kind), float(value))}"
+
+
+def axis_text(objective: str, goal: str) -> str:
+    """Title of an axis that shows scores."""
+    better = "more" if goal == "maximize" else "less"
+    return f"{capital(objective_title(objective))} ({metric_ref(objective).unit}), {better} is better"
+
+
+def score_text(value: float | None, objective: str) -> str:
+    """A score, confirmed score or penalty: all have the objective's unit."""
+    return format_value(value, metric_ref(objective).metric)
+
+
+def measured(value: float | None, metric: str) -> str:
+    return format_value(value, METRICS[metric])
+
+
+def load_text(kind: str, value: float) -> str:
+    if kind == "rate":
+        return f"{value:g} requests/s"
+    return f"{value:g} user{'' if value == 1 else 's'}" if kind == "concurrency" else f"{kind} {value:g}"
+
+
+def seconds_text(seconds: float | None) -> str:
+    """A duration for people: `0.8 s`, `47 s`, `12 min`, `3.4 h`."""
+    if seconds is None:
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{share * 100:.3g} %"
+
+
+def when(moment: datetime | None) -> str:
+    """To the minute, in UTC, and saying so."""
+    return "–" if moment is None else moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def count(number: int, noun: str) -> str:
+    """`1 trial`, `3 trials`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

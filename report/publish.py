@@ -1,0 +1,119 @@
+"""What may leave the machine. Numbers may; a text column may only when it is named here, treated as it says.
+
+Hosts become host-1, host-2, ... in the order in which they first appear; absolute paths become `<path>`; addresses
+other than the loopback become `<address>`; secrets are hidden even with `--private`, which shows everything else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from runner.util.redact import redact
+
+
+class Treat(StrEnum):
+    WORD = "word"  # one of our own words, or an id: as it is
+    TEXT = "text"  # written by a person, an engine or a machine: filtered
+    HOST = "host"  # the name of a machine: its alias
+    PRIVATE = "private"  # only with --private
+
+
+# fmt: off
+_WORDS = (
+    "attempt_id", "basis", "campaign_id", "cause", "client", "client_version", "comparison_id", "currency", "deploy",
+    "end_reason", "engine", "engine_version", "fingerprint", "git_commit", "goal", "host_id", "image_digest", "kind",
+    "load_kind", "metric", "objective", "objective_at", "outcome", "phase", "python", "rejection_id", "retraction_id",
+    "best_attempt", "best_basis", "best_client", "best_runtime",
+    "role", "rules_id", "run_id", "runtime", "sampler", "scenario", "search_key", "slo", "stat", "state", "status",
+    "trial_a", "trial_b", "trial_id", "tunebook_version", "unit", "verdict", "version_sha256", "which", "workload_key",
+)
+_TEXTS = (
+    "campaign", "campaign_name", "campaign_text", "counters_json", "cpu_model", "description", "engine_build", "entry",
+    "env_json", "evidence", "flags_json", "gpu", "hardware", "kernel", "launch", "message", "model", "model_revision",
+    "best_entry", "best_launch", "best_params_json", "entry_a", "entry_b",
+    "name", "os", "params_json", "path", "reason", "rule", "rules_json", "setting", "signal", "warnings",
+)
+# fmt: on
+COLUMNS: dict[str, Treat] = {
+    **dict.fromkeys(_WORDS, Treat.WORD),
+    **dict.fromkeys(_TEXTS, Treat.TEXT),
+    "host": Treat.HOST,
+    "boot_id": Treat.PRIVATE,
+    "by": Treat.PRIVATE,
+    "gpus_json": Treat.PRIVATE,
+    "launch_json": Treat.PRIVATE,
+    "engine_settings_json": Treat.PRIVATE,
+    "campaign_json": Treat.PRIVATE,
+}
+"""Text column -> what is done to it. A text column that is not here does not leave."""
+
+_PATH = re.compile(r"(?<![\w$.:/>-])(?:file://)?/(?!(?:v1|dev|proc)/)(?:[^\s/'\"<>:;,()|]+/)+([^\s/'\"<>:;,()|]*)")
+_ADDRESS = re.compile(r"\b(?!127\.)(?!0\.0\.0\.0)(?:\d{1,3}\.){3}\d{1,3}(?=$|[^\w.]|\.\s|\.$)")
+_PLAIN_HOSTS = frozenset({"localhost", "local", "host", "node", "server", "cpu", "gpu"})
+
+
+class Publisher:
+    """Applies the rules above to values. `hosts` are the host names of the store, in order of first appearance."""
+
+    def __init__(self, hosts: Sequence[str], *, private: bool = False) -> None:
+        self.private = private
+        self.aliases = {host: f"host-{number}" for number, host in enumerate(hosts, 1)}
+        inside = [host for host in self.aliases if len(host) > 2 and host.lower() not in _PLAIN_HOSTS]
+        # The longest first: `db` must not be replaced inside `db-2`.
+        inside.sort(key=lambda host: (-len(host), host))
+        self._inside = re.compile(
+            r"(?<![\w.-])(?:" + "|".join(map(re.escape, inside)) + r")(?![\w-])" if inside else r"(?!)"
+        )
+
+    def allows(self, column: str) -> bool:
+        treat = COLUMNS.get(column)
+        return treat is not None and (self.private or treat is not Treat.PRIVATE)
+
+    def host(self, name: str) -> str:
+        return name if self.private else self.aliases.get(name, "host")
+
+    def text(self, text: str) -> str:
+        """`text` without secrets and, unless private, without host names, addresses and absolute paths."""
+        text = redact(text)
+        if self.private:
+            return text
+        text = _PATH.sub(_placeholder, text)
+        text = _ADDRESS.sub("<address>", text)
+        return self._inside.sub(lambda match: self.aliases[match[0]], text)
+
+    def value(self, column: str, value: Any) -> Any:
+        """`value` as it may leave. The column must be allowed."""
+        if isinstance(value, str):
+            treat = COLUMNS[column]
+            if treat is Treat.HOST:
+                return self.host(value)
+            return value if treat is Treat.WORD else self.text(value)
+        if isinstance(value, list):
+            return [self.value(column, one) for one in value]
+        return value
+
+    def rows(self, columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+        """Rows of a query as dictionaries. `columns` maps name to SQL type."""
+        names = list(columns)
+        texts = {name for name, kind in columns.items() if is_text(kind)}
+        refused = sorted(name for name in texts if not self.allows(name))
+        if refused:
+            raise ValueError(f"text columns that may not leave: {', '.join(refused)} (the allow-list is in {__name__})")
+        return [
+            {name: self.value(name, cell) if name in texts else cell for name, cell in zip(names, row, strict=True)}
+            for row in rows
+        ]
+
+
+def is_text(sql_type: str) -> bool:
+    """Whether a column of this SQL type can hold words."""
+    return sql_type.startswith(("VARCHAR", "JSON", "VARIANT", "ENUM", "BLOB", "STRUCT", "MAP"))
+
+
+def _placeholder(match: re.Match[str]) -> str:
+    """A file keeps its name: `ggml.c:123` is the evidence. A folder does not: its name may be a person's."""
+    last = match[1]
+    return f"<path>/{last}" if re.search(r"\w\.\w", last) else "<path>"

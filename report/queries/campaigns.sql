@@ -1,0 +1,71 @@
+-- A campaign: its latest lineage, what the file asked for, how far it got and its best trial. Latest run first.
+-- columns:
+--   campaign VARCHAR        name
+--   campaign_id VARCHAR     latest version
+--   version_sha256 VARCHAR  hash of that version
+--   path VARCHAR            where the file lay in the project
+--   description VARCHAR     free text of the file
+--   campaign_text VARCHAR   the file as it was written
+--   model VARCHAR           model, short
+--   model_revision VARCHAR  revision
+--   hardware VARCHAR        CPU, or number and name of the GPUs
+--   deploy VARCHAR          where engines ran
+--   client VARCHAR          load generator of the search
+--   objective VARCHAR       metric, with its statistic
+--   objective_at VARCHAR    which level counts
+--   goal VARCHAR            maximize or minimize
+--   unit VARCHAR            of scores
+--   sampler VARCHAR         who proposed
+--   seed BIGINT             of the search
+--   series INTEGER          shown repetition of the lineage
+--   trials_planned INTEGER  trials asked for
+--   first_run_utc TIMESTAMP start of the first run of this version
+--   last_run_utc TIMESTAMP  start of the latest run
+--   trials BIGINT           trials of the shown series
+--   succeeded BIGINT        of them with a score
+--   failed BIGINT           of them failed
+--   unmeasured BIGINT       of them neither
+--   rejected BIGINT         configurations that the pre-check refused
+--   seconds DOUBLE          wall time of all attempts of the series (s)
+--   seconds_lost DOUBLE     of them on attempts that failed (s)
+--   best_number INTEGER     number of the best trial
+--   best_entry VARCHAR      its entry
+--   best_runtime VARCHAR    its runtime
+--   best_params_json VARCHAR what the sampler chose for it
+--   best_score DOUBLE       confirmed score, or search score
+--   best_search_score DOUBLE score in the search
+--   best_basis VARCHAR      confirmed or search
+--   best_repeats BIGINT     succeeded confirm attempts behind a confirmed score
+--   best_client VARCHAR     load generator of the confirmation
+--   best_launch VARCHAR     command line with $MODEL and $PORT
+--   best_attempt VARCHAR    attempt that decided over it
+SELECT
+  s.campaign, s.campaign_id, c.version_sha256, c.path, c.description, c.campaign_text, c.model, c.model_revision,
+  c.hardware, c.deploy, c.client, s.objective, s.objective_at, s.goal, s.unit, c.sampler, c.seed, s.series,
+  c.trials_planned, c.first_run_utc, c.last_run_utc,
+  coalesce(n.trials, 0) AS trials, coalesce(n.succeeded, 0) AS succeeded, coalesce(n.failed, 0) AS failed,
+  coalesce(n.unmeasured, 0) AS unmeasured, coalesce(r.rejected, 0) AS rejected,
+  coalesce(a.seconds, 0) AS seconds, coalesce(a.seconds_lost, 0) AS seconds_lost,
+  t.number AS best_number, t.entry AS best_entry, t.runtime AS best_runtime, t.params_json AS best_params_json,
+  b.score AS best_score, b.search_score AS best_search_score, b.basis AS best_basis,
+  t.confirm_repeats AS best_repeats, t.confirm_client AS best_client, t.launch AS best_launch,
+  t.attempt_id AS best_attempt
+FROM shown s
+JOIN campaigns c USING (campaign_id)
+LEFT JOIN best b ON b.search_key = s.search_key AND b.series = s.series
+LEFT JOIN trials t ON t.trial_id = b.trial_id
+LEFT JOIN (
+  SELECT search_key, count(*) AS trials,
+    count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
+    count(*) FILTER (WHERE status = 'failed') AS failed,
+    count(*) FILTER (WHERE status = 'unmeasured') AS unmeasured
+  FROM shown_trials GROUP BY search_key
+) n ON n.search_key = s.search_key
+LEFT JOIN (SELECT search_key, series, count(*) AS rejected FROM rejections GROUP BY search_key, series) r
+  ON r.search_key = s.search_key AND r.series = s.series
+LEFT JOIN (
+  SELECT search_key, series, sum(seconds) AS seconds,
+    coalesce(sum(seconds) FILTER (WHERE outcome <> 'measured'), 0) AS seconds_lost
+  FROM attempts GROUP BY search_key, series
+) a ON a.search_key = s.search_key AND a.series = s.series
+ORDER BY c.last_run_utc DESC, s.campaign

@@ -1,0 +1,18 @@
+-- One row: how much the store held and up to when, at the time of the snapshot.
+-- columns:
+--   as_of TIMESTAMP         end of the latest thing in it (UTC); NULL when it is empty
+--   campaigns BIGINT        campaign names
+--   trials BIGINT           trials of all lineages and series
+--   failed BIGINT           of them failed
+--   attempts BIGINT         deployments
+--   seconds DOUBLE          wall time of all attempts (s)
+SELECT
+  greatest(
+    (SELECT max(coalesce(ended_utc, started_utc)) FROM runs),
+    (SELECT max(ended_utc) FROM attempts)
+  ) AS as_of,
+  (SELECT count(DISTINCT name) FROM campaigns) AS campaigns,
+  (SELECT count(*) FROM trials) AS trials,
+  (SELECT count(*) FROM trials WHERE status = 'failed') AS failed,
+  (SELECT count(*) FROM attempts) AS attempts,
+  (SELECT coalesce(sum(seconds), 0) FROM attempts) AS seconds

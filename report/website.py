@@ -1,0 +1,188 @@
+"""The generated part of the site on disk, and the run of MkDocs over all of it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from report.charts import charts, specs
+from report.charts._style import DARK
+from report.render import Page
+from runner.errors import AlreadyRunning, NotReady, SiteError, Unwritable
+from runner.util.project import cache_folder
+
+ASSETS = ("charts.js", "site.css")
+MARK = "build.json"
+"""Stands in every built site: only a folder that has it, or an empty one, is replaced."""
+
+
+@contextmanager
+def alone(source: Path) -> Iterator[None]:
+    """Nobody else builds from the same pages meanwhile. The lock is on the folder, so that it leaves no file."""
+    handle = os.open(source, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunning(
+                f"another build writes {source}", hint="wait for it to end, then build again"
+            ) from error
+        yield
+    finally:
+        os.close(handle)
+
+
+def write_pages(folder: Path, pages: Sequence[Page]) -> None:
+    """Replace the pages, their data files and the assets in `folder` (site/results). Downloads in it stay."""
+    for page in pages:
+        path = folder / page.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page.markdown, encoding="utf-8")
+        if page.rows:
+            _write_data(folder / "data" / page.key, page)
+    assets = folder / "assets"
+    assets.mkdir(exist_ok=True)
+    for name in ASSETS:
+        (assets / name).write_bytes(files("report.assets").joinpath(name).read_bytes())
+    calls = {"specs": specs(charts.names()), "dark": DARK}
+    (assets / "specs.js").write_text("".join(_call(n, value) for n, value in calls.items()), encoding="utf-8")
+    (assets / "vega.js").write_bytes(_vega())
+
+
+def _write_data(path: Path, page: Page) -> None:
+    """Twice: JSON for people, and a script that calls the loader, since a page from file:// may not fetch."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = {name: [_slim(row) for row in rows] for name, rows in page.rows.items()}
+    path.with_name(f"{path.name}.json").write_text(_json(rows) + "\n", encoding="utf-8")
+    path.with_name(f"{path.name}.js").write_text(_call(f"data/{path.name}", rows), encoding="utf-8")
+
+
+def _slim(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Six digits are more than a chart can show."""
+    return {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in row.items()}
+
+
+def _call(name: str, value: Any) -> str:
+    return f"__tunebook({json.dumps(name)},{_json(value)});\n"
+
+
+def _json(value: Any) -> str:
+    """ASCII only, and no `</`: it stands in a script."""
+    return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False).replace(
+        "</", "<\\/"
+    )
+
+
+def _vega() -> bytes:
+    """Vega, Vega-Lite and vega-embed in one script, with our name for it. Made once per version, then kept."""
+    import vl_convert
+
+    path = cache_folder() / f"vega-bundle-{vl_convert.__version__}.js"
+    if path.is_file():
+        return path.read_bytes()
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;").encode()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(bundle)
+        Path(file.name).replace(path)
+    except OSError:
+        pass  # without a cache the next build makes it again
+    return bundle
+
+
+def run_mkdocs(config_file: Path, out: Path, epoch: int) -> None:
+    """Build the whole site into `out`, strictly. `epoch` (s) is the date of every page.
+
+    Raises SiteError with the warnings: a broken link, a page that the navigation names and nobody wrote.
+    """
+    said = _Said()
+    log = logging.getLogger("mkdocs")
+    log.addHandler(said)
+    before = log.level, log.propagate
+    log.setLevel(logging.WARNING)
+    log.propagate = False
+    try:
+        with _environment(SOURCE_DATE_EPOCH=str(epoch), NO_MKDOCS_2_WARNING="1"):
+            from mkdocs.commands.build import build
+            from mkdocs.config import load_config
+            from mkdocs.exceptions import MkDocsException
+
+            try:
+                build(load_config(str(config_file), site_dir=str(out), strict=True))
+            except (MkDocsException, SystemExit) as error:
+                lines = said.lines or [str(error)]
+                raise SiteError(
+                    f"the site does not build: {'; '.join(lines)}",
+                    hint=f"mend the page or {config_file.name}, then run `tunebook build` again",
+                ) from error
+    finally:
+        log.removeHandler(said)
+        log.setLevel(before[0])
+        log.propagate = before[1]
+
+
+class _Said(logging.Handler):
+    """What MkDocs complained about."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(" ".join(record.getMessage().split()))
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def replacing(out: Path) -> Iterator[Path]:
+    """A folder beside `out` to build in; it takes the place of `out` when all went well. Until then the old site stays.
+
+    Raises NotReady when `out` holds something that is not a built site, Unwritable when the place can not be written.
+    """
+    if out.exists() and not out.is_dir():
+        raise NotReady(f"{out} is a file", hint="name a folder with --out")
+    if out.is_dir() and any(out.iterdir()) and not (out / "results" / "data" / MARK).is_file():
+        raise NotReady(
+            f"{out} holds something that is not a built site, and a build would replace it",
+            hint="name an empty or a new folder with --out, or remove it yourself",
+        )
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise Unwritable(
+            f"can not write in {out.parent}: {error.strerror}", hint="name another folder with --out"
+        ) from error
+    try:
+        fresh.chmod(0o755)
+        yield fresh
+        old = fresh.with_name(f"{fresh.name}-old")
+        if out.is_dir():
+            out.rename(old)
+        fresh.rename(out)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)

@@ -1,0 +1,51 @@
+"""A launch as text for a shell on another machine: quoted, one option a line, `$MODEL` and `$PORT` left to fill in."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+VARIABLES = ("$MODEL", "$PORT")
+_WORD = re.compile(r"""(?:[^\s'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+""", re.DOTALL)
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_FITS = 72
+"""A command that is shorter than this stays on one line."""
+
+
+def shell(launch: Mapping[str, Any]) -> str:
+    """The portable command of a launch (`portable`, and `env` where it has one), broken into lines."""
+    env = launch.get("env") or {}
+    words = [f"{name}={_quoted(str(value))}" for name, value in sorted(env.items())]
+    return wrapped(" ".join([*words, *(_quoted(str(word)) for word in launch["portable"])]))
+
+
+def wrapped(command: str) -> str:
+    """A one-line command with a line for the program and one for each option and its values. The words stay as they
+    are quoted; a shell reads the same command."""
+    if len(command) <= _FITS:
+        return command
+    lines: list[list[str]] = [[]]
+    in_assignments = True
+    for word in _WORD.findall(command):
+        if in_assignments and _ASSIGNMENT.match(word):
+            lines[-1].append(word)
+            lines.append([])
+            continue
+        in_assignments = False
+        # `python -m module`: the first option that follows the program belongs to it.
+        if word.startswith("-") and lines[-1] and not (len(lines[-1]) == 1 and word == "-m"):
+            lines.append([])
+        lines[-1].append(word)
+    return " \\\n  ".join(" ".join(line) for line in lines if line)
+
+
+def _quoted(word: str) -> str:
+    """Quoted for a POSIX shell, with our variables left open."""
+    if not any(variable in word for variable in VARIABLES):
+        return shlex.quote(word)
+    escaped = re.sub(r'([\\"`$])', r"\\\1", word)
+    for variable in VARIABLES:
+        escaped = escaped.replace("\\" + variable, variable)
+    return escaped if escaped in VARIABLES else f'"{escaped}"'
