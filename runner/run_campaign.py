@@ -7,7 +7,6 @@ same records and, with one slot, proposes exactly what this one would have propo
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import contextmanager
@@ -34,7 +33,7 @@ from runner.preflight import refuse_unless_ready
 from runner.reap import reap
 from runner.run_trial import Order
 from runner.scoring.rules import rules_id, rules_to_plain
-from runner.store import history
+from runner.store.history import LineageFacts, history, lineage_facts
 from runner.store.ingest import ingest
 from runner.store.record import seal, seal_rules
 from runner.store.snapshot import snapshot
@@ -110,7 +109,7 @@ class Run:
     results: Path
     project: Path
     series: int
-    facts: history.Lineage
+    facts: LineageFacts
     max_trials: int | None
     stop: Callable[[], bool]
     run_id: str = field(default_factory=new_id)
@@ -132,16 +131,15 @@ class Run:
         max_trials: int | None,
         stop: Callable[[], bool],
     ) -> Run:
-        facts = history.lineage(results, campaign.search_key)
-        series = facts.series + (again and bool(facts.run_starts))
+        facts = lineage_facts(results, campaign.search_key)
+        newest = max((start.series for start in facts.starts), default=None)
+        series = 0 if newest is None else newest + again
         return cls(campaign, path, results, project, series, facts, max_trials, stop)
 
     @property
     def lineage(self) -> Lineage:
         """Read afresh from the sealed records: the one source of truth, also for this process."""
-        return Lineage.of(
-            self.campaign, self.series, history.history(self.results, self.campaign.search_key, self.series)
-        )
+        return Lineage.of(self.campaign, self.series, history(self.results, self.campaign.search_key, self.series))
 
     @property
     def campaign_id(self) -> str:
@@ -149,12 +147,9 @@ class Run:
 
     def so_far(self) -> SoFar:
         """A killed run left no end record: it counts the attempts that it sealed."""
-        ended = {end.run_id: end.seconds for end in self.facts.run_ends}
-        before = [start.run_id for start in self.facts.run_starts if start.series == self.series]
-        sealed: dict[str, float] = defaultdict(float)
-        for attempt in self.lineage.attempts:
-            sealed[attempt.run_id] += attempt.seconds
-        earlier = sum(ended.get(run_id, sealed[run_id]) for run_id in before)
+        ended = {end.run_id: end.seconds for end in self.facts.ends}
+        before = [start.run_id for start in self.facts.starts if start.series == self.series]
+        earlier = sum(ended.get(run_id, self.facts.attempt_seconds(run_id)) for run_id in before)
         left = None if self.max_trials is None else max(self.max_trials - self.new_trials, 0)
         return SoFar(earlier + self.seconds, left, self.host_faults)
 
@@ -164,7 +159,7 @@ class Run:
 
     def nothing_to_do(self) -> bool:
         lineage = self.lineage
-        if all(start.version_sha256 != self.campaign.version_sha256 for start in self.facts.run_starts):
+        if all(start.version_sha256 != self.campaign.version_sha256 for start in self.facts.starts):
             return False
         over = isinstance(next_step(self.campaign, lineage, self.so_far()), Over)
         return over and not self.confirm_left(lineage)
@@ -300,7 +295,7 @@ class Run:
         emit("run_ended", self.run_id, **run_events.run_ended(self.campaign, end))
 
     def result(self, reason: EndReason) -> RunResult:
-        facts = history.lineage(self.results, self.campaign.search_key)
+        facts = lineage_facts(self.results, self.campaign.search_key)
         newest = {(fact.trial_a, fact.trial_b): fact for fact in facts.comparisons if fact.series == self.series}
         run_id = self.run_id if self.began is not None else None
         return RunResult(self.campaign, self.lineage, reason, tuple(newest.values()), run_id, self.pending)
@@ -350,7 +345,7 @@ class Run:
             seal(self.results, RecordKind.REJECTION, fact.rejection_id, fact)
             values = dict(fact.params)
             emit("rejected", self.run_id, entry=fact.entry, values=values, rule=fact.rule, reason=fact.reason)
-        self.facts = history.lineage(self.results, self.campaign.search_key) if refused else self.facts
+        self.facts = lineage_facts(self.results, self.campaign.search_key) if refused else self.facts
 
     def hear(self, message: dict[str, Any]) -> None:
         """Progress of an attempt, from whatever thread or host."""

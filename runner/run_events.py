@@ -48,6 +48,8 @@ def trial_ended(order: Order, attempt: Attempt, lineage: Lineage) -> dict[str, A
         "outcome": attempt.outcome.value,
         "status": judgement.status.value,
         "score": judgement.value,
+        "objective_value": judgement.objective_value,
+        "soft_penalty": judgement.soft_penalty,
         "metric": ref.metric.name,
         "unit": ref.unit,
         "severity": judgement.severity,

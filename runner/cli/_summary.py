@@ -7,10 +7,11 @@ from collections import Counter
 from pathlib import Path
 
 from runner.confirm import best_trial
-from runner.domain.metrics import format_value, metric_ref
+from runner.domain.metrics import Metric, format_value, metric_ref
 from runner.events.console import values_text
 from runner.render.comparison import comparison_text
 from runner.run_campaign import RunResult
+from runner.scoring.judge import Judgement
 
 
 def summary(result: RunResult, results: Path) -> str:
@@ -26,7 +27,7 @@ def summary(result: RunResult, results: Path) -> str:
     else:
         lines += [
             f"  best       trial {best.number} of {best.entry}: {values_text(best.configuration.values)}",
-            f"  {metric.title}  {format_value(best.judgement.value, metric)} at {campaign.objective.at} (search)",
+            f"  measured   {_measured(best.judgement, metric)} at {campaign.objective.at}",
         ]
         lines += [f"  against    {text}" for text in _gains(result)]
         lines += [f"  launch     {_launch(result, best.trial_id)}"]
@@ -44,7 +45,16 @@ def _gains(result: RunResult) -> list[str]:
         other = names.get(fact.trial_b)
         against = f"the default of {other.entry}" if other and other.is_default else f"trial {other and other.number}"
         texts.append(f"{against}: {comparison_text(fact)}")
-    return texts or ["no confirmation was asked for (confirm: {top: 1, repeats: 3})"]
+    if not texts and result.campaign.confirm.top == 0:
+        return ["nothing: one measurement proves nothing (ask for confirm: {top: 1, repeats: 3})"]
+    return texts or ["nothing yet: the confirming measurements are not done (run again)"]
+
+
+def _measured(judgement: Judgement, metric: Metric) -> str:
+    text = f"{metric.title} {format_value(judgement.objective_value, metric)}"
+    if judgement.soft_penalty:
+        text += f", score {format_value(judgement.value, metric)} because a soft SLO was missed"
+    return text
 
 
 def _launch(result: RunResult, trial_id: str) -> str:

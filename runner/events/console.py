@@ -22,10 +22,15 @@ def _plain(value: Any) -> str:
 
 
 def score_text(data: Mapping[str, Any]) -> str:
-    score, metric = data.get("score"), METRICS.get(str(data.get("metric", "")))
-    if score is None:
+    """What was measured, with unit; and the score where missed soft SLOs made it another number."""
+    metric = METRICS[str(data["metric"])]
+    measured, score = data.get("objective_value"), data.get("score")
+    if measured is None:
         return "–"
-    return format_value(float(score), metric) if metric else f"{score:.4g} {data.get('unit', '')}"
+    text = format_value(float(measured), metric)
+    if data.get("soft_penalty") and score is not None:
+        text += f" (score {format_value(float(score), metric)}: soft SLO missed)"
+    return text
 
 
 def _trial_name(data: Mapping[str, Any]) -> str:
