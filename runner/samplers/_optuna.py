@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from runner.domain.campaign import Goal
 from runner.domain.parameters import Point, Space
 from runner.samplers import Told
-from runner.samplers._space_to_optuna import told_parameters
+from runner.samplers._space_to_optuna import Teller
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -37,8 +37,9 @@ def study_of(
     study = optuna.create_study(direction=goal.value, sampler=sampler)
     scores = [told.score for told in history if told.score is not None]
     worst = (min(scores) if goal is Goal.MAXIMIZE else max(scores)) if scores else 0.0
+    teller = Teller(space)
     for told in history:
-        parameters, distributions = told_parameters(space, told.point)
+        parameters, distributions = teller.told(told.point)
         study.add_trial(
             optuna.trial.create_trial(
                 params=parameters,
@@ -48,7 +49,7 @@ def study_of(
             )
         )
     for point in pending:
-        parameters, distributions = told_parameters(space, point)
+        parameters, distributions = teller.told(point)
         study.add_trial(
             optuna.trial.create_trial(
                 state=optuna.trial.TrialState.RUNNING, params=parameters, distributions=distributions

@@ -39,24 +39,35 @@ def entry_distribution(space: Space) -> BaseDistribution:
     return CategoricalDistribution([entry.entry for entry in space.entries])
 
 
-def told_parameters(space: Space, point: Point) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
-    """What Optuna is told ran at `point`: its values as they ran, nothing for a parameter left at the engine's
-    default. A value outside of the space (it can come from a warm start) is left out: Optuna refuses it."""
-    chosen: dict[str, Any] = {ENTRY: point.entry}
-    kinds = {ENTRY: entry_distribution(space)}
-    parameters = space.entry(point.entry).parameters
-    for name, value in sorted(point.values.items()):
-        if name not in parameters or not contains(parameters[name], value):
-            continue
-        key = f"{point.entry}.{name}"
-        kinds[key] = distribution(parameters[name])
-        chosen[key] = canonical(value) if isinstance(parameters[name], Choice) else value
-    return chosen, kinds
+class Teller:
+    """Turns points that ran into what Optuna is told. Made once per ask: distributions are shared by all trials."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._entries = entry_distribution(space)
+        self._made: dict[str, BaseDistribution] = {}
+
+    def told(self, point: Point) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
+        """Parameters and distributions of `point`: its values as they ran, nothing for a parameter left at the
+        engine's default. A value outside of the space (a warm start can bring one) is left out: Optuna refuses it."""
+        chosen: dict[str, Any] = {ENTRY: point.entry}
+        kinds = {ENTRY: self._entries}
+        parameters = self._space.entry(point.entry).parameters
+        for name, value in sorted(point.values.items()):
+            if name not in parameters or not contains(parameters[name], value):
+                continue
+            key = f"{point.entry}.{name}"
+            if key not in self._made:
+                self._made[key] = distribution(parameters[name])
+            kinds[key] = self._made[key]
+            chosen[key] = canonical(value) if isinstance(parameters[name], Choice) else value
+        return chosen, kinds
 
 
 def contains(parameter: Parameter, value: Scalar) -> bool:
+    """Whether `value` can have been drawn from `parameter`. true is not 1, and 1 is not 1.0."""
     if isinstance(parameter, Choice):
-        return canonical(value) in {canonical(known) for known in parameter.values}
+        return any(type(value) is type(known) and value == known for known in parameter.values)
     if isinstance(value, bool | str):
         return False
     if isinstance(parameter, Int) and (value != int(value) or (value - parameter.low) % parameter.step):

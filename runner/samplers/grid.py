@@ -1,16 +1,18 @@
 """`grid`: every point of the grid once, in an order shuffled by the campaign's seed.
 
-In listed order a capped grid would never vary its first parameter. Points that a `where` refuses come last: they cost
-no deployment, but each refusal costs an ask.
+In listed order a capped grid would never vary its first parameter. The head of the order is balanced besides: of a few
+shuffled candidates the one whose values have come least often is next. Points that a `where` refuses come last: they
+cost no deployment, but each refusal costs an ask.
 """
 
 from __future__ import annotations
 
 import random
+from collections import Counter, deque
 from collections.abc import Sequence
 
 from runner.domain.campaign import Goal, Search
-from runner.domain.ids import content_hash
+from runner.domain.ids import canonical, content_hash
 from runner.domain.parameters import Point, Scalar, Space
 from runner.samplers import Sampler, Told
 from runner.samplers._seeding import generator, point_key
@@ -18,8 +20,13 @@ from runner.space.constraints import explain
 from runner.space.expand import enumerate_points, grid_values, is_active, known_names, ordered, size
 from runner.util.codec import to_plain
 
-MOST_LISTED = 20_000
-"""A larger grid is not listed: so many of its points are drawn instead, more than any budget can deploy."""
+MOST_LISTED = 10_000
+"""A larger grid is not listed: MOST_DRAWN of its points are drawn instead, more than any budget can deploy."""
+MOST_DRAWN = 2_000
+
+BALANCED = 256
+CANDIDATES = 12
+"""So many points of the head are balanced, each chosen among so many: a longer head is dealt as it was shuffled."""
 
 _ORDERS: dict[str, tuple[Point, ...]] = {}
 
@@ -66,21 +73,44 @@ def _shuffled(space: Space, seed: int) -> tuple[Point, ...]:
     else:
         points = list(enumerate_points(space))
         rng.shuffle(points)
-    return tuple(sorted(points, key=lambda point: _refused(space, point)))  # stable: the shuffled order stays
+    refused = [point for point in points if _refused(space, point)]
+    keys = {point_key(point) for point in refused}
+    return (*_balanced([point for point in points if point_key(point) not in keys]), *refused)
+
+
+def _balanced(points: list[Point]) -> list[Point]:
+    """The same points; in the head, each value of each parameter comes about as often as the others."""
+    left, head = deque(points), list[Point]()
+    seen: Counter[tuple[str, str, str]] = Counter()
+    while left and len(head) < BALANCED:
+        candidates = [left.popleft() for _ in range(min(CANDIDATES, len(left)))]
+        often = [sum(seen[value] for value in _values(point)) for point in candidates]
+        best = candidates.pop(often.index(min(often)))  # not remove(): to Python, true is 1
+        left.extendleft(reversed(candidates))
+        seen.update(_values(best))
+        head.append(best)
+    return [*head, *left]
+
+
+def _values(point: Point) -> list[tuple[str, str, str]]:
+    """What is counted: the entry, and each of its values."""
+    chosen = [(point.entry, name, canonical(value)) for name, value in point.values.items()]
+    return [(point.entry, "", ""), *chosen]
 
 
 def _drawn(space: Space, rng: random.Random) -> list[Point]:
     """Distinct random points of the grid, each entry as often as any other."""
+    listed = {entry.entry: {name: grid_values(p) for name, p in entry.parameters.items()} for entry in space.entries}
     found: dict[str, Point] = {}
-    for _ in range(4 * MOST_LISTED):
+    for _ in range(4 * MOST_DRAWN):
         entry = space.entries[rng.randrange(len(space.entries))]
         values: dict[str, Scalar] = {}
         for name in ordered(entry):
             if is_active(entry, name, values, space.constants):
-                values[name] = rng.choice(grid_values(entry.parameters[name]))
+                values[name] = rng.choice(listed[entry.entry][name])
         point = Point(entry.entry, values)
         found.setdefault(point_key(point), point)
-        if len(found) >= MOST_LISTED:
+        if len(found) >= MOST_DRAWN:
             break
     return list(found.values())
 

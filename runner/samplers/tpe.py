@@ -1,7 +1,8 @@
 """`tpe`: Optuna's tree-structured Parzen estimator, failures told as one constraint.
 
-The first `search.startup` judged trials are random. A proposal that was refused (a duplicate, or the pre-check said no)
-is asked for again with another seed, since the same study and seed would propose the same point; after
+The first `search.startup` judged trials are random. A point that has run or is pending is asked for again of the same
+study, where the refused one counts as pending and so pushes the next one away. A proposal that the caller refused
+(`skip`) is asked for again with another seed, since the same study and seed would propose the same point; after
 ASKS_BEFORE_RANDOM refusals a random point is drawn, because the model then insists on a spot that it can not have.
 """
 
@@ -14,11 +15,13 @@ from runner.domain.campaign import Goal, Search
 from runner.domain.parameters import Point, Space
 from runner.samplers import Sampler, Told
 from runner.samplers._optuna import learnable, study_of
-from runner.samplers._seeding import generator, seed_of
+from runner.samplers._seeding import generator, point_key, seed_of
 from runner.samplers._space_to_optuna import suggested_point
 from runner.space.expand import random_point
 
 ASKS_BEFORE_RANDOM = 8
+SAME_STUDY = 4
+"""Asks of one study, before a random point is drawn instead of a known one."""
 
 
 class Tpe:
@@ -51,7 +54,12 @@ class Tpe:
                 seed=seed_of(search.seed, number, skip),
             )
         study = study_of(space, goal, known, pending, sampler)
-        return suggested_point(space, study.ask())
+        taken = {point_key(point) for point in (*(told.point for told in history), *pending)}
+        for _ in range(SAME_STUDY):
+            point = suggested_point(space, study.ask())
+            if point_key(point) not in taken:
+                return point
+        return random_point(space, generator(search.seed, number, skip))
 
 
 SAMPLER: Sampler = Tpe()
