@@ -1,0 +1,216 @@
+"""What every deployer must keep: nothing is left after success, time limit, crash and stop; nothing else is ended.
+
+A deployer that starts engines starts the simulated one here, a real server in a real process. One that attaches is
+given a server that this test started, and must leave it alone.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from runner.deployers import Deployer, Engine, PlaceRequest, deployers
+from runner.deployers._readiness import Ready, wait_ready
+from runner.domain.campaign import Deploy, Timeouts
+from runner.domain.failure import Cause, Phase
+from runner.domain.trial import Health, Launch, Placement
+from runner.util import process, procfs
+
+TIMEOUTS = Timeouts(load=60, ready=60, no_progress=60, stop=0.3)
+ATTACHING = {"attach"}
+
+
+@dataclass
+class Bench:
+    """One deployer, one attempt."""
+
+    deployer: Deployer
+    request: PlaceRequest
+    deploy: Deploy
+
+    def launch(self, placement: Placement, *faults: str) -> Launch:
+        server = (sys.executable, "-m", "runner.simulated.server", "--time-scale", "0.02")
+        where = ("--host", placement.host, "--port", str(placement.port), "--model", placement.served_model)
+        return Launch((*server, *where, *(f"--fault={f}" for f in faults)), {}, Health("/health"), ())
+
+    def start(self, *faults: str) -> tuple[Engine, Launch]:
+        placement = self.deployer.place(self.request, self.deploy)
+        launch = self.launch(placement, *faults)
+        return self.deployer.start(launch, placement, self.request), launch
+
+    def wait(self, engine: Engine, launch: Launch, timeouts: Timeouts = TIMEOUTS, stop: bool = False) -> Ready:
+        log = self.request.log_path
+        return wait_ready(engine, launch, engine.endpoint, log, timeouts, lambda: stop, lambda phase: None)
+
+    def left(self) -> list[str]:
+        """Processes that carry the label of the attempt."""
+        return [f"{s.pid}" for s in procfs.labelled(process.LABEL, self.request.attempt_id)]
+
+
+@pytest.fixture(params=deployers.names())
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def bench(name: str, tmp_path: Path) -> Iterator[Bench]:
+    request = PlaceRequest(
+        attempt_id=f"contract-{os.getpid()}-{tmp_path.name}",
+        model_path="/models/none.gguf",
+        served_model="simulated",
+        python=sys.executable,
+        work_dir=tmp_path,
+        log_path=tmp_path / "engine.log",
+        labels={"tunebook.attempt": f"contract-{os.getpid()}-{tmp_path.name}", "tunebook.run": "r"},
+        grace=0.3,
+    )
+    if name not in ATTACHING:
+        yield Bench(deployers.get(name), request, Deploy(name))
+        return
+    local = Bench(deployers.get("local"), replace(request, attempt_id=f"{request.attempt_id}-other"), Deploy("local"))
+    engine, launch = local.start()
+    with engine:
+        assert local.wait(engine, launch).failure is None
+        options = {"url": f"{engine.endpoint.base_url}/v1/", "model": "simulated"}
+        yield Bench(deployers.get(name), replace(request, options=options), Deploy(name, options))
+        assert engine.poll() is None, "an attached server is not ours to end"
+
+
+@pytest.fixture
+def foreign() -> Iterator[subprocess.Popen[bytes]]:
+    """A simulated engine of somebody else, on a port of its own, with the very same program."""
+    argv = [sys.executable, "-m", "runner.simulated.server", "--port", "0", "--time-scale", "0.02"]
+    popen = subprocess.Popen(argv, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    yield popen
+    assert popen.poll() is None, "a process that is not ours was ended"
+    popen.kill()
+    popen.wait()
+
+
+def owns(name: str) -> None:
+    if name in ATTACHING:
+        pytest.skip("starts no engine")
+
+
+def test_the_constant_is_annotated(name: str) -> None:
+    module = import_module(f"runner.deployers.{name.replace('-', '_')}")
+    assert typing.get_type_hints(module).get("DEPLOYER") is Deployer, "without it mypy checks nothing"
+    assert deployers.get(name).name == name
+    assert deployers.get(name).title
+
+
+def test_placing_starts_and_reserves_nothing(bench: Bench) -> None:
+    before = process.live()
+    placement = bench.deployer.place(bench.request, bench.deploy)
+    assert placement.port > 0
+    assert placement.served_model == "simulated"
+    assert process.live() == before
+
+
+def test_success_leaves_nothing(bench: Bench, foreign: subprocess.Popen[bytes]) -> None:
+    engine, launch = bench.start()
+    with engine:
+        ready = bench.wait(engine, launch)
+        assert ready.failure is None
+        assert set(ready.times) == {Phase.START, Phase.LOAD, Phase.READY}
+        assert not engine.endpoint.base_url.endswith(("/", "/v1"))
+        assert engine.poll() is None
+    assert bench.left() == []
+
+
+def test_stop_is_idempotent(bench: Bench) -> None:
+    engine, launch = bench.start()
+    with engine:
+        bench.wait(engine, launch)
+        first = engine.stop(5.0)
+        assert engine.stop(5.0) == first
+    assert engine.poll() == first
+
+
+def test_an_exception_leaves_nothing(bench: Bench) -> None:
+    engine, _ = bench.start()
+    with pytest.raises(ZeroDivisionError), engine:
+        raise ZeroDivisionError
+    assert bench.left() == []
+
+
+def test_a_request_to_stop_leaves_nothing(bench: Bench) -> None:
+    engine, launch = bench.start()
+    with engine:
+        ready = bench.wait(engine, launch, stop=True)
+        assert ready.failure is not None
+        assert ready.failure.cause is Cause.INTERRUPTED
+    assert bench.left() == []
+
+
+def test_a_time_limit_leaves_nothing(name: str, bench: Bench, foreign: subprocess.Popen[bytes]) -> None:
+    owns(name)
+    engine, launch = bench.start("never_ready", "ignore_sigterm", "leave_children")
+    with engine:
+        ready = bench.wait(engine, launch, replace(TIMEOUTS, load=2.0))
+        assert ready.failure is not None
+        assert ready.failure.hung
+        assert (ready.failure.phase, ready.failure.cause) == (Phase.LOAD, Cause.HANG)
+        until_children(bench, 3)
+    assert bench.left() == []
+
+
+def test_a_stubborn_engine_and_its_children_are_gone(name: str, bench: Bench, foreign: subprocess.Popen[bytes]) -> None:
+    owns(name)
+    engine, launch = bench.start("ignore_sigterm", "leave_children")
+    with engine:
+        assert bench.wait(engine, launch).failure is None
+        until_children(bench, 3)
+    assert bench.left() == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause", "code", "signal"),
+    [
+        ("crash_load", Cause.CRASH, None, "SIGABRT"),
+        ("oom_load", Cause.UNKNOWN, 1, None),  # the runtime knows better, from the log
+        ("bad_flag", Cause.BAD_FLAG, 2, None),
+    ],
+)
+def test_an_engine_that_ends_by_itself_is_a_failure_and_its_log_is_kept(
+    name: str, bench: Bench, fault: str, cause: Cause, code: int | None, signal: str | None
+) -> None:
+    owns(name)
+    engine, launch = bench.start(fault, "leave_children")
+    with engine:
+        failure = bench.wait(engine, launch).failure
+        assert failure is not None
+        assert (failure.cause, failure.exit_code, failure.signal) == (cause, code, signal)
+        assert not failure.hung
+        assert failure.evidence
+    assert bench.left() == []
+    assert bench.request.log_path.stat().st_size > 0
+
+
+def test_reap_ends_what_carries_the_labels_and_nothing_else(
+    name: str, bench: Bench, foreign: subprocess.Popen[bytes]
+) -> None:
+    engine, launch = bench.start()
+    with engine:
+        bench.wait(engine, launch)
+        assert bench.deployer.reap({"tunebook.attempt": "of-somebody-else"}) == []
+        assert engine.poll() is None
+        ended = bench.deployer.reap(bench.request.labels)
+        assert (ended == []) == (name in ATTACHING)
+    assert bench.left() == []
+
+
+def until_children(bench: Bench, count: int) -> None:
+    limit = time.monotonic() + 60
+    while len(bench.left()) < count:
+        assert time.monotonic() < limit, "the engine never had its children"
+        time.sleep(0.02)
