@@ -222,6 +222,13 @@ def test_other_rules_judge_the_same_facts_anew() -> None:
     assert judge(recorded, rules("e2e_mean", Goal.MINIMIZE, "worst")).value == 1.0
 
 
+@pytest.mark.parametrize("at", ["worst", "mean", "goodput", "c=8"])
+def test_a_recorded_error_rate_stands_when_no_level_tells_otherwise(at: str) -> None:
+    under = rules("e2e_mean", Goal.MINIMIZE, at, [Slo("e2e_mean", "e2e_mean", maximum=10.0)])
+    judgement = judge(attempt([], failed(Phase.MEASURE, Cause.ERROR_RATE)), under)
+    assert (judgement.status, judgement.severity) == (TrialStatus.FAILED, 0.5)
+
+
 def test_levels_of_another_workload_do_not_count() -> None:
     under = rules(loads=[1, 8])
     other = rules(loads=[2, 16])

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import duckdb
 import pytest
 
 from runner.domain.campaign import Goal
@@ -43,3 +47,20 @@ def test_one_success_alone_still_beats_its_failures() -> None:
 
 def test_without_a_success_there_is_no_unit_to_speak_in() -> None:
     assert published_penalty(0.9, Goal.MAXIMIZE, [], 0.1) is None
+
+
+VIEWS = Path(__file__).parents[3] / "runner" / "store" / "views.sql"
+
+
+@pytest.mark.parametrize("goal", list(Goal))
+@pytest.mark.parametrize("scores", [[100.0], [100.0, 300.0], [-5.0, 2.0], [0.0], [-1e-9, 0.0], [2.5, 2.5, 7.0]])
+def test_the_macro_of_the_store_is_its_twin(goal: Goal, scores: list[float]) -> None:
+    macro = re.search(r"CREATE OR REPLACE MACRO penalty\(.*?;", VIEWS.read_text(encoding="utf-8"), re.DOTALL)
+    assert macro is not None
+    with duckdb.connect() as connection:
+        connection.execute(macro[0])
+        for severity in (0.001, 0.5, 0.99):
+            asked = [goal.value, severity, min(scores), max(scores), 0.1]
+            row = connection.execute("SELECT penalty(?, ?, ?, ?, ?)", asked).fetchone()
+            assert row is not None
+            assert row[0] == pytest.approx(published_penalty(severity, goal, scores, 0.1))

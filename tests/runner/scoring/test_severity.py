@@ -46,6 +46,11 @@ def test_a_far_missed_slo_stays_milder_than_any_crash() -> None:
     assert severity(slo, 3, 3, [1.01]) < severity(slo, 3, 3, [10.0]) < severity(slo, 3, 3, [10.0, 2.0]) < 0.1
 
 
+def test_an_slo_that_is_met_with_room_does_not_excuse_one_that_is_missed() -> None:
+    slo = failed(Phase.SLO, Cause.SLO)
+    assert severity(slo, 3, 3, [2.0, 0.1]) == severity(slo, 3, 3, [2.0])
+
+
 @pytest.mark.parametrize("cause", list(Cause))
 @pytest.mark.parametrize("phase", list(Phase))
 def test_every_phase_and_cause_has_a_severity(phase: Phase, cause: Cause) -> None:
