@@ -151,7 +151,7 @@ def limit(ref: MetricRef, written: float | str) -> float:
     else:
         value = float(written)
     if value <= 0:
-        raise ValueError(f"a limit must be above 0, not {written}")
+        raise ValueError(f"a limit must be above 0, not {value:g}")
     if ref.unit == "ratio" and value > 1:
-        raise ValueError(f"{ref.text} is a share between 0 and 1, not {written}")
+        raise ValueError(f"{ref.text} is a share between 0 and 1, not {value:g}")
     return value

@@ -6,7 +6,7 @@ import difflib
 import itertools
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runner.campaign.build import build_entry, build_workload
 from runner.campaign.document import Document, Path
@@ -21,6 +21,9 @@ from runner.space.expressions import ExpressionError, names_in
 
 MOST_POINTS = 4000
 """Points tried before a constraint counts as one that nothing satisfies: a sampler would not find one either."""
+
+ENOUGH_POINTS = 200
+"""Points tried at least, to see what can not be computed."""
 
 
 def check_expressions(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
@@ -88,76 +91,97 @@ def _meant(name: str, known: set[str], entry: Entry) -> str:
     return f"did you mean {near[0]!r}?" if near else f"known names: {', '.join(sorted(known))}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Tried:
-    """Points of one entry with all names an expression may see; `every` when they are the whole space."""
+@dataclass(slots=True)
+class _Trial:
+    """What points of the space showed: constraints nothing satisfied, conditions that never held, what can not be
+    computed. `every` says that all points of the space were tried."""
 
-    points: Sequence[Values]
-    every: bool
+    unmet: set[int]
+    together: bool  # one point satisfied all constraints at once
+    inactive: set[str]
+    broken: dict[int, str] = field(default_factory=dict)
+    first: Values = field(default_factory=dict)
+    count: int = 0
+    every: bool = False
+
+    @property
+    def settled(self) -> bool:
+        return self.count >= ENOUGH_POINTS and self.together and not (self.unmet or self.inactive)
 
     def none_of(self) -> str:
-        return "no point of the space" if self.every else f"none of {len(self.points)} points drawn from the space"
+        return "no point of the space" if self.every else f"none of {self.count} points drawn from the space"
 
 
 def _contradictions(entry: Entry, document: Document, i: int, constants: Mapping[str, Scalar]) -> Iterator[Problem]:
-    if not entry.space.where and not any(parameter.when for parameter in entry.space.parameters.values()):
+    space = entry.space
+    if not space.where and not any(parameter.when for parameter in space.parameters.values()):
         return
     try:
-        tried = _try(entry, constants)
+        trial = _try(entry, constants)
     except ExpressionError as error:
-        yield Problem(
-            "expression",
-            f"a condition of {entry.name} can not be computed: {error}",
-            document.at_key("runtimes", i, "space"),
-        )
+        where = document.at_key("runtimes", i, "space")
+        yield Problem("expression", f"a condition of {entry.name} can not be computed: {error}", where)
         return
-    alone = list(_never_true(entry, document, i, tried))
-    yield from alone
-    if not alone and entry.space.where and not any(_passes(entry.space.where, names) for names in tried.points):
-        what = f"{tried.none_of()} satisfies all of where together: {', '.join(entry.space.where)}"
-        yield Problem("contradiction", what, document.at_key("runtimes", i, "where"))
-    yield from _never_active(entry, document, i, tried)
-
-
-def _never_true(entry: Entry, document: Document, i: int, tried: _Tried) -> Iterator[Problem]:
-    for n, text in enumerate(entry.space.where):
+    for n, text in enumerate(space.where):
         where = document.at_value("runtimes", i, "where", n)
-        try:
-            if any(evaluate(text, names) is not False for names in tried.points):
-                for names in tried.points:
-                    evaluate(text, names)  # what can not be computed anywhere is a mistake, and seen before the run
-                continue
-        except ExpressionError as error:
+        if n in trial.broken:
             hint = "guard it, such as: x == 0 or y / x > 1"
-            yield Problem("expression", f"{text!r} can not be computed everywhere: {error}", where, hint)
-            continue
-        reason = explain(text, tried.points[0])
-        yield Problem("contradiction", f"{tried.none_of()} satisfies {text!r}", where, f"for instance {reason}")
+            yield Problem("expression", f"{text!r} can not be computed everywhere: {trial.broken[n]}", where, hint)
+        elif n in trial.unmet:
+            hint = f"for instance {explain(text, trial.first)}"
+            yield Problem("contradiction", f"{trial.none_of()} satisfies {text!r}", where, hint)
+    if not trial.together and not trial.unmet and not trial.broken:
+        what = f"{trial.none_of()} satisfies all of where together: {', '.join(space.where)}"
+        yield Problem("contradiction", what, document.at_key("runtimes", i, "where"))
+    for name in sorted(trial.inactive):
+        where = document.at_value("runtimes", i, "space", name, "when")
+        what = f"{name} is never searched: {trial.none_of()} has {space.parameters[name].when!r}"
+        yield Problem("contradiction", what, where)
 
 
-def _passes(texts: Sequence[str], names: Values) -> bool:
-    return all(evaluate(text, names) is not False for text in texts)
+def _try(entry: Entry, constants: Mapping[str, Scalar]) -> _Trial:
+    """Try points until every constraint was met, or all points are spent. Raises ExpressionError for a `when`."""
+    space = entry.space
+    trial = _Trial(
+        unmet=set(range(len(space.where))),
+        together=not space.where,
+        inactive={name for name, parameter in space.parameters.items() if parameter.when},
+    )
+    points, every = _points(Space((space,), constants))
+    for values in points:
+        names = known_names(space, values, constants)
+        trial.first = trial.first or names
+        trial.count += 1
+        trial.inactive -= values.keys()
+        trial.together |= _meets(space.where, names, trial)
+        if trial.settled:
+            return trial
+    trial.every = every
+    return trial
 
 
-def _never_active(entry: Entry, document: Document, i: int, tried: _Tried) -> Iterator[Problem]:
-    for name, parameter in entry.space.parameters.items():
-        if parameter.when and not any(name in names for names in tried.points):
-            where = document.at_value("runtimes", i, "space", name, "when")
-            yield Problem("contradiction", f"{name} is never searched: {tried.none_of()} has {parameter.when!r}", where)
+def _meets(texts: Sequence[str], names: Values, trial: _Trial) -> bool:
+    """Whether this point satisfies all; what it satisfies alone is noted."""
+    met = 0
+    for n, text in enumerate(texts):
+        try:
+            if evaluate(text, names) is not False:
+                trial.unmet.discard(n)
+                met += 1
+        except ExpressionError as error:
+            trial.broken.setdefault(n, str(error))
+    return met == len(texts)
 
 
-def _try(entry: Entry, constants: Mapping[str, Scalar]) -> _Tried:
-    space = Space((entry.space,), constants)
-    whole = all(_listed(parameter) for parameter in entry.space.parameters.values())
-    if size(space) <= MOST_POINTS and whole:
-        points = [point.values for point in enumerate_points(space)]
-    else:
-        rng = random.Random(0)  # a fixed sample: a check says the same twice
-        grid = itertools.islice(enumerate_points(space), MOST_POINTS // 4)
-        points = [point.values for point in grid]
-        points += [random_point(space, rng).values for _ in range(MOST_POINTS - len(points))]
-        whole = False
-    return _Tried([known_names(entry.space, values, constants) for values in points], whole)
+def _points(space: Space) -> tuple[Iterator[Values], bool]:
+    """The whole space where that is short, else a part of the grid (its ends) and random points, always the same."""
+    parameters = space.entries[0].parameters.values()
+    if all(_listed(parameter) for parameter in parameters) and size(space) <= MOST_POINTS:
+        return (point.values for point in enumerate_points(space)), True
+    rng = random.Random(0)
+    grid = (point.values for point in itertools.islice(enumerate_points(space), MOST_POINTS // 4))
+    drawn = (random_point(space, rng).values for _ in range(MOST_POINTS * 3 // 4))
+    return itertools.chain(grid, drawn), False
 
 
 def _listed(parameter: Choice | Int | Float) -> bool:
