@@ -117,8 +117,8 @@ def translated(error: Exception, path: Path) -> Exception:
     text = str(error)
     first = text.splitlines()[0][:300]
     if "Could not set lock" in text:
-        holder = re.search(r"held in (.+?)(?: by |[.,]|$)", text)
-        who = f" ({holder[1]})" if holder else ""
+        holder = re.search(r"held in (.+?) \(PID (\d+)\)", text)
+        who = f" ({Path(holder[1]).name}, process {holder[2]})" if holder else ""
         return StoreLocked(
             f"another program holds {path.name}{who}",
             hint="close it, then run `tunebook store ingest`; to look at results open snapshot.duckdb instead",

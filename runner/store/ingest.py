@@ -25,11 +25,12 @@ from runner.domain.records import (
     RunStart,
 )
 from runner.domain.trial import Attempt
-from runner.errors import StoreDamaged, StoreLocked
+from runner.errors import StoreDamaged, StoreError, StoreLocked
 from runner.scoring.judge import judge
 from runner.scoring.rules import rules_from_plain
 from runner.store import _rows, schema
 from runner.store._live import live_path, open_live, store_lock
+from runner.store.reader import open_snapshot
 from runner.store.record import (
     manifest_sha256,
     read_record,
@@ -57,7 +58,8 @@ KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """`new` records were taken in, `pending` are sealed and not yet in; a warning says why, one sentence each."""
+    """`new` records were taken in, `pending` (at most) are sealed and not yet in; a warning says why, one sentence
+    each."""
 
     new: int
     pending: int
@@ -80,9 +82,19 @@ def ingest(results: Path) -> Ingested:
             with open_live(results) as connection:
                 return ingest_into(connection, results)
     except StoreLocked as error:
-        sealed = len(record_folders(results))
         hint = f" {error.hint}" if error.hint else ""
-        return Ingested(0, sealed, (f"{error.what}: new records stay pending.{hint}",))
+        return Ingested(0, _not_in_snapshot(results), (f"{error.what}: new records stay pending.{hint}",))
+
+
+def _not_in_snapshot(results: Path) -> int:
+    """How many records wait, at most: the live file can not be asked, the snapshot may be a minute older."""
+    sealed = {_key(path) for path in record_folders(results)}
+    try:
+        with open_snapshot(results) as connection:
+            sealed -= set(connection.execute("SELECT kind, record_id FROM store.record").fetchall())
+    except StoreError:
+        pass  # there is none yet
+    return len(sealed)
 
 
 def create_if_missing(results: Path) -> None:
