@@ -30,7 +30,7 @@ from runner.util.files import atomic_write
 from runner.util.redact import redact
 
 VERSION = 1
-GRACE = 5.0
+GRACE = 2.0
 STALE = 3600.0
 """Seconds after which a scratch folder without a running file is nobody's."""
 

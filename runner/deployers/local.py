@@ -17,7 +17,7 @@ from runner.util.redact import hide
 
 HOST = "127.0.0.1"
 SECRET_NAME = re.compile(r"(?i)token|secret|passw|api_?key|access_?key|credential")
-REAP_GRACE = 5.0
+REAP_GRACE = 2.0
 
 
 class LocalEngine:

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from runner.deployers import PlaceRequest
+from runner.deployers.local import DEPLOYER
+from runner.domain.campaign import Deploy
+from runner.domain.trial import Health, Launch
+from runner.errors import EngineMissing
+from runner.util.redact import redact
+
+DUMP = "import json, os; print(json.dumps(dict(os.environ)), os.getcwd())"
+
+
+def run(tmp_path: Path, argv: tuple[str, ...], env: dict[str, str], pass_env: tuple[str, ...] = ()) -> str:
+    log = tmp_path / "engine.log"
+    request = PlaceRequest("a", "/m", "m", "", tmp_path, log, gpus=("GPU-1", "GPU-2"), options={"pass_env": pass_env})
+    placement = DEPLOYER.place(request, Deploy())
+    assert placement.python == sys.executable
+    with DEPLOYER.start(Launch(argv, env, Health(), ()), placement, request) as engine:
+        while engine.poll() is None:
+            time.sleep(0.01)
+    return log.read_text()
+
+
+def test_the_engine_gets_its_environment_and_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "a-secret-of-the-hub")
+    monkeypatch.setenv("MY_API_KEY", "another-secret-value")
+    monkeypatch.setenv("PLAIN", "plain")
+    monkeypatch.setenv("PYTHONPATH", "/ours")
+    said = run(tmp_path, (sys.executable, "-c", DUMP), {"OMP_NUM_THREADS": "3"}, ("HF_TOKEN", "ABSENT"))
+    assert '"PLAIN": "plain"' in said
+    assert '"OMP_NUM_THREADS": "3"' in said
+    assert '"CUDA_VISIBLE_DEVICES": "GPU-1,GPU-2"' in said
+    assert '"HF_TOKEN": "a-secret-of-the-hub"' in said, "it was passed through by name"
+    assert "another-secret-value" not in said
+    assert "PYTHONPATH" not in said
+    assert "ABSENT" not in said
+    assert said.strip().endswith(str(tmp_path)), "it works in the attempt's own folder"
+    assert "a-secret-of-the-hub" not in redact(said), "what is passed through leaves no text"
+
+
+def test_a_missing_interpreter_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(EngineMissing) as caught:
+        run(tmp_path, ("/nowhere/python", "-c", ""), {})
+    assert "/nowhere/python" in caught.value.what
+    assert caught.value.hint

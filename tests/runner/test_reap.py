@@ -1,0 +1,200 @@
+"""A runner that died left an attempt behind; a living one did not. Real processes, killed for real."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from runner import reap
+from runner.cli.reap import COMMAND
+from runner.domain.failure import Cause, Outcome, Phase
+from runner.domain.records import RecordKind
+from runner.domain.trial import Attempt
+from runner.store.record import read_records, verify_record
+from runner.util import procfs
+from runner.util.codec import from_plain, to_plain
+from tests import make
+
+RUNNER = """
+import json, sys, time
+from pathlib import Path
+from runner import reap
+from runner.util import process
+results, facts = Path(sys.argv[1]), json.loads(sys.argv[2])
+attempt_id = facts["attempt"]["attempt_id"]
+reap.write_running(results, attempt_id, facts)
+scratch = reap.scratch_folder(results, attempt_id)
+scratch.mkdir()
+sleep = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+    "print('with hf_abcdefghij1234', flush=True); time.sleep(600)"
+)
+engine = process.start([sys.executable, "-c", sleep], label=attempt_id, stdout=scratch / "engine.log")
+while not (scratch / "engine.log").read_text():
+    time.sleep(0.01)
+print(engine.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def facts(attempt: Attempt, phase: Phase = Phase.LOAD) -> dict[str, Any]:
+    return {
+        "run_id": attempt.run_id,
+        "campaign": "quickstart",
+        "deployer": "local",
+        "phase": phase.value,
+        "labels": {"tunebook.attempt": attempt.attempt_id, "tunebook.run": attempt.run_id},
+        "attempt": to_plain(attempt),
+    }
+
+
+@pytest.fixture
+def dead(tmp_path: Path) -> Iterator[tuple[Path, Attempt, int]]:
+    """Results, the attempt, and the engine of a runner that was killed."""
+    results, attempt = tmp_path / "results", make.attempt()
+    arguments = [sys.executable, "-c", RUNNER, str(results), json.dumps(facts(attempt))]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as runner:
+        assert runner.stdout is not None
+        engine = int(runner.stdout.readline())
+        assert reap.reap(results) == [], "its runner lives"
+        assert lives(engine)
+        runner.kill()
+    assert lives(engine)
+    yield results, attempt, engine
+    if lives(engine):
+        os.kill(engine, signal.SIGKILL)
+
+
+def lives(pid: int) -> bool:
+    found = procfs.stat(pid)
+    return found is not None and not found.zombie
+
+
+def sealed(results: Path) -> list[Attempt]:
+    return [from_plain(Attempt, record.facts) for record in read_records(results, RecordKind.ATTEMPT)]
+
+
+def test_the_engine_of_a_dead_runner_is_ended_and_its_attempt_sealed(dead: tuple[Path, Attempt, int]) -> None:
+    results, attempt, engine = dead
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    found = reap.reap(results)
+    assert [one.attempt_id for one in found] == [attempt.attempt_id]
+    assert found[0].sealed
+    assert str(engine) in found[0].ended[0]
+    assert not lives(engine)
+    assert bystander.poll() is None
+    bystander.kill()
+    bystander.wait()
+
+    [record] = sealed(results)
+    assert record.outcome is Outcome.INTERRUPTED
+    assert record.failure is not None
+    assert (record.failure.phase, record.failure.cause) == (Phase.LOAD, Cause.INTERRUPTED)
+    assert (record.trial_id, record.configuration) == (attempt.trial_id, attempt.configuration)
+    assert record.ended_utc >= record.started_utc
+    [folder] = (results / "records").iterdir()
+    assert verify_record(folder) == []
+    assert "hf_abc" not in (folder / "engine.log").read_text()
+    assert list(reap.running_folder(results).iterdir()) == []
+
+
+def test_reaping_twice_does_nothing_more(dead: tuple[Path, Attempt, int]) -> None:
+    results, _, _ = dead
+    assert len(reap.reap(results)) == 1
+    assert reap.reap(results) == []
+    assert len(sealed(results)) == 1
+
+
+def test_an_attempt_that_was_sealed_before_the_kill_stays_as_it_is(dead: tuple[Path, Attempt, int]) -> None:
+    results, attempt, engine = dead
+    make.seal_one(results, attempt)
+    [one] = reap.reap(results)
+    assert not one.sealed
+    assert sealed(results) == [attempt]
+    assert not lives(engine)
+    assert not reap.running_file(results, attempt.attempt_id).exists()
+
+
+def test_the_command_says_what_it_did(dead: tuple[Path, Attempt, int]) -> None:
+    results, attempt, engine = dead
+    result = CliRunner().invoke(COMMAND, ["--results", str(results)])
+    assert result.exit_code == 0
+    assert f"attempt {attempt.attempt_id} of quickstart: sealed as interrupted" in result.output
+    assert f"ended process {engine}" in result.output
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> tuple[Path, Attempt]:
+    results, attempt = tmp_path / "results", make.attempt()
+    reap.write_running(results, attempt.attempt_id, facts(attempt))
+    return results, attempt
+
+
+def change(results: Path, attempt: Attempt, **changes: Any) -> None:
+    path = reap.running_file(results, attempt.attempt_id)
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_living_runner_is_left_alone(mine: tuple[Path, Attempt]) -> None:
+    results, attempt = mine
+    assert reap.reap(results) == []
+    assert [one["attempt_id"] for one in reap.read_running(results)] == [attempt.attempt_id]
+    result = CliRunner().invoke(COMMAND, ["--results", str(results)])
+    assert f"left alone: attempt {attempt.attempt_id} of quickstart runs in process {os.getpid()}" in result.output
+
+
+def test_another_host_is_left_alone(mine: tuple[Path, Attempt]) -> None:
+    results, attempt = mine
+    change(results, attempt, host="another-host", pid=2**22 + 1)
+    assert reap.reap(results) == []
+    assert reap.running_file(results, attempt.attempt_id).exists()
+
+
+@pytest.mark.parametrize("changes", [{"boot_id": "of-last-week"}, {"pid_started": 1}, {"pid": 2**22 + 1}])
+def test_a_number_that_is_used_again_is_not_the_runner(mine: tuple[Path, Attempt], changes: dict[str, Any]) -> None:
+    results, attempt = mine
+    change(results, attempt, **changes)
+    assert [one.attempt_id for one in reap.reap(results)] == [attempt.attempt_id]
+    assert [one.outcome for one in sealed(results)] == [Outcome.INTERRUPTED]
+
+
+def test_a_file_of_a_newer_version_is_left_alone(mine: tuple[Path, Attempt]) -> None:
+    results, attempt = mine
+    change(results, attempt, version=99, pid=2**22 + 1)
+    assert reap.reap(results) == []
+    assert reap.running_file(results, attempt.attempt_id).exists()
+
+
+def test_a_removed_file_is_nobody_to_reap(mine: tuple[Path, Attempt]) -> None:
+    results, attempt = mine
+    reap.remove_running(results, attempt.attempt_id)
+    reap.remove_running(results, attempt.attempt_id)
+    assert reap.read_running(results) == []
+
+
+def test_no_results_folder_is_nothing_to_do(tmp_path: Path) -> None:
+    assert reap.reap(tmp_path / "nowhere") == []
+
+
+def test_old_scratch_without_a_running_file_is_swept(mine: tuple[Path, Attempt]) -> None:
+    results, attempt = mine
+    folder = reap.running_folder(results)
+    for name in ("orphan", "fresh", attempt.attempt_id):
+        (folder / name).mkdir()
+    long_ago = time.time() - 2 * reap.STALE
+    for name in ("orphan", attempt.attempt_id):
+        os.utime(folder / name, (long_ago, long_ago))
+    reap.reap(results)
+    assert not (folder / "orphan").exists()
+    assert (folder / "fresh").exists()
+    assert (folder / attempt.attempt_id).exists()
