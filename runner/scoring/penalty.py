@@ -46,9 +46,12 @@ def published_penalty(
 
 
 def classic_penalty(message: str, elapsed: float, timeout: float, goal: Goal) -> float:
-    """What the predecessor would have published: -1200 ... -80 when maximising, the same above 0 when minimising.
+    """What the predecessor's code made of a failure, in both of its signs: -1500 ... -80 when maximising, the same
+    sizes above 0 when minimising.
 
-    `elapsed` and `timeout` in seconds; a failure without a timeout counts as one at its very end.
+    `elapsed` and `timeout` in seconds; a failure without a timeout counts as one at its very end. The word list is
+    that of its later code; the SQL macro `penalty_classic` has the shorter one of its published text, whose messages
+    it was shown with.
     """
     share = min(elapsed / timeout, 1.0) if timeout > 0 else 1.0
     base = next((base for below, base in CLASSIC_SCALE if share < below), CLASSIC_LATE)
