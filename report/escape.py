@@ -35,7 +35,7 @@ def _entities(text: str) -> str:
 
 def inline(text: str) -> Markup:
     """`text` as one line that is nothing but text."""
-    return Markup(_entities(re.sub(r"\s+", " ", _UNSEEN.sub("\ufffd", text)).strip()))
+    return Markup(_entities(re.sub(r"\s+", " ", _UNSEEN.sub("\ufffd", text))))
 
 
 def block(text: str) -> Markup:

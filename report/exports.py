@@ -45,7 +45,7 @@ def export(connection: DuckDBPyConnection, folder: Path, publisher: Publisher) -
         connection.execute(f"COPY leaving TO {_literal(parquet)} (FORMAT parquet, COMPRESSION zstd)")
         row = connection.execute("SELECT count(*) FROM leaving").fetchone()
         sizes = csv.stat().st_size, parquet.stat().st_size
-        exports.append(Export(name, views[name].split(". ")[0].rstrip("."), row[0] if row else 0, *sizes))
+        exports.append(Export(name, _sentence(views[name]), row[0] if row else 0, *sizes))
     connection.execute("DROP TABLE leaving")
     _one_file(folder, [item.name for item in exports])
     _checksums(folder)
@@ -103,6 +103,11 @@ def _checksums(folder: Path) -> None:
         if path.suffix in (".csv", ".parquet", ".duckdb")
     ]
     (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+
+
+def _sentence(comment: str) -> str:
+    """What a row is: the first sentence of the view's comment, as plain text."""
+    return comment.split(". ")[0].rstrip(".").replace("`", "")
 
 
 def _literal(path: Path) -> str:

@@ -13,8 +13,13 @@ from markupsafe import Markup
 
 from report import escape, phrases
 from report.charts import Rows, charts
+from runner.domain.failure import Phase
 
 Data = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+_PICKS = ("parameter", "metric", "setting")
+"""Words that pick rows of a data set: one figure for each value."""
 
 
 class Figures:
@@ -63,7 +68,9 @@ class Figures:
     def bulk(self, name: str, caller: Callable[[], str]) -> Markup:
         """A table that does not pass through Markdown: the post-pass puts it in."""
         full = re.sub(r"[^\w./-]", "-", f"{self.key}/{name}")
-        self.tables[full] = re.sub(r">\s+<", "><", str(caller()).strip())
+        # A class keeps the theme from wrapping and sizing it its own way.
+        table = re.sub(r">\s+<", "><", str(caller()).strip()).replace("<table>", '<table class="tb-table">')
+        self.tables[full] = table
         return Markup(f"<!--table:{full}-->")
 
     def url(self, target: str) -> str:
@@ -79,18 +86,16 @@ class Figures:
 
     def _usual_words(self, rows: Rows, words: Mapping[str, Any]) -> dict[str, Any]:
         """What most charts ask for: the entries and the phases that occur, the axis of the scores."""
-        mine = [row for row in rows if all(row.get(word, value) == value for word, value in words.items())]
+        picked = {word: value for word, value in words.items() if word in _PICKS}
+        mine = [row for row in rows if all(row.get(word, value) == value for word, value in picked.items())]
+        failed = {row.get("phase") for row in mine if row.get("status", "failed") == "failed"}
         usual: dict[str, Any] = {
-            "entries": _occurring(mine, "entry"),
-            "phases": _occurring([row for row in mine if row.get("status", "failed") == "failed"], "phase"),
+            "entries": sorted({str(row["entry"]) for row in mine if row.get("entry") is not None}),
+            "phases": [phase.value for phase in Phase if phase in failed],
         }
         if self.campaign:
             usual["score"] = phrases.axis_text(self.campaign["objective"], self.campaign["goal"])
         return usual
-
-
-def _occurring(rows: Rows, column: str) -> list[str]:
-    return sorted({str(row[column]) for row in rows if row.get(column) is not None})
 
 
 def _attribute(text: str) -> Markup:

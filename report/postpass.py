@@ -23,7 +23,7 @@ def with_tables(html: str, tables: Mapping[str, str]) -> str:
     def put(match: re.Match[str]) -> str:
         if match[1] not in tables:
             raise LeftOver(f"no table for the placeholder {match[1]!r}")
-        return f'<div class="md-typeset__scrollwrap"><div class="md-typeset__table">{tables[match[1]]}</div></div>'
+        return f'<div class="tb-scroll">{tables[match[1]]}</div>'
 
     return _PLACEHOLDER.sub(put, html)
 

@@ -27,13 +27,15 @@ _WORDS = (
     "end_reason", "engine", "engine_version", "fingerprint", "git_commit", "goal", "host_id", "image_digest", "kind",
     "load_kind", "metric", "objective", "objective_at", "outcome", "phase", "python", "rejection_id", "retraction_id",
     "best_attempt", "best_basis", "best_client", "best_runtime",
-    "role", "rules_id", "run_id", "runtime", "sampler", "scenario", "search_key", "slo", "stat", "state", "status",
+    "near_cause", "near_phase", "role", "rules_id", "run_id", "runtime", "sampler", "scenario",
+    "search_key", "slo", "stat", "state", "status",
     "trial_a", "trial_b", "trial_id", "tunebook_version", "unit", "verdict", "version_sha256", "which", "workload_key",
 )
 _TEXTS = (
     "campaign", "campaign_name", "campaign_text", "counters_json", "cpu_model", "description", "engine_build", "entry",
     "env_json", "evidence", "flags_json", "gpu", "hardware", "kernel", "launch", "message", "model", "model_revision",
-    "best_entry", "best_launch", "best_params_json", "entry_a", "entry_b",
+    "best_entry", "best_launch", "best_params_json", "entry_a", "entry_b", "near_entry", "near_evidence",
+    "near_params_json",
     "name", "os", "params_json", "path", "reason", "rule", "rules_json", "setting", "signal", "warnings",
 )
 # fmt: on

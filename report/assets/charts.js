@@ -74,7 +74,7 @@
       const datasets = { rows: structuredClone(all[name]) };
       if (figure.view) figure.view.finalize();
       const result = await window.vegaEmbed(host, { ...spec, datasets, config: config(dark) },
-        { renderer: "svg", actions: false, tooltip: { theme: dark ? "dark" : "light" } });
+        { renderer: "svg", actions: false, logLevel: 1, tooltip: { theme: dark ? "dark" : "light" } });
       figure.view = result.view;
       figure.dataset.scheme = dark ? "dark" : "light";
       figure.dataset.done = "";
@@ -103,21 +103,13 @@
     if (folded) { folded.open = true; target.scrollIntoView(); }
   };
 
-  const copyable = (event) => {
-    const button = event.target.closest && event.target.closest("button.tb-copy");
-    if (!button) return;
-    const text = button.parentElement.querySelector("code").textContent;
-    const said = (word) => { button.textContent = word; setTimeout(() => { button.textContent = "Copy"; }, 1500); };
-    if (navigator.clipboard) navigator.clipboard.writeText(text).then(() => said("Copied"), () => said("Press Ctrl+C"));
-    else said("Press Ctrl+C");
-  };
-
   const start = () => {
+    // The theme's search needs a server; its button on a phone would open an empty box.
+    if (location.protocol === "file:") document.querySelectorAll("label[for=__search]").forEach((one) => { one.hidden = true; });
     scan();
     new MutationObserver(() => document.querySelectorAll("figure.chart[data-done]").forEach(draw))
       .observe(document.body, { attributes: true, attributeFilter: ["data-md-color-scheme"] });
     addEventListener("hashchange", openAnchor);
-    addEventListener("click", copyable);
     addEventListener("beforeprint", () => document.querySelectorAll("figure.chart:not([data-done])").forEach(draw));
     // With instant navigation the page changes under us; from file:// its signal never comes.
     if (window.document$ && location.protocol !== "file:") window.document$.subscribe(scan);

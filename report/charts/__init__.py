@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from runner.util.plugins import Folder
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
-Data: TypeAlias = Mapping[str, Rows]
+Data: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
 """Query name -> its rows, as they may be published, for one campaign or for all."""
 Words: TypeAlias = Mapping[str, Any]
 """Word -> the text or list that stands for it in one figure."""

@@ -26,8 +26,12 @@ PHASE_COLOURS = (
 )  # fmt: skip
 PHASE_SHAPES = (
     "cross", "cross", "cross", "triangle-up", "triangle-down", "triangle-right", "triangle-left",
-    "triangle", "wedge", "cross",
+    "cross", "diamond", "cross",
 )  # fmt: skip
+
+
+WHOLE = "datum.value % 1 ? '' : format(datum.value, 'd')"
+"""Label of an axis that counts: no half trials."""
 
 
 def phase_colour() -> Any:
@@ -43,7 +47,8 @@ def phase_shape() -> Any:
     import altair as alt
 
     scale = alt.Scale(domain=list(PHASES), range=list(PHASE_SHAPES))
-    return alt.Shape("phase:N", scale=scale, title="Failed at", legend=None)
+    legend = alt.Legend(values=alt.ExprRef("@phases"))
+    return alt.Shape("phase:N", scale=scale, sort=list(PHASES), title="Failed at", legend=legend)
 
 
 def entry_colour() -> Any:
@@ -59,6 +64,13 @@ def entry_shape() -> Any:
 
     scale = alt.Scale(domain=alt.ExprRef("@entries"), range=list(ENTRY_SHAPES))
     return alt.Shape("entry:N", scale=scale, title="Entry")
+
+
+def apart(*layers: Any) -> Any:
+    """Succeeded and failed trials in one chart: each layer keeps its own colours, shapes and legend."""
+    import altair as alt
+
+    return alt.layer(*layers).resolve_scale(color="independent", shape="independent", fill="independent")
 
 
 def width() -> dict[str, Any]:

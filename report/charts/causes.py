@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from report.charts import Chart, Data, Rows, Words
-from report.charts._style import PHASES, phase_colour, width
+from report.charts._style import PHASES, WHOLE, phase_colour, width
 from report.phrases import seconds_text
 
 
@@ -17,7 +17,11 @@ def spec() -> dict[str, Any]:
         alt.Chart(alt.Data(name="rows"))
         .mark_bar(cornerRadiusEnd=2)
         .encode(
-            x=alt.X("sum(trials):Q", title="Failed trials", axis=alt.Axis(tickMinStep=1, format="d", grid=True)),
+            x=alt.X(
+                "sum(trials):Q",
+                title="Failed trials",
+                axis=alt.Axis(labelExpr=WHOLE, ticks=False),
+            ),
             y=alt.Y("cause:N", title=None, sort="-x", axis=alt.Axis(labelLimit=160)),
             fill=phase_colour(),
             order=alt.Order("phase_order:Q"),

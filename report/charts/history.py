@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from report.charts import Chart, Data, Rows, Words
-from report.charts._style import GREY, entry_colour, entry_shape, phase_colour, phase_shape, width
+from report.charts._style import GREY, WHOLE, apart, entry_colour, entry_shape, phase_colour, phase_shape, width
 from report.phrases import params_text, score_text
 
 
@@ -15,7 +15,10 @@ def spec() -> dict[str, Any]:
 
     base = alt.Chart(alt.Data(name="rows"))
     x = alt.X(
-        "number:Q", title="Trial", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False, padding=14)
+        "number:Q",
+        title="Trial",
+        axis=alt.Axis(labelExpr=WHOLE, tickMinStep=1),
+        scale=alt.Scale(nice=False, padding=14),
     )
     y = alt.Y("score:Q", title="@score", scale=alt.Scale(zero=False, padding=22))
     # A filter by status, not by score: a failed trial has no score and must never be drawn at its penalty.
@@ -53,7 +56,7 @@ def spec() -> dict[str, Any]:
             ],
         )
     )
-    layers = alt.layer(best, dots, failed).resolve_scale(shape="independent", fill="independent")
+    layers = apart(best, dots, failed)
     made: dict[str, Any] = layers.properties(height=260, **width()).to_dict()
     return made
 

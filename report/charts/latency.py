@@ -19,24 +19,19 @@ def spec() -> dict[str, Any]:
 
     base = alt.Chart(alt.Data(name="rows")).transform_filter(alt.FieldEqualPredicate(field="metric", equal="@metric"))
     x = alt.X("load_value:Q", title="@load", scale=alt.Scale(type="log", base=2, nice=False, padding=16))
-    colour = alt.Color(
-        "which:N",
-        scale=alt.Scale(domain=_COMPARED, range=list(ENTRY_COLOURS[:2])),
-        legend=alt.Legend(title=None),
-    )
-    band = base.mark_area(opacity=0.18).encode(
-        x=x,
-        y=alt.Y("p50:Q", title="@axis", scale=alt.Scale(type="log", nice=True)),
-        y2="p99:Q",
-        color=colour,
-    )
-    dash = alt.StrokeDash("which:N", scale=alt.Scale(domain=_COMPARED, range=[[1, 0], [5, 4]]), legend=None)
-    line = base.mark_line(strokeWidth=2).encode(x=x, y=alt.Y("p50:Q"), color=colour, strokeDash=dash)
+    # One legend for colour, dash and shape: they say the same thing three times, for eyes that miss one of them.
+    legend = alt.Legend(title=None, symbolOpacity=1)
+    colour = alt.Color("which:N", scale=alt.Scale(domain=_COMPARED, range=list(ENTRY_COLOURS[:2])), legend=legend)
+    dash = alt.StrokeDash("which:N", scale=alt.Scale(domain=_COMPARED, range=[[1, 0], [5, 4]]), legend=legend)
+    shape = alt.Shape("which:N", scale=alt.Scale(domain=_COMPARED, range=["circle", "square"]), legend=legend)
+    y = alt.Y("p50:Q", title="@axis", scale=alt.Scale(type="log", nice=False, padding=10))
+    band = base.mark_area(opacity=0.18).encode(x=x, y=y, y2="p99:Q", color=colour)
+    line = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=colour, strokeDash=dash)
     point = base.mark_point(filled=True, size=55, opacity=1).encode(
         x=x,
-        y=alt.Y("p50:Q"),
+        y=y,
         color=colour,
-        shape=alt.Shape("which:N", scale=alt.Scale(domain=_COMPARED, range=["circle", "square"]), legend=None),
+        shape=shape,
         tooltip=[
             alt.Tooltip("which:N", title="configuration"),
             alt.Tooltip("load_value:Q", title="load"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from report.charts import Chart, Data, Rows, Words
 from report.charts._style import GREY, entry_colour, entry_shape, width
-from report.phrases import load_text, params_text
+from report.phrases import count, load_text, params_text
 from runner.domain.metrics import METRICS, format_value
 from runner.stats.pareto import pareto_front
 
@@ -17,7 +17,11 @@ def spec() -> dict[str, Any]:
     import altair as alt
 
     base = alt.Chart(alt.Data(name="rows")).transform_filter(alt.FieldEqualPredicate(field="setting", equal="@setting"))
-    x = alt.X("ttft:Q", title="Time to first token, p50 (s), less is better", scale=alt.Scale(type="log", padding=14))
+    x = alt.X(
+        "ttft:Q",
+        title="Time to first token, p50 (s), less is better",
+        scale=alt.Scale(type="log", nice=False, padding=24),
+    )
     y = alt.Y("throughput:Q", title="Output throughput (tok/s), more is better", scale=alt.Scale(zero=True))
     # `on_front` is computed with the metrics' declared directions, not here.
     front = (
@@ -25,24 +29,30 @@ def spec() -> dict[str, Any]:
         .mark_line(interpolate="step-after", strokeWidth=2, color=GREY, opacity=0.8)
         .encode(x=x, y=y)
     )
-    points = base.mark_point(filled=True).encode(
-        x=x,
-        y=y,
-        color=entry_colour(),
-        shape=entry_shape(),
-        size=alt.condition("datum.on_front", alt.value(95), alt.value(38)),
-        opacity=alt.condition("datum.on_front", alt.value(1), alt.value(0.45)),
-        tooltip=[
-            alt.Tooltip("campaign_name:N", title="campaign"),
-            alt.Tooltip("number:Q", title="trial"),
-            alt.Tooltip("entry:N"),
-            alt.Tooltip("params:N", title="parameters"),
-            alt.Tooltip("load:N"),
-            alt.Tooltip("throughput_text:N", title="output throughput"),
-            alt.Tooltip("ttft_text:N", title="time to first token, p50"),
-        ],
+    tooltip = [
+        alt.Tooltip("campaign_name:N", title="campaign"),
+        alt.Tooltip("number:Q", title="trial"),
+        alt.Tooltip("entry:N"),
+        alt.Tooltip("status:N", title="trial"),
+        alt.Tooltip("params:N", title="parameters"),
+        alt.Tooltip("load:N"),
+        alt.Tooltip("throughput_text:N", title="output throughput"),
+        alt.Tooltip("ttft_text:N", title="time to first token, p50"),
+    ]
+    place = {"x": x, "y": y, "color": entry_colour(), "shape": entry_shape(), "tooltip": tooltip}
+    # A level of a trial that failed elsewhere is hollow: measured, but nobody can serve that way.
+    hollow = base.transform_filter("datum.status != 'succeeded'").mark_point(filled=False, size=45, opacity=0.6)
+    points = base.transform_filter("datum.status == 'succeeded'").mark_point(filled=True)
+    layers = (
+        front,
+        hollow.encode(**place),
+        points.encode(
+            **place,
+            size=alt.condition("datum.on_front", alt.value(95), alt.value(38)),
+            opacity=alt.condition("datum.on_front", alt.value(1), alt.value(0.5)),
+        ),
     )
-    made: dict[str, Any] = alt.layer(front, points).properties(height=300, **width()).to_dict()
+    made: dict[str, Any] = alt.layer(*layers).properties(height=300, **width()).to_dict()
     return made
 
 
@@ -50,7 +60,11 @@ def rows(data: Data) -> Rows:
     found = []
     for _, members in groupby(sorted(data["measured_levels"], key=_setting), key=_setting):
         levels = list(members)
-        points = [(level["output_throughput"], level["ttft_p50"]) for level in levels]
+        # What failed elsewhere can not be served: its light levels must not push a healthy trial off the frontier.
+        points = [
+            (level["output_throughput"] if level["status"] == "succeeded" else None, level["ttft_p50"])
+            for level in levels
+        ]
         # Directions come from the table of metrics: ties and flipped axes are decided there and tested there.
         directions = [bool(METRICS[name].higher_is_better) for name in ("output_throughput", "ttft")]
         front = set(pareto_front(points, directions))
@@ -68,6 +82,7 @@ def _point(level: Mapping[str, Any], on_front: bool) -> dict[str, Any]:
         "campaign_name": level["campaign_name"],
         "number": level["number"],
         "entry": level["entry"],
+        "status": level["status"],
         "params": params_text(level["params_json"]),
         "load": load_text(level["load_kind"], level["load_value"]),
         "throughput": level["output_throughput"],
@@ -75,19 +90,20 @@ def _point(level: Mapping[str, Any], on_front: bool) -> dict[str, Any]:
         "ttft": level["ttft_p50"],
         "ttft_text": format_value(level["ttft_p50"], METRICS["ttft"]),
         "on_front": on_front,
-        "campaign_failed": level["campaign_failed"],
+        "campaign_absent": level["campaign_absent"],
     }
 
 
 def caption(rows: Rows, words: Words) -> str:
     mine = [row for row in rows if row["setting"] == words["setting"]]
     front = sum(bool(row["on_front"]) for row in mine)
-    failed = sum({row["campaign_name"]: row["campaign_failed"] for row in mine}.values())
+    hollow = sum(row["status"] != "succeeded" for row in mine)
+    absent = sum({row["campaign_name"]: row["campaign_absent"] for row in mine}.values())
     trials = {(row["campaign_name"], row["number"]) for row in mine}
-    return (
-        f"{len(mine)} levels of {len(trials)} trials; {front} on the frontier (line). "
-        f"{failed} failed trials have no point here."
-    )
+    text = f"{count(len(mine), 'level')} of {count(len(trials), 'trial')}, {front} on the frontier (line)"
+    if hollow:
+        text += f", {hollow} of trials that failed at another level or missed an SLO (hollow)"
+    return f"{text}. Without any point: {count(absent, 'failed trial')} that measured no level to its end."
 
 
 def missing(rows: Rows, words: Words) -> str | None:

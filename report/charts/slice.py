@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from report.charts import Chart, Data, Rows, Words
-from report.charts._style import entry_colour, entry_shape, phase_colour, phase_shape, width
+from report.charts._style import apart, entry_colour, entry_shape, phase_colour, phase_shape, width
 from report.phrases import score_text, value_text
 
 
@@ -48,7 +48,7 @@ def spec() -> dict[str, Any]:
             x=x,
             y=alt.value(alt.ExprRef("height - 7")),
             fill=phase_colour().legend(None),
-            shape=phase_shape(),
+            shape=phase_shape().legend(None),
             tooltip=[
                 *tooltip[:3],
                 alt.Tooltip("phase:N", title="failed at"),
@@ -56,20 +56,24 @@ def spec() -> dict[str, Any]:
             ],
         )
     )
-    layers = alt.layer(done, failed).resolve_scale(shape="independent", fill="independent")
+    layers = apart(done, failed)
     made: dict[str, Any] = layers.properties(height=170, **width()).to_dict()
     return made
 
 
 def rows(data: Data) -> Rows:
     trials = [(trial, json.loads(trial["params_json"])) for trial in data["trials"] if trial["status"] != "unmeasured"]
-    names = {name for _, params in trials for name in params}
-    places = {name: _places(params[name] for _, params in trials if name in params) for name in names}
+    values: dict[str, list[Any]] = {}
+    for _, params in trials:
+        for name, value in params.items():
+            values.setdefault(name, []).append(value)
+    # A parameter that never varied has nothing to show.
+    places = {name: found for name in sorted(values) if len(found := _places(values[name])) > 1}
     return [
         {
             "parameter": name,
-            "value": value_text(value),
-            "position": places[name][value_text(value)],
+            "value": value_text(params[name]),
+            "position": places[name][value_text(params[name])],
             "number": trial["number"],
             "entry": trial["entry"],
             "status": trial["status"],
@@ -78,18 +82,10 @@ def rows(data: Data) -> Rows:
             "phase": trial["phase"],
             "cause": trial["cause"],
         }
+        for name in places
         for trial, params in trials
-        for name, value in params.items()
+        if name in params
     ]
-
-
-def parameters(data: Data) -> list[str]:
-    """Names of the searched parameters that took at least two values, sorted."""
-    values: dict[str, set[str]] = {}
-    for trial in data["trials"]:
-        for name, value in json.loads(trial["params_json"]).items():
-            values.setdefault(name, set()).add(value_text(value))
-    return sorted(name for name, seen in values.items() if len(seen) > 1)
 
 
 def _places(values: Iterable[Any]) -> dict[str, int]:

@@ -11,7 +11,7 @@
 --   value DOUBLE            measured
 --   verdict VARCHAR         met, missed_soft, missed_hard, unmeasured
 WITH limited AS (
-  SELECT rules_id, one.name AS slo, one.metric
+  SELECT DISTINCT rules_id, one.name AS slo, one.metric
   FROM (
     SELECT rules_id, unnest(from_json(rules_json::JSON -> 'slos', '[{"name": "VARCHAR", "metric": "VARCHAR"}]')) AS one
     FROM rules WHERE latest
