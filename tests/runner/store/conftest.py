@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from runner.store._live import open_live, store_lock
-from runner.store.reader import open_snapshot
+from runner.store.reader import open_snapshot, snapshot_path
 from tests import make
 
 Ask = Callable[..., list[tuple[Any, ...]]]
@@ -32,15 +32,21 @@ def store(sealed: make.Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return make.Made(folder, sealed.campaign, sealed.run, sealed.rules, sealed.attempts, sealed.trials)
 
 
-@pytest.fixture
-def ask() -> Ask:
-    """`ask(results, query)`: rows of a query to the snapshot."""
+@pytest.fixture(scope="session")
+def ask() -> Iterator[Ask]:
+    """`ask(results, query)`: rows of a query to the snapshot. A connection is kept until a new snapshot stands."""
+    connections: dict[tuple[Path, int], Any] = {}
 
     def query(results: Path, text: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
-        with open_snapshot(results) as connection:
-            return connection.execute(text, parameters or []).fetchall()
+        key = (results, snapshot_path(results).stat().st_mtime_ns)
+        if key not in connections:
+            connections[key] = open_snapshot(results)
+        rows: list[tuple[Any, ...]] = connections[key].execute(text, parameters or []).fetchall()
+        return rows
 
-    return query
+    yield query
+    for connection in connections.values():
+        connection.close()
 
 
 @contextmanager
