@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +88,17 @@ def problems(entry: Entry, table: Mapping[str, Flag], reserved: Iterable[str] = 
                 for text in dict.fromkeys(complaints)
                 if text is not None
             )
+    return found
+
+
+def unknown_options(entry: Entry, known: Sequence[str]) -> list[Problem]:
+    """Settings of the entry that the runtime does not know: silence would look like obedience."""
+    found = []
+    for name in entry.options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            found.append(Problem("unknown-option", f"{entry.name}: no option {name!r}", hint=hint))
     return found
 
 

@@ -47,7 +47,10 @@ def load(path: Path) -> Table:
 
 
 def signature(row: Mapping[str, Any]) -> Signature:
-    """One row. Raises ValueError (re.error, unknown cause or phase) and KeyError (no pattern, no cause)."""
+    """One row. Raises TypeError (no mapping), KeyError (no pattern, no cause), ValueError (re.error, unknown cause or
+    phase)."""
+    if not isinstance(row, Mapping):
+        raise TypeError(f"{row!r} is no mapping")
     return Signature(
         rule=str(row.get("rule", row["pattern"])),
         pattern=re.compile(str(row["pattern"])),

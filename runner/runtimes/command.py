@@ -8,7 +8,6 @@ signatures: [{pattern: "CUDA out of memory", cause: oom_load, phase: load}]
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -35,12 +34,7 @@ class Command:
 
     def check(self, entry: Entry) -> list[Problem]:
         """Flags are the server's own business; the template, the patterns and the option names are ours."""
-        found = []
-        for name in entry.options:
-            if name not in OPTIONS:
-                near = difflib.get_close_matches(name, OPTIONS, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(OPTIONS)}"
-                found.append(Problem("unknown-option", f"{entry.name}: no option {name!r}", hint=hint))
+        found = _flags.unknown_options(entry, OPTIONS)
         found += [Problem("command-template", f"{entry.name}: {what}", hint=hint) for what, hint in _command(entry)]
         if entry.options.get("booleans", "pair") not in BOOLEANS:
             hint = f"one of {', '.join(BOOLEANS)}"

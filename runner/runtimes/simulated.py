@@ -55,7 +55,7 @@ class Simulated:
     title = "Simulated engine"
 
     def check(self, entry: Entry) -> list[Problem]:
-        found = _flags.problems(entry, FLAGS, ("host", "port", "model"))
+        found = _flags.problems(entry, FLAGS, ("host", "port", "model")) + _flags.unknown_options(entry, ("python",))
         searched = entry.space.parameters.get("fault")
         values = searched.values if isinstance(searched, Choice) else ()
         for value in (entry.flags.get("fault", ""), *values):

@@ -4,6 +4,7 @@ options of its own, and logs under `logs/<runtime>/`."""
 from __future__ import annotations
 
 import typing
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,12 @@ def test_the_name_is_the_file(name: str, runtime: Runtime) -> None:
 def test_a_sample_has_no_problem_and_is_not_refused(name: str, runtime: Runtime, entry: Entry) -> None:
     assert runtime.check(entry) == []
     assert runtime.reject(configuration(name), make.campaign()) is None
+
+
+def test_an_unknown_option_is_a_problem(name: str, runtime: Runtime, entry: Entry) -> None:
+    [problem] = runtime.check(replace(entry, options={**entry.options, "pythom": "python3"}))
+    assert "pythom" in problem.what
+    assert problem.hint
 
 
 def test_only_strings_in_the_command_line(name: str, runtime: Runtime, entry: Entry) -> None:

@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 FLAGS = _flags.load(HERE / "flags.toml")
 SIGNATURES = _signatures.load(HERE / "signatures.toml")
 
+OPTIONS = ("python", "image")
 RESERVED = ("model", "alias", "host", "port")
 PADDING = 256
 """llama.cpp rounds the context of a slot up to a multiple of this."""
@@ -33,7 +34,7 @@ class LlamaCpp:
     title = "llama.cpp"
 
     def check(self, entry: Entry) -> list[Problem]:
-        found = _flags.problems(entry, FLAGS, RESERVED)
+        found = _flags.problems(entry, FLAGS, RESERVED) + _flags.unknown_options(entry, OPTIONS)
         python = entry.options.get("python")
         if python is not None and not isinstance(python, str):
             found.append(Problem("option-value", f"{entry.name}: option 'python' is no text: {python!r}"))
