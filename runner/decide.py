@@ -18,7 +18,7 @@ from runner.precheck import precheck
 from runner.samplers import samplers
 from runner.space.resolve import resolve
 
-MOST_ASKS = 200
+MOST_ASKS = 2000
 """Proposals for one trial number before we say that the space holds nothing new."""
 
 MOST_HOST_FAULTS = 3

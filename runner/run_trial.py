@@ -112,7 +112,7 @@ class _Trial:
 
     @classmethod
     def of(cls, order: Order, stop: Stop, notify: Notify) -> _Trial:
-        campaign = from_resolved(order.campaign)
+        campaign = _as_loaded(from_resolved(order.campaign), order.role)
         entry = campaign.entry(order.configuration.entry)
         loadgen = loadgens.get(campaign.workload.client)
         now = time.monotonic()
@@ -333,6 +333,14 @@ class _Trial:
             }
         )
         return self.attempt
+
+
+def _as_loaded(campaign: Campaign, role: Role) -> Campaign:
+    """The campaign with the client that this attempt uses: a confirmation may have an independent one."""
+    client = campaign.confirm.client
+    if role is not Role.CONFIRM or client is None:
+        return campaign
+    return replace(campaign, workload=replace(campaign.workload, client=client))
 
 
 def _outcome(failure: Failure | None) -> Outcome:
