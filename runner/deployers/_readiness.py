@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from runner.deployers import Engine
 from runner.domain.campaign import Timeouts
 from runner.domain.failure import Cause, Failure, Phase
 from runner.domain.trial import Endpoint, Exit, Launch
 from runner.domain.units import format_duration
-from runner.util import net
+from runner.util import net, procfs
 from runner.util.redact import redact
 
 ONE_QUESTION = 5.0
@@ -95,6 +96,8 @@ class _Watch:
                 return failure
             answer = _health(url, endpoint)
             if answer == "200":
+                if failure := self._somebody_else(endpoint):
+                    return failure
                 if self.phase is Phase.START:
                     self.enter(Phase.LOAD)
                 return None
@@ -130,6 +133,19 @@ class _Watch:
             time.sleep(0.2)
         limit = f"no completion within {format_duration(self.timeouts.ready)}"
         return self._hung(limit, said) if status == 0 else self._refused(f"{limit}; {said}")
+
+    def _somebody_else(self, endpoint: Endpoint) -> Failure | None:
+        """Another program may have taken the port between its choice and the engine's bind. It answers, healthy, and
+        would be measured in the engine's place."""
+        port = urlsplit(endpoint.base_url).port
+        if self.engine.pid is None or port is None:
+            return None
+        listening = procfs.listeners(port)
+        ours = {self.engine.pid} | {s.pid for s in procfs.members(self.engine.pid)}
+        if not listening or listening & ours:
+            return None
+        evidence = f"port {port} is answered by process {min(listening)}, which is not the engine"
+        return Failure(Phase.START, Cause.PORT, evidence, rule="port-answered-by-another")
 
     def _ended_or_stopped(self) -> Failure | None:
         if self.should_stop():

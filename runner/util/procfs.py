@@ -82,6 +82,13 @@ def descendants(pid: int, among: Iterable[Stat]) -> list[Stat]:
     return found
 
 
+def members(leader: int) -> list[Stat]:
+    """The session that `leader` leads, and all its descendants."""
+    everyone = list(processes())
+    found = {one.pid: one for one in everyone if one.session == leader}
+    return [*found.values(), *(one for one in descendants(leader, everyone) if one.pid not in found)]
+
+
 def shared_memory(pid: int) -> set[str]:
     """Names under /dev/shm that the process has mapped."""
     try:
@@ -115,3 +122,38 @@ def oom_kills() -> int:
     except OSError:
         return 0
     return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+
+
+def listeners(port: int) -> set[int]:
+    """Processes that listen on a TCP port, as far as we may see."""
+    inodes = _listening_inodes(port)
+    found = set()
+    for one in processes() if inodes else ():
+        folder = PROC / str(one.pid) / "fd"
+        try:
+            names = os.listdir(folder)  # noqa: PTH208
+        except OSError:
+            continue
+        for name in names:
+            try:
+                target = os.readlink(folder / name)  # noqa: PTH115
+            except OSError:
+                continue
+            if target.startswith("socket:[") and target[8:-1] in inodes:
+                found.add(one.pid)
+                break
+    return found
+
+
+def _listening_inodes(port: int) -> set[str]:
+    inodes = set()
+    for table in ("tcp", "tcp6"):
+        try:
+            lines = (PROC / "net" / table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            words = line.split()
+            if words[3] == "0A" and int(words[1].rpartition(":")[2], 16) == port:  # 0A is LISTEN
+                inodes.add(words[9])
+    return inodes

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -23,7 +23,7 @@ from runner.deployers._readiness import Ready, wait_ready
 from runner.domain.campaign import Deploy, Timeouts
 from runner.domain.failure import Cause, Phase
 from runner.domain.trial import Health, Launch, Placement
-from runner.util import process, procfs
+from runner.util import net, process, procfs
 
 TIMEOUTS = Timeouts(load=60, ready=60, no_progress=60, stop=0.3)
 ATTACHING = {"attach"}
@@ -196,6 +196,32 @@ def test_an_engine_that_ends_by_itself_is_a_failure_and_its_log_is_kept(
     assert bench.request.log_path.stat().st_size > 0
 
 
+def test_a_stranger_on_the_port_is_not_taken_for_the_engine(name: str, bench: Bench) -> None:
+    """It took the port between our choice and the engine's bind, and it answers at once."""
+    owns(name)
+    placement = bench.deployer.place(bench.request, bench.deploy)
+    launch = bench.launch(placement)
+    stranger = subprocess.Popen(launch.argv, start_new_session=True, stdout=subprocess.DEVNULL)
+    try:
+        until(lambda: _healthy(placement.port))
+        with bench.deployer.start(launch, placement, bench.request) as engine:
+            failure = bench.wait(engine, launch).failure
+        assert failure is not None
+        assert failure.phase is Phase.START
+        assert failure.cause is Cause.PORT or "couldn't bind" in bench.request.log_path.read_text()
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def _healthy(port: int) -> bool:
+    try:
+        return net.get(f"http://127.0.0.1:{port}/health", 5)[0] == 200
+    except net.NoAnswer:
+        return False
+
+
 def test_reap_ends_what_carries_the_labels_and_nothing_else(
     name: str, bench: Bench, foreign: subprocess.Popen[bytes]
 ) -> None:
@@ -210,7 +236,12 @@ def test_reap_ends_what_carries_the_labels_and_nothing_else(
 
 
 def until_children(bench: Bench, count: int) -> None:
+    until(lambda: len(bench.left()) >= count)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that must come; the limit only keeps a broken test from hanging for ever."""
     limit = time.monotonic() + 60
-    while len(bench.left()) < count:
-        assert time.monotonic() < limit, "the engine never had its children"
+    while not condition():
+        assert time.monotonic() < limit, "it never came"
         time.sleep(0.02)

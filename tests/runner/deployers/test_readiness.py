@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from runner.deployers._readiness import Ready, wait_ready
 from runner.domain.campaign import Timeouts
 from runner.domain.failure import Cause, Phase
 from runner.domain.trial import Endpoint, Exit, Health, Launch
+from runner.util import process
 from runner.util.net import free_port
 
 Answer = tuple[int, Any]
@@ -227,3 +230,16 @@ def test_evidence_holds_no_secret(log: Path) -> None:
     failure = wait(f"http://127.0.0.1:{free_port()}", log, ends=lambda: Exit(1)).failure
     assert failure is not None
     assert "hf_abc" not in failure.evidence
+
+
+def test_an_answer_from_another_process_is_a_taken_port(log: Path) -> None:
+    engine = Stub("", lambda: None)
+    with (
+        process.start([sys.executable, "-c", "import time; time.sleep(600)"], label="a") as owned,
+        server(lambda *_: SERVES) as url,
+    ):
+        engine.endpoint, engine.pid = Endpoint(url, "m"), owned.pid
+        failure = wait_ready(engine, LAUNCH, engine.endpoint, log, PATIENT, lambda: False, lambda phase: None).failure
+    assert failure is not None
+    assert (failure.phase, failure.cause) == (Phase.START, Cause.PORT)
+    assert str(os.getpid()) in failure.evidence
