@@ -16,16 +16,19 @@ import click
 
 from runner import __version__
 from runner.cli._root import root
-from runner.errors import Interrupted, NoSpace, TunebookError, Unwritable
+from runner.errors import Interrupted, NoSpace, TunebookError, Unwritable, UsageError
 
 
 def run_command_line(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status. Never raises."""
     try:
-        return root.main(args=list(arguments) if arguments is not None else None, standalone_mode=False) or 0
+        words = list(arguments) if arguments is not None else None
+        return root.main(args=words, prog_name="tunebook", standalone_mode=False) or 0
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "tunebook"
+        return _show(UsageError(error.format_message(), hint=f"`{command} --help` lists what there is"))
     except click.ClickException as error:
-        error.show()
-        return 2
+        return _show(UsageError(error.format_message()))
     except (click.Abort, KeyboardInterrupt):
         return _show(Interrupted("interrupted"))
     except click.exceptions.Exit as error:
