@@ -13,18 +13,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from report import phrases, postpass, website
 from report.check import check
 from report.exports import export
-from report.gather import gather, prepare, query_names
+from report.gather import gather, prepare, query, query_names
 from report.publish import Publisher
 from report.render import render
 from runner import __version__
-from runner.errors import NotReady
 from runner.events import emit
 from runner.store.reader import open_snapshot
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,10 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
     """Build the site of `project` from the snapshot in `results` into `out` (default: `<project>/public`).
 
     `private` shows host names and paths. Same snapshot, same version: same bytes. Raises StoreError without a snapshot,
-    NotReady without a project's pages, SiteError when MkDocs complains of one.
+    NotReady when `out` is not ours to replace, SiteError when MkDocs complains of one.
     """
     out = out or project / "public"
-    config, source = sources(project)
+    config, source = website.sources(project, results)
     folder = source / "results"
     with closing(open_snapshot(results, confined=False)) as connection, website.alone(source):
         prepare(connection)
@@ -56,7 +58,8 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
 
         shutil.rmtree(folder, ignore_errors=True)
         exports = export(connection, folder / "data", publisher)
-        facts = facts_of(data, doubts, private) | {"exports": exports}
+        reference = (source / "reference" / "tables.md").is_file()
+        facts = facts_of(data, doubts, private) | {"exports": exports, "reference": reference}
         pages = render(data, facts)
         website.write_pages(folder, pages)
         write_mark(folder / "data" / website.MARK, facts)
@@ -70,22 +73,8 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
     return built
 
 
-def sources(project: Path) -> tuple[Path, Path]:
-    """mkdocs.yml and the folder of the hand-written pages. Raises NotReady."""
-    config, source = project / "mkdocs.yml", project / "site"
-    for path in (config, source):
-        if not path.exists():
-            raise NotReady(
-                f"{project} has no {path.name}: a site is built from a project folder",
-                hint="go to the project folder, or make one with `tunebook new --project DIR`",
-            )
-    return config, source
-
-
-def machines(connection: Any) -> list[str]:
+def machines(connection: DuckDBPyConnection) -> list[str]:
     """Host names in order of first appearance; they get their aliases from it."""
-    from report.gather import query
-
     return [row[0] for row in connection.execute(query("machines").sql).fetchall()]
 
 

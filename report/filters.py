@@ -23,7 +23,7 @@ _FAR = math.log(3)
 def marks(comparisons: Sequence[Mapping[str, Any]]) -> list[dict[str, int]]:
     """Where dot and interval of each comparison stand, in percent of one common axis with no change in the middle."""
     known = [abs(c[end]) for c in comparisons for end in ("low", "high") if c[end] is not None]
-    edge = min(max([*known, 0.05]), _FAR) * 1.08
+    edge: float = min(max([*known, 0.05]), _FAR) * 1.08
 
     def place(value: float) -> int:
         return round(50 + 50 * max(-1.0, min(1.0, value / edge)))

@@ -65,7 +65,7 @@ def templates() -> list[Template]:
 
 def _parse(name: str, text: str) -> Template:
     _, head, body = text.split("---\n", 2)
-    front = {key: tuple(v) if isinstance(v, list) else v for key, v in yaml.safe_load(head).items()}
+    front: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in yaml.safe_load(head).items()}
     return Template(name=name, body=body.lstrip("\n"), **{"path": f"{name}.md", **front})
 
 

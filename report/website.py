@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,21 @@ from runner.util.project import cache_folder
 ASSETS = ("charts.js", "site.css")
 MARK = "build.json"
 """Stands in every built site: only a folder that has it, or an empty one, is replaced."""
+
+
+def sources(project: Path, results: Path) -> tuple[Path, Path]:
+    """mkdocs.yml and the folder of the hand-written pages. A project without either, as one has it who installed the
+    package and ran a campaign, gets a small site of generated pages only. Raises NotReady."""
+    config, source = project / "mkdocs.yml", project / "site"
+    if config.is_file() and source.is_dir():
+        return config, source
+    if config.is_file():
+        raise NotReady(f"{config} is there, but the folder {source} is not", hint="the pages of a project lie in site/")
+    skeleton = results / "site-source"
+    (skeleton / "site").mkdir(parents=True, exist_ok=True)
+    for name in ("mkdocs.yml", "site/index.md"):
+        (skeleton / name).write_bytes(files("report.skeleton").joinpath(name).read_bytes())
+    return skeleton / "mkdocs.yml", skeleton / "site"
 
 
 @contextmanager
@@ -86,7 +102,7 @@ def _vega() -> bytes:
     """Vega, Vega-Lite and vega-embed in one script, with our name for it. Made once per version, then kept."""
     import vl_convert
 
-    path = cache_folder() / f"vega-bundle-{vl_convert.__version__}.js"
+    path = cache_folder() / f"vega-bundle-{version('vl-convert-python')}.js"
     if path.is_file():
         return path.read_bytes()
     bundle = vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;").encode()

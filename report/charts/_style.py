@@ -30,6 +30,14 @@ PHASE_SHAPES = (
 )  # fmt: skip
 
 
+def drawing() -> Any:
+    """A chart over the data set that every chart has: `rows`."""
+    import altair as alt
+
+    data: Any = alt.Data
+    return alt.Chart(data(name="rows"))
+
+
 WHOLE = "datum.value % 1 ? '' : format(datum.value, 'd')"
 """Label of an axis that counts: no half trials."""
 

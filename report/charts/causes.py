@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from report.charts import Chart, Data, Rows, Words
-from report.charts._style import PHASES, WHOLE, phase_colour, width
+from report.charts._style import PHASES, WHOLE, drawing, phase_colour, width
 from report.phrases import seconds_text
 
 
@@ -14,7 +14,7 @@ def spec() -> dict[str, Any]:
     import altair as alt
 
     bars = (
-        alt.Chart(alt.Data(name="rows"))
+        drawing()
         .mark_bar(cornerRadiusEnd=2)
         .encode(
             x=alt.X(

@@ -6,14 +6,24 @@ from collections import Counter
 from typing import Any
 
 from report.charts import Chart, Data, Rows, Words
-from report.charts._style import GREY, WHOLE, apart, entry_colour, entry_shape, phase_colour, phase_shape, width
+from report.charts._style import (
+    GREY,
+    WHOLE,
+    apart,
+    drawing,
+    entry_colour,
+    entry_shape,
+    phase_colour,
+    phase_shape,
+    width,
+)
 from report.phrases import params_text, score_text
 
 
 def spec() -> dict[str, Any]:
     import altair as alt
 
-    base = alt.Chart(alt.Data(name="rows"))
+    base = drawing()
     x = alt.X(
         "number:Q",
         title="Trial",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from report.charts import Chart, Data, Rows, Words
-from report.charts._style import ENTRY_COLOURS, width
+from report.charts._style import ENTRY_COLOURS, drawing, width
 from runner.domain.metrics import METRICS, format_value
 
 _COMPARED = ["best", "default"]
@@ -17,7 +17,7 @@ _STATS = ("p50", "p90", "p99")
 def spec() -> dict[str, Any]:
     import altair as alt
 
-    base = alt.Chart(alt.Data(name="rows")).transform_filter(alt.FieldEqualPredicate(field="metric", equal="@metric"))
+    base = drawing().transform_filter(alt.FieldEqualPredicate(field="metric", equal="@metric"))
     x = alt.X("load_value:Q", title="@load", scale=alt.Scale(type="log", base=2, nice=False, padding=16))
     # One legend for colour, dash and shape: they say the same thing three times, for eyes that miss one of them.
     legend = alt.Legend(title=None, symbolOpacity=1)

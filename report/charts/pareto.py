@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from report.charts import Chart, Data, Rows, Words
-from report.charts._style import GREY, entry_colour, entry_shape, width
+from report.charts._style import GREY, drawing, entry_colour, entry_shape, width
 from report.phrases import count, load_text, params_text
 from runner.domain.metrics import METRICS, format_value
 from runner.stats.pareto import pareto_front
@@ -16,7 +16,7 @@ from runner.stats.pareto import pareto_front
 def spec() -> dict[str, Any]:
     import altair as alt
 
-    base = alt.Chart(alt.Data(name="rows")).transform_filter(alt.FieldEqualPredicate(field="setting", equal="@setting"))
+    base = drawing().transform_filter(alt.FieldEqualPredicate(field="setting", equal="@setting"))
     x = alt.X(
         "ttft:Q",
         title="Time to first token, p50 (s), less is better",

@@ -7,16 +7,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from report.charts import Chart, Data, Rows, Words
-from report.charts._style import apart, entry_colour, entry_shape, phase_colour, phase_shape, width
+from report.charts._style import apart, drawing, entry_colour, entry_shape, phase_colour, phase_shape, width
 from report.phrases import score_text, value_text
 
 
 def spec() -> dict[str, Any]:
     import altair as alt
 
-    base = alt.Chart(alt.Data(name="rows")).transform_filter(
-        alt.FieldEqualPredicate(field="parameter", equal="@parameter")
-    )
+    base = drawing().transform_filter(alt.FieldEqualPredicate(field="parameter", equal="@parameter"))
     # The values come in order; a number with few values reads better as steps than on a stretched axis.
     x = alt.X(
         "value:O",
