@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,8 @@ class _Run:
         self.results.append(result)
         self.warnings += doubts(plan, rows, result)
         self.failure = self.failure or self._died_at_the_end(result) or self._verdict(plan, rows, result)
+        if self.failure is not None and not any(level.sent for level in self.results):
+            self.failure = replace(self.failure, phase=Phase.WARMUP)  # nothing was measured yet
         self.on_event("level_ended", _summary(result))
         return result
 
@@ -154,7 +156,7 @@ class _Run:
                 self._hear(event, watch)
             if watch.ended is not None:
                 return None
-            failure = self._interrupted() or self._engine_died(watch) or self._client_died() or self._late(watch)
+            failure = self._interrupted() or self._engine_died() or self._client_died() or self._late(watch)
             if failure is not None:
                 return failure
 
@@ -170,19 +172,14 @@ class _Run:
                 watch.seen, watch.progress = seen, now
             self.on_event("progress", {key: value for key, value in event.items() if key != "event"})
 
-    def _phase(self, watch: _Watch | None = None) -> Phase:
-        """Warm-up is a phase of its own only before anything was measured."""
-        first = not any(result.ok for result in self.results)
-        return Phase.WARMUP if first and watch is not None and watch.warmed is None else Phase.MEASURE
-
     def _interrupted(self) -> Failure | None:
         if not self.should_stop():
             return None
         return Failure(Phase.MEASURE, Cause.INTERRUPTED, "stopped on request")
 
-    def _engine_died(self, watch: _Watch | None) -> Failure | None:
+    def _engine_died(self) -> Failure | None:
         end = self.engine.poll()
-        return None if end is None else _crash(end, self._phase(watch))
+        return None if end is None else _crash(end)
 
     def _client_died(self) -> Failure | None:
         end = self.child.exit()
@@ -200,7 +197,7 @@ class _Run:
             what = f"the level was not done after {limits.level:g} s"
         else:
             return None
-        return Failure(self._phase(watch), Cause.HANG, what, hung=True)
+        return Failure(Phase.MEASURE, Cause.HANG, what, hung=True)
 
     def _died_at_the_end(self, result: LevelResult) -> Failure | None:
         """A level that ended in errors: give an engine that is just dying the time to be seen dead."""
@@ -210,12 +207,12 @@ class _Run:
         deadline = time.monotonic() + (_DYING if gone or not result.sent else 0.0)
         while (end := self.engine.poll()) is None and time.monotonic() < deadline:
             time.sleep(_POLL / 2)
-        return None if end is None else _crash(end, self._phase())
+        return None if end is None else _crash(end)
 
     def _verdict(self, plan: LevelPlan, rows: list[Row], result: LevelResult) -> Failure | None:
         """What the requests of a level that came to its end say."""
         if not rows:
-            return Failure(self._phase(), Cause.INFRA, "the load generator sent nothing; see client.log")
+            return Failure(Phase.MEASURE, Cause.INFRA, "the load generator sent nothing; see client.log")
         rules = rules_of(self.campaign)
         if counts(result, rules):
             return self._short(result)
@@ -223,10 +220,9 @@ class _Run:
             return None  # the answer lies below this level, or at another
         bad = [row for row in rows if row.error is not None]
         if not result.sent:
-            phase = Phase.MEASURE if any(result.ok for result in self.results) else Phase.WARMUP
-            return _errors_failure(phase, f"all {len(bad)} warm-up requests failed", bad)
+            return _errors_failure(f"all {len(bad)} warm-up requests failed", bad)
         what = f"{result.ok} of {result.sent} requests ended well ({100 * success_rate(result):.3g} %)"
-        return _errors_failure(Phase.MEASURE, what, [row for row in bad if row.kind != WARMUP])
+        return _errors_failure(what, [row for row in bad if row.kind != WARMUP])
 
     def _short(self, result: LevelResult) -> Failure | None:
         """Too many answers ended early although the engine was told not to: its token rate means nothing."""
@@ -237,21 +233,21 @@ class _Run:
         return Failure(Phase.MEASURE, Cause.SHORT_OUTPUT, what)
 
 
-def _crash(end: Exit, phase: Phase) -> Failure:
+def _crash(end: Exit) -> Failure:
     how = end.signal or f"exit code {end.code}"
     cause = Cause.OOM_SERVE if end.oom_killed else Cause.CRASH
-    return Failure(phase, cause, f"the engine ended under load ({how})", exit_code=end.code, signal=end.signal)
+    return Failure(Phase.MEASURE, cause, f"the engine ended under load ({how})", exit_code=end.code, signal=end.signal)
 
 
-def _errors_failure(phase: Phase, what: str, bad: list[Row]) -> Failure:
+def _errors_failure(what: str, bad: list[Row]) -> Failure:
     """Mostly timeouts are a hang; anything else is an error rate, with its most frequent kind as evidence."""
     kinds = Counter(row.error or "" for row in bad)
     kind, count = kinds.most_common(1)[0]
     message = next(row.message for row in bad if row.error == kind)
     evidence = redact(f"{what}; {count} x {kind}: {message}").replace("\n", " ")[:_EVIDENCE]
     if 2 * kinds["timeout"] > len(bad):
-        return Failure(phase, Cause.HANG, evidence, hung=True)
-    return Failure(phase, Cause.ERROR_RATE, evidence)
+        return Failure(Phase.MEASURE, Cause.HANG, evidence, hung=True)
+    return Failure(Phase.MEASURE, Cause.ERROR_RATE, evidence)
 
 
 def _named(plan: LevelPlan) -> dict[str, Any]:
