@@ -1,0 +1,112 @@
+"""What every load generator keeps to: its file's constant, and the protocol between driver and child.
+
+A new file in runner/loadgens is found here by itself. One whose own program is not installed is skipped where it
+would have to run.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import typing
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from runner.domain.trial import Endpoint
+from runner.loadgens import LoadGenerator, Row, loadgens
+from runner.loadgens._driver import Child
+from tests.runner.loadgens.driving import Ran, closed, job, run, wait_for
+from tests.runner.simulated.world import PATIENCE, serving
+
+NOBODY = Endpoint("http://127.0.0.1:9", "nobody")
+
+
+@pytest.fixture(params=loadgens.names())
+def loadgen(request: pytest.FixtureRequest, tmp_path: Path) -> LoadGenerator:
+    member = loadgens.get(request.param)
+    program = member.command(tmp_path / "job.json", tmp_path / "rows.jsonl")[0]
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+    return member
+
+
+@pytest.mark.parametrize("name", loadgens.names())
+def test_the_constant_is_annotated_and_bears_the_name_of_its_file(name: str) -> None:
+    module = import_module(f"runner.loadgens.{name.replace('-', '_')}")
+    assert typing.get_type_hints(module).get("LOADGEN") is LoadGenerator
+    assert loadgens.get(name).name == name
+    assert loadgens.get(name).version()
+
+
+@pytest.mark.parametrize("name", loadgens.names())
+def test_the_command_is_plain_strings_with_both_paths(name: str, tmp_path: Path) -> None:
+    command = loadgens.get(name).command(tmp_path / "a job.json", tmp_path / "rows.jsonl")
+    assert all(isinstance(part, str) for part in command)
+    assert {str(tmp_path / "a job.json"), str(tmp_path / "rows.jsonl")} <= set(command)
+
+
+def test_two_levels_from_order_to_end(loadgen: LoadGenerator, tmp_path: Path) -> None:
+    with serving(tmp_path) as world:
+        ran = run(job(world.endpoint, closed(1, 3), requests=9, warmup=2), tmp_path, loadgen)
+        seen = world.seen()
+    order = [(event["event"], event["position"]) for event in ran.events if event["event"].startswith("level")]
+    assert order == [("level_started", 0), ("level_ended", 0), ("level_started", 1), ("level_ended", 1)]
+    for ended in ran.named("level_ended"):
+        rows = [row for row in ran.rows if row.position == ended["position"]]
+        assert len(rows) == ended["sent"] >= 9
+        assert len({row.number for row in rows}) == len(rows)
+        assert ended["seconds"] >= max(row.ended for row in rows) - 1e-3
+        assert ended["cpu_seconds"] >= 0
+    assert len(ran.warmups) == 4
+    assert len(seen) >= len(ran.rows) + len(ran.warmups)
+    for row in ran.rows:
+        assert row.error is None
+        assert row.output_tokens == row.asked_output == 8
+        assert row.first is not None
+        assert row.last is not None
+        assert 0 <= row.intended <= row.sent < row.first <= row.last <= row.ended
+
+
+def test_stop_before_a_level_ends_it_with_no_row(loadgen: LoadGenerator, tmp_path: Path) -> None:
+    with Child(loadgen, job(NOBODY, closed(1)), tmp_path, tmp_path / "client.log", "test") as child:
+        child.order("stop")
+        end = child._process.wait(PATIENCE)
+        assert end is not None
+        assert end.code == 0
+        assert child.rows() == []
+
+
+def test_the_end_of_its_stdin_ends_it_in_the_middle_of_a_level(loadgen: LoadGenerator, tmp_path: Path) -> None:
+    with serving(tmp_path) as world:
+        work = job(world.endpoint, closed(2))
+        with Child(loadgen, work, tmp_path, tmp_path / "client.log", "test") as child:
+            child.order("next")
+            wait_for(child, "progress", Ran())
+            stdin = child._process.stdin
+            assert stdin is not None
+            stdin.close()
+            assert child._process.wait(PATIENCE) is not None
+
+
+def test_what_a_killed_child_leaves_is_whole_rows(loadgen: LoadGenerator, tmp_path: Path) -> None:
+    with serving(tmp_path) as world:
+        work = job(world.endpoint, closed(4))
+        with Child(loadgen, work, tmp_path, tmp_path / "client.log", "test") as child:
+            child.order("next")
+            while wait_for(child, "progress", Ran())["done"] < 5:
+                pass
+            child._process.stop(0.0)
+            rows = child.rows()
+    assert len(rows) >= 5
+    assert all(isinstance(row, Row) and row.error is None for row in rows)
+
+
+def test_it_runs_from_any_folder(loadgen: LoadGenerator, tmp_path: Path) -> None:
+    """The driver starts it in the attempt's own folder, where no checkout lies."""
+    elsewhere = tmp_path / "a folder with spaces"
+    elsewhere.mkdir()
+    assert str(elsewhere) not in sys.path
+    with serving(tmp_path) as world:
+        assert len(run(job(world.endpoint, closed(1), requests=2), elsewhere, loadgen).rows) >= 2
