@@ -55,7 +55,7 @@ def verify_command(results: Path) -> None:
     verdict = "damaged" if seen.damaged else "whole"
     click.echo(f"{verdict}: {seen.records} records, {seen.rows} rows in {seen.tables} tables")
     if seen.damaged:
-        raise SystemExit(5)
+        raise click.exceptions.Exit(5)
 
 
 @command.command("rebuild")

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.errors import StoreError, StoreNewer
+from runner.errors import StoreDamaged, StoreError, StoreNewer
 from runner.store import schema
 from runner.store._live import literal, translated
 
@@ -58,7 +58,12 @@ def open_snapshot(results: Path, *, confined: bool = True, writable: Path | None
 
 
 def _require_known(connection: DuckDBPyConnection, path: Path) -> None:
-    found, _ = schema.current_version(connection)
+    import duckdb
+
+    try:
+        found, _ = schema.current_version(connection)
+    except duckdb.CatalogException as error:
+        raise StoreDamaged(f"{path} is not a snapshot of a store", hint="run `tunebook store snapshot`") from error
     if found > schema.SCHEMA_VERSION:
         raise StoreNewer(
             f"{path.name} has schema version {found}; this tunebook knows up to {schema.SCHEMA_VERSION}",

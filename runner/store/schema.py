@@ -104,12 +104,14 @@ def described() -> tuple[Described, ...]:
 
 def create(connection: DuckDBPyConnection) -> None:
     """Make the schema in an empty file. Called once per file, alone on its connection."""
+    connection.begin()
     connection.execute("CREATE SCHEMA store")
     connection.execute(schema_text())
     _comment(connection, "table")
-    apply_views(connection)
+    _apply_views(connection)
     guard(connection)
     _stamp(connection, SCHEMA_VERSION)
+    connection.commit()
 
 
 def prepare(connection: DuckDBPyConnection) -> list[str]:
@@ -147,6 +149,12 @@ def current_version(connection: DuckDBPyConnection) -> tuple[int, str]:
 
 def apply_views(connection: DuckDBPyConnection) -> None:
     """Create or replace every view and macro, with comments. Also used on copies: views keep no comment in one."""
+    connection.begin()
+    _apply_views(connection)
+    connection.commit()
+
+
+def _apply_views(connection: DuckDBPyConnection) -> None:
     connection.execute(views_text())
     _comment(connection, "view")
     _comment(connection, "macro")
@@ -196,13 +204,16 @@ def _stamp(connection: DuckDBPyConnection, version: int) -> None:
 
 
 def _comment(connection: DuckDBPyConnection, kind: str) -> None:
+    """All in one text: hundreds of statements, each alone, would take longer than the rest of the schema."""
+    statements = []
     for item in described():
         if item.kind != kind:
             continue
         noun = "MACRO TABLE" if "AS TABLE" in item.signature else kind.upper()
-        connection.execute(f"COMMENT ON {noun} {item.name} IS {_literal(item.comment)}")
+        statements.append(f"COMMENT ON {noun} {item.name} IS {_literal(item.comment)}")
         for column, comment in item.columns.items():
-            connection.execute(f'COMMENT ON COLUMN {item.name}."{column}" IS {_literal(comment)}')
+            statements.append(f'COMMENT ON COLUMN {item.name}."{column}" IS {_literal(comment)}')
+    connection.execute(";".join(statements))
 
 
 def _values(enum: type[StrEnum]) -> str:
