@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from runner.cli._options import json_option, results_option
-from runner.errors import TunebookError
+from runner.errors import CampaignError, TunebookError
 
 
 @click.command("run")
@@ -29,6 +29,7 @@ def command(paths: tuple[Path, ...], again: bool, max_trials: int | None, result
     An unfinished campaign goes on where its records stop; a finished one says so. Ctrl-C or SIGTERM ends cleanly
     with status 130: run again to resume. The second signal ends the engines at once.
     """
+    from runner.campaign.load import load_all
     from runner.cli._summary import summary
     from runner.events import emit
     from runner.run_campaign import run_campaign
@@ -37,8 +38,10 @@ def command(paths: tuple[Path, ...], again: bool, max_trials: int | None, result
     stop = Event()
     status = 0
     with progress(as_json), listening_to_signals(stop):
-        for path in campaign_files(paths):
+        for path, loaded in load_all(paths):
             try:
+                if isinstance(loaded, CampaignError):
+                    raise loaded
                 result = run_campaign(
                     path, results, project_folder(path.parent), again=again, max_trials=max_trials, stop=stop.is_set
                 )
@@ -55,20 +58,6 @@ def command(paths: tuple[Path, ...], again: bool, max_trials: int | None, result
         if as_json:
             emit("end", exit_code=status)
     raise SystemExit(status)
-
-
-def campaign_files(paths: Sequence[Path]) -> list[Path]:
-    """Files as given; of a folder its *.yaml and *.yml, sorted."""
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            found = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
-            if not found:
-                raise click.UsageError(f"no campaign file (*.yaml) in {path}")
-            files.extend(found)
-        else:
-            files.append(path)
-    return files
 
 
 def worst(first: int, second: int) -> int:

@@ -48,6 +48,14 @@ def test_commands_page_is_the_help(request: object) -> None:
     assert path.read_text(encoding="utf-8") == text, "run `make golden` and read the difference"
 
 
+def test_every_problem_of_a_campaign_file_has_an_anchor_here() -> None:
+    """The slug of an error message is an anchor of the errors page, wherever the paragraph stands."""
+    campaign_page = (ROOT / "site/reference/campaign-file.md").read_text(encoding="utf-8")
+    explained = set(re.findall(r"^### ([a-z-]+)$", campaign_page.split("## What check says")[1], flags=re.MULTILINE))
+    errors_page = (ROOT / "site/reference/errors.md").read_text(encoding="utf-8")
+    assert explained == set(re.findall(r"^### ([a-z-]+)$", errors_page, flags=re.MULTILINE))
+
+
 def test_make_targets_of_the_contract_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in ("demo", "test", "test-all", "check", "fast"):
