@@ -116,6 +116,7 @@ class Owned:
         self._memory_files = memory_files
         self._kills = kills
         self._lock = threading.Lock()
+        self._hurry = threading.Event()
         self._seen: dict[int, Stat] = {}
         self._held: set[str] = set()
         self._exit: Exit | None = None
@@ -162,8 +163,11 @@ class Owned:
     def stop(self, grace: float) -> Exit | None:
         """End everything: SIGTERM, `grace` seconds, SIGKILL; wait until all are gone; reap them.
 
-        Idempotent. Gives how the started process ended: by itself, or by our signal.
+        Idempotent. Gives how the started process ended: by itself, or by our signal. A grace of 0 also cuts short the
+        grace of a stop that another thread has begun.
         """
+        if grace <= 0:
+            self._hurry.set()
         with self._lock:
             if self._over:
                 return self._exit
@@ -223,7 +227,7 @@ class Owned:
         if grace > 0:
             self._signal(members, signal.SIGTERM)
             deadline = time.monotonic() + grace
-            while members and time.monotonic() < deadline:
+            while members and time.monotonic() < deadline and not self._hurry.is_set():
                 time.sleep(0.01)
                 members = [s for s in members if procfs.same(s)]
             members = self._look()

@@ -141,6 +141,19 @@ def test_stop_is_idempotent_and_may_come_from_another_thread() -> None:
     assert procfs.stat(owned.pid) is None
 
 
+def test_a_stop_at_once_cuts_a_patient_one_short(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
+    owned = process.start([PY, "-c", deaf], label="a", stdout=log)
+    until(lambda: log.read_text() == "1\n")
+    patient = threading.Thread(target=owned.stop, args=(500.0,), daemon=True)
+    patient.start()
+    process.stop_all(0.0)
+    patient.join(60)
+    assert not patient.is_alive()
+    assert owned.poll() == Exit(None, "SIGKILL")
+
+
 def test_stop_all_ends_what_lives(foreign: subprocess.Popen[bytes]) -> None:
     one, two = process.start(SLEEP, label="a"), process.start(SLEEP, label="b")
     process.stop_all(0.0)
