@@ -45,7 +45,7 @@ LAST_RESORT = 10.0
 """Seconds after SIGKILL until we give up on a process that the kernel does not let go (disk sleep)."""
 
 _live: dict[int, Owned] = {}
-_registry = threading.Lock()
+_registry = threading.RLock()  # both locks may be taken again by a signal handler of the thread that has them
 _subreaper = False
 
 
@@ -115,7 +115,7 @@ class Owned:
         self._token = token
         self._memory_files = memory_files
         self._kills = kills
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._hurry = threading.Event()
         self._seen: dict[int, Stat] = {}
         self._held: set[str] = set()
@@ -211,6 +211,8 @@ class Owned:
 
     def _look(self) -> list[Stat]:
         """Who belongs to us now. Remembers each, and the shared memory each has mapped."""
+        if self._over:  # the leader is reaped: its number may be another's by now
+            return []
         everyone = list(procfs.processes())
         roots = {self.pid, *(s.pid for s in self._seen.values() if procfs.same(s))}
         found = {s.pid: s for root in roots for s in procfs.descendants(root, everyone)}
@@ -240,6 +242,8 @@ class Owned:
         self.survivors = tuple(s.pid for s in members)
 
     def _signal(self, members: Sequence[Stat], number: signal.Signals) -> None:
+        if self._over:
+            return
         try:
             os.killpg(self.pid, number)
         except (ProcessLookupError, PermissionError):

@@ -154,6 +154,20 @@ def test_a_stop_at_once_cuts_a_patient_one_short(tmp_path: Path) -> None:
     assert owned.poll() == Exit(None, "SIGKILL")
 
 
+def test_a_signal_handler_may_stop_what_its_own_thread_is_stopping(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
+    owned = process.start([PY, "-c", deaf], label="a", stdout=log)
+    until(lambda: log.read_text() == "1\n")
+    before = signal.signal(signal.SIGALRM, lambda *_: process.stop_all(0.0))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        assert owned.stop(500.0) == Exit(None, "SIGKILL")
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert procfs.stat(owned.pid) is None
+
+
 def test_stop_all_ends_what_lives(foreign: subprocess.Popen[bytes]) -> None:
     one, two = process.start(SLEEP, label="a"), process.start(SLEEP, label="b")
     process.stop_all(0.0)
