@@ -55,7 +55,9 @@ class Child:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._process.stop(GRACE if exc[0] is None else 0.0)
+        if exc[0] is None and self.order("stop"):
+            self._process.wait(GRACE)
+        self._process.stop(0.0)
 
     def order(self, text: str) -> bool:
         """Send one line. False when the child is gone."""

@@ -13,6 +13,8 @@ from runner.loadgens._driver import Child
 from runner.loadgens.native import LOADGEN
 from tests.runner.simulated.world import PATIENCE
 
+LONG = 4 * PATIENCE  # a real engine on a busy machine
+
 SHORT = Scenario("D(40,8)", "D", 40, 8)
 
 
@@ -50,7 +52,7 @@ class Ran:
 
 def wait_for(child: Child, event: str, into: Ran) -> dict[str, Any]:
     """Events up to the next of that name."""
-    for _ in range(int(PATIENCE / 0.1)):
+    for _ in range(int(LONG / 0.1)):
         found = child.event(0.1)
         if found is None:
             assert child.exit() is None, f"the child ended before {event}"
@@ -58,7 +60,7 @@ def wait_for(child: Child, event: str, into: Ran) -> dict[str, Any]:
         into.events.append(found)
         if found["event"] == event:
             return found
-    raise AssertionError(f"no {event} in {PATIENCE} s; came: {into.events}")
+    raise AssertionError(f"no {event} in {LONG} s; came: {into.events}")
 
 
 def run(work: Job, folder: Path, loadgen: LoadGenerator = LOADGEN) -> Ran:
