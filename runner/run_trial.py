@@ -27,7 +27,7 @@ from runner.domain.trial import (
     LevelResult,
     PhaseTime,
 )
-from runner.errors import NotReady
+from runner.errors import ModelMissing, NotReady
 from runner.hardware.facts import boot_id, host_facts
 from runner.loadgens import loadgens
 from runner.measure import Measured, measure
@@ -78,8 +78,10 @@ def run_trial(order: Order, stop: Stop, notify: Notify) -> Attempt:
             if trial.becomes_ready(engine) and trial.is_measured(engine):
                 trial.reached(Phase.DONE)
             trial.note_exit(engine)
-    except NotReady as error:
+    except ModelMissing as error:
         trial.fail(Failure(trial.phase, Cause.MODEL_MISSING, redact(error.what)))
+    except NotReady as error:  # it was ready when the run began: the machine changed under us
+        trial.fail(Failure(trial.phase, Cause.INFRA, redact(error.what)))
     return trial.seal()
 
 
@@ -170,8 +172,8 @@ class _Trial:
 
     def register(self) -> None:
         """Before the first side effect: whoever finds us dead knows what to end and what to seal."""
-        self.scratch.mkdir(parents=True, exist_ok=True)
         self._write_running()
+        self.scratch.mkdir(parents=True, exist_ok=True)
 
     def _write_running(self) -> None:
         write_running(
@@ -201,6 +203,7 @@ class _Trial:
             work_dir=self.scratch,
             log_path=self.engine_log,
             labels=self.labels,
+            grace=self.campaign.timeouts.stop,
             options={**self.campaign.deploy.options, **self.entry.options, "pass_env": list(self.entry.pass_env)},
         )
         placement = self.deployer.place(self.request, self.campaign.deploy)

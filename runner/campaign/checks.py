@@ -68,7 +68,10 @@ def _entries(file: CampaignFile, document: Document, reading: Reading) -> Iterat
         yield from own
         if known:
             places = {problem.where for problem in own}
-            yield from (said for said in _runtime_says(section, document, i) if said.where not in places)
+            said = (one for one in _runtime_says(section, document, i) if one.where not in places)
+            # A server that already runs needs no command line.
+            attached = file.deploy.kind == "attach"
+            yield from (one for one in said if not (attached and one.slug == "command-missing"))
         name = build_entry(section).name
         if name in names:
             key = "name" if section.name else "runtime"

@@ -23,13 +23,14 @@ def ingest_command(results: Path) -> None:
     """
     from runner.store.ingest import ingest
     from runner.store.reader import snapshot_path
+    from runner.store.record import record_folders
     from runner.store.snapshot import snapshot_if_older
 
     done = ingest(results)
     for warning in done.warnings:
         click.echo(f"warning: {warning}", err=True)
     pending = f", {done.pending} pending" if done.pending else ""
-    if not done.new and not done.pending and not snapshot_path(results).exists():
+    if not record_folders(results):
         click.echo(f"no sealed records in {results}")
         return
     click.echo(f"{done.new} new records{pending}")
@@ -59,13 +60,14 @@ def verify_command(results: Path) -> None:
 
 
 @command.command("rebuild")
+@click.option("--drop-missing", is_flag=True, help="Also when records that the store took in are gone.")
 @results_option
-def rebuild_command(results: Path) -> None:
+def rebuild_command(drop_missing: bool, results: Path) -> None:
     """Make the store anew from the sealed records; the old file is kept as store.duckdb.old."""
     from runner.store.rebuild import rebuild
     from runner.store.snapshot import snapshot
 
-    made = rebuild(results)
+    made = rebuild(results, drop_missing=drop_missing)
     for warning in made.ingested.warnings:
         click.echo(f"warning: {warning}", err=True)
     snapshot(results)

@@ -65,7 +65,7 @@ class Child:
         try:
             self._process.stdin.write(f"{text}\n".encode())
             self._process.stdin.flush()
-        except OSError:
+        except (OSError, ValueError):  # its end is closed, or ours is
             return False
         return True
 

@@ -35,6 +35,9 @@ class Command:
     def check(self, entry: Entry) -> list[Problem]:
         """Flags are the server's own business; the template, the patterns and the option names are ours."""
         found = _flags.unknown_options(entry, OPTIONS)
+        if not entry.options.get("command"):  # an attached server needs none: the campaign's own check knows
+            hint = "write the command line of the server, with {port}"
+            found.append(Problem("command-missing", f"{entry.name}: the option 'command' is missing", hint=hint))
         found += [Problem("command-template", f"{entry.name}: {what}", hint=hint) for what, hint in _command(entry)]
         if entry.options.get("booleans", "pair") not in BOOLEANS:
             hint = f"one of {', '.join(BOOLEANS)}"
@@ -57,7 +60,7 @@ class Command:
         return None  # nothing is known of this engine's limits: write them as `where:`
 
     def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
-        template = _template.words(entry.options["command"])
+        template = _template.words(entry.options.get("command", []))  # none when the server is attached
         flags = _spell(configuration.flags, entry.options.get("booleans", "pair"))
         here = {
             "port": str(placement.port),
@@ -95,7 +98,7 @@ class Command:
 def _command(entry: Entry) -> list[tuple[str, str]]:
     command = entry.options.get("command")
     if not command:
-        return [("the option 'command' is missing", "write the command line of the server, with {port}")]
+        return []
     if not isinstance(command, str | list | tuple):
         return [("the option 'command' is neither text nor a list", "write it as a list of words")]
     if not isinstance(command, str) and not all(isinstance(word, str) for word in command):

@@ -7,6 +7,7 @@ drops DuckDB's own lock (POSIX record locks belong to the process), and another 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.errors import StoreDamaged, StoreLocked, StoreNewer
+from runner.errors import NoSpace, StoreDamaged, StoreLocked, StoreNewer
 from runner.store.record import disk_errors
 
 if TYPE_CHECKING:
@@ -23,12 +24,33 @@ if TYPE_CHECKING:
 
 FOREIGN_WAIT_SECONDS = 1.0
 """How long to try again while another program holds the file: a shell keeps it for hours, a command for moments."""
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
 BLOCK_SIZE = 16384
 """Bytes, instead of 256 KiB: a table with few rows takes a block per column."""
 
 
 def live_path(results: Path) -> Path:
     return results / "store.duckdb"
+
+
+def remove_database(path: Path) -> None:
+    """Remove a database with its write-ahead log: a log left behind could be replayed into the next file."""
+    path.unlink(missing_ok=True)
+    wal_of(path).unlink(missing_ok=True)
+
+
+def wal_of(path: Path) -> Path:
+    return path.with_name(path.name + ".wal")
+
+
+def require_complete(path: Path) -> None:
+    """A new database that was closed is complete when no write-ahead log is left. Raises NoSpace: what else keeps
+    DuckDB from writing its last blocks is told as an error before this."""
+    if wal_of(path).exists():
+        raise NoSpace(
+            f"{path.name} could not be completed",
+            hint="free some space and run the command again; the sealed records are whole",
+        )
 
 
 def lock_wait() -> float:
@@ -128,8 +150,8 @@ def translated(error: Exception, path: Path) -> Exception:
             f"{path.name} was written by a newer DuckDB: {first}",
             hint="upgrade duckdb, or run `tunebook store rebuild`, which makes the store anew from the records",
         )
-    if isinstance(error, OSError) or "Permission denied" in text or "No space left" in text:
-        return error
+    if "not a valid DuckDB" not in text and any(os.strerror(number) in text for number in _OF_THE_DISK):
+        return error  # not the file's fault: `disk_errors` knows it
     return StoreDamaged(
         f"{path.name} can not be opened: {first}",
         hint="run `tunebook store rebuild`: it makes the store anew from the sealed records and keeps the old file",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -121,9 +122,8 @@ def command_text(argv: Iterable[str], env: Mapping[str, str]) -> str:
 def _shell_word(word: str) -> str:
     if "$MODEL" not in word and "$PORT" not in word:
         return shlex.quote(word)
-    escaped = "".join("\\" + c if c in '"\\`' else c for c in word)
-    parts = escaped.replace("$", "\\$").replace("\\$MODEL", "$MODEL").replace("\\$PORT", "$PORT")
-    return f'"{parts}"'
+    escaped = re.sub(r'(["\\`$])', r"\\\1", word)
+    return '"' + re.sub(r"\\\$(MODEL|PORT)(?=(\w)?)", lambda m: f"${{{m[1]}}}" if m[2] else f"${m[1]}", escaped) + '"'
 
 
 def _attempt(fact: Attempt) -> Row:

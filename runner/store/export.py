@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from runner.store import schema
-from runner.store._live import BLOCK_SIZE, literal
+from runner.store._live import BLOCK_SIZE, literal, remove_database
 from runner.store.reader import open_snapshot
 from runner.store.record import disk_errors
 
@@ -23,7 +23,7 @@ def export(results: Path, target: Path) -> list[Path]:
     with disk_errors(target), open_snapshot(results, confined=False) as connection:
         target.mkdir(parents=True, exist_ok=True)
         database = target / "tunebook.duckdb"
-        database.unlink(missing_ok=True)
+        remove_database(database)
         connection.execute(
             f"ATTACH {literal(database)} AS exported (STORAGE_VERSION '{STORAGE_VERSION}', BLOCK_SIZE {BLOCK_SIZE})"
         )

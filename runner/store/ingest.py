@@ -29,7 +29,7 @@ from runner.errors import StoreDamaged, StoreError, StoreLocked
 from runner.scoring.judge import judge
 from runner.scoring.rules import rules_from_plain
 from runner.store import _rows, schema
-from runner.store._live import live_path, open_live, store_lock
+from runner.store._live import live_path, open_live, remove_database, require_complete, store_lock
 from runner.store.reader import open_snapshot
 from runner.store.record import (
     manifest_sha256,
@@ -82,7 +82,7 @@ def ingest(results: Path) -> Ingested:
             with open_live(results) as connection:
                 return ingest_into(connection, results)
     except StoreLocked as error:
-        hint = f" {error.hint}" if error.hint else ""
+        hint = f" {error.hint[:1].upper()}{error.hint[1:]}" if error.hint else ""
         return Ingested(0, _not_in_snapshot(results), (f"{error.what}: new records stay pending.{hint}",))
 
 
@@ -102,10 +102,15 @@ def create_if_missing(results: Path) -> None:
     if live_path(results).exists():
         return
     unfinished = results / ".store.duckdb.tmp"
-    unfinished.unlink(missing_ok=True)
-    with open_live(results, path=unfinished) as connection:
-        schema.create(connection)
-    unfinished.rename(live_path(results))
+    remove_database(unfinished)
+    remove_database(live_path(results))  # there is none; a write-ahead log may be left of one that was deleted
+    try:
+        with open_live(results, path=unfinished) as connection:
+            schema.create(connection)
+        require_complete(unfinished)
+        unfinished.rename(live_path(results))
+    finally:
+        remove_database(unfinished)
 
 
 def ingest_into(connection: DuckDBPyConnection, results: Path) -> Ingested:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.errors import StoreDamaged, StoreError, StoreNewer
 from runner.store import schema
-from runner.store._live import live_path, open_live, store_lock
+from runner.store._live import live_path, open_live, remove_database, require_complete, store_lock, wal_of
 from runner.store.ingest import Ingested, ingest_into
-from runner.store.record import disk_errors, fsync
+from runner.store.record import disk_errors, fsync, record_folders
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -26,33 +27,40 @@ class Rebuilt:
     old: Path | None
 
 
-def rebuild(results: Path) -> Rebuilt:
+def rebuild(results: Path, *, drop_missing: bool = False) -> Rebuilt:
     """Make store.duckdb anew from the records and keep the old file beside it as `store.duckdb.old`.
 
     The live file is replaced by one rename, after the new one is complete on disk. Raises StoreLocked when another
-    process works on the store, NoSpace, Unwritable. The old file may be damaged or of any version: it is not opened.
+    process works on the store, NoSpace, Unwritable. The old file may be damaged or of any
+    version: only its list of records is read, where it can be. Raises StoreError when records of that list are gone,
+    because their rows would be gone too, unless `drop_missing`.
     """
     live, unfinished = live_path(results), results / ".store.duckdb.rebuilt"
     old = results / "store.duckdb.old"
+    if not record_folders(results) and not live.exists():
+        raise StoreError(
+            f"no sealed records in {results}", hint="run a campaign, or name another folder with --results DIR"
+        )
     with store_lock(results), disk_errors(results):
-        _remove(unfinished)
+        if live.exists() and not drop_missing:
+            _refuse_to_lose(results)
+        remove_database(unfinished)
         try:
             with open_live(results, path=unfinished) as connection:
                 schema.create(connection)
                 done = ingest_into(connection, results)
+            require_complete(unfinished)
             fsync(unfinished)
             replaced = live.exists()
             if replaced:
-                _refuse_if_held(live)
-                _remove(old)
+                remove_database(old)
                 live.rename(old)
-                wal = Path(f"{live}.wal")
-                if wal.exists():  # belongs to the old file; left behind, it would be replayed into the new one
-                    wal.rename(f"{old}.wal")
+                if wal_of(live).exists():  # belongs to the old file; left behind, the new one might replay it
+                    wal_of(live).rename(wal_of(old))
             unfinished.rename(live)
             fsync(results)
         finally:
-            _remove(unfinished)
+            remove_database(unfinished)
     return Rebuilt(done, old if replaced else None)
 
 
@@ -72,17 +80,21 @@ def content_hashes(connection: DuckDBPyConnection) -> dict[str, tuple[int, int]]
     return found
 
 
-def _refuse_if_held(live: Path) -> None:
-    """Another program that holds the file would go on writing into the replaced one. Raises StoreLocked."""
-    from runner.errors import StoreDamaged, StoreNewer
-    from runner.store._live import connect_live
+def _refuse_to_lose(results: Path) -> None:
+    """Raises StoreError when records that the old store took in are gone; StoreLocked when another program holds it
+    (it would go on writing into the replaced file)."""
+    import duckdb
 
+    sealed = {path.name for path in record_folders(results)}
     try:
-        connect_live(live).close()
-    except (StoreDamaged, StoreNewer):
-        pass  # that is why it is rebuilt
-
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    Path(f"{path}.wal").unlink(missing_ok=True)
+        with open_live(results) as connection:
+            taken = {f"{k}-{i}" for k, i in connection.execute("SELECT kind, record_id FROM store.record").fetchall()}
+    except (StoreDamaged, StoreNewer, duckdb.Error):
+        return  # that is why it is rebuilt
+    gone = sorted(taken - sealed)
+    if gone:
+        raise StoreError(
+            f"{len(gone)} records of the store are gone ({gone[0]}{', ...' if len(gone) > 1 else ''}): a rebuild would "
+            "lose their rows",
+            hint="restore the folders from a backup, or give --drop-missing; `tunebook store verify` lists them",
+        )

@@ -231,15 +231,23 @@ def disk_errors(folder: Path) -> Iterator[None]:
         if error.errno in _FULL:
             raise _no_space(folder) from error
         if error.errno in _REFUSED:
-            raise Unwritable(
-                f"can not write to {folder}: {error.strerror}",
-                hint="check the folder's owner and mode, or choose another one with --results DIR",
-            ) from error
+            raise _unwritable(folder, str(error.strerror)) from error
         raise
-    except (duckdb.IOException, duckdb.FatalException) as error:
-        if "No space left" in str(error) or "File too large" in str(error):
+    except duckdb.Error as error:
+        text = str(error)
+        if any(os.strerror(number) in text for number in _FULL):
             raise _no_space(folder) from error
+        for number in _REFUSED:
+            if os.strerror(number) in text:
+                raise _unwritable(folder, os.strerror(number)) from error
         raise
+
+
+def _unwritable(folder: Path, reason: str) -> Unwritable:
+    return Unwritable(
+        f"can not write to {folder}: {reason}",
+        hint="check the folder's owner and mode, or choose another one with --results DIR",
+    )
 
 
 def _no_space(folder: Path) -> NoSpace:

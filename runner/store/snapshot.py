@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from runner.errors import StoreError, StoreLocked
 from runner.store import schema
-from runner.store._live import BLOCK_SIZE, literal, live_path, open_live, store_lock
+from runner.store._live import (
+    BLOCK_SIZE,
+    literal,
+    live_path,
+    open_live,
+    remove_database,
+    require_complete,
+    store_lock,
+)
 from runner.store.reader import snapshot_path
 from runner.store.record import disk_errors, fsync
 
@@ -29,17 +37,18 @@ def snapshot(results: Path) -> Path:
         raise StoreError(f"no store in {results}", hint="run a campaign, or `tunebook store ingest`")
     unfinished = results / ".snapshot.duckdb.tmp"
     with store_lock(results), disk_errors(results):
-        unfinished.unlink(missing_ok=True)
+        remove_database(unfinished)
         try:
             with open_live(results) as connection:
                 schema.prepare(connection)
                 copy_to(connection, unfinished, STORAGE_VERSION)
+            require_complete(unfinished)
             unfinished.chmod(0o444)
             fsync(unfinished)
             unfinished.replace(snapshot_path(results))
             fsync(results)
         finally:
-            unfinished.unlink(missing_ok=True)
+            remove_database(unfinished)
     return snapshot_path(results)
 
 

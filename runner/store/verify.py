@@ -81,12 +81,12 @@ def _scan(connection: DuckDBPyConnection, findings: list[Finding]) -> tuple[int,
     import duckdb
 
     version, _ = schema.current_version(connection)
-    if version != schema.SCHEMA_VERSION:
-        findings.append(
-            Finding(
-                "store", f"schema version {version}, expected {schema.SCHEMA_VERSION}", "run `tunebook store ingest`"
-            )
-        )
+    if version > schema.SCHEMA_VERSION:
+        what = f"schema version {version}; this tunebook knows up to {schema.SCHEMA_VERSION}"
+        findings.append(Finding("store", what, f"use the newer tunebook that wrote it; or {REBUILD}"))
+    elif version < schema.SCHEMA_VERSION:
+        what = f"schema version {version}, now {schema.SCHEMA_VERSION}"
+        findings.append(Finding("pending", what, "run `tunebook store ingest`: it migrates the store"))
     rows = 0
     tables = schema.tables(connection)
     expected = {item.name.removeprefix("store.") for item in schema.described() if item.kind == "table"} - {"_refuse"}

@@ -23,7 +23,7 @@ runtimes:
     space:
       parallel: [1, 2]
       flash-attn: [on, off]
-      ubatch-size: [0, 64]
+      batch-size: [1, 64]
       ctx-size: [64, 512]
 workload:
   scenarios: ["D(24,8)"]
@@ -45,7 +45,7 @@ def test_a_real_campaign_finds_a_winner_and_real_failures(tmp_path: Path, result
     assert set(outcomes.values()) == {"measured", "failed"}
     for fact in facts:
         flags = fact["configuration"]["flags"]
-        works = flags.get("flash-attn") != "off" and flags.get("ubatch-size") != 0
+        works = flags.get("flash-attn") != "off" and flags.get("batch-size") != 1
         assert (fact["outcome"] == "measured") is works, fact["failure"]
         if works:
             assert fact["engine"]["version"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.util import net
 from tests.stories._world import (
     ROOT,
     assert_nothing_left,
@@ -221,3 +222,36 @@ def test_two_runs_of_one_campaign_do_not_meet(tmp_path: Path, results: Path) -> 
     assert str(first.pid) in second.stderr
     first.send_signal(signal.SIGTERM)
     first.communicate(timeout=60)
+
+
+ATTACHED = """\
+tunebook: 1
+name: attached
+model: {{id: simulated/tiny}}
+deploy: {{kind: attach, url: "http://127.0.0.1:{port}", model: simulated/tiny}}
+runtimes: [{{runtime: command}}]
+workload: {{scenarios: ["D(16,8)"], load: {{rate: [5]}}, each_level: {{duration: 3s, requests: 10, warmup: 1}}}}
+objective: {{metric: ttft_p90}}
+search: {{sampler: random, trials: 1}}
+"""
+
+
+def test_a_live_server_is_measured_and_left_alone(tmp_path: Path, results: Path) -> None:
+    port = net.free_port()
+    argv = ["-m", "runner.simulated.server", "--host", "127.0.0.1", "--port", str(port), "--model", "simulated/tiny"]
+    server = subprocess.Popen(
+        [sys.executable, *argv, "--time-scale", "0.02"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        campaign = tmp_path / "attached.yaml"
+        campaign.write_text(ATTACHED.format(port=port), encoding="utf-8")
+        tunebook("run", campaign, results=results)
+        (fact,) = attempts(results)
+        assert fact["outcome"] == "measured"
+        assert fact["levels"][0]["load_kind"] == "rate"
+        assert fact["levels"][0]["ok"] == fact["levels"][0]["sent"] == 10
+        assert server.poll() is None
+        assert_nothing_left(results)
+    finally:
+        server.terminate()
+        server.wait(10)
