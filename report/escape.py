@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 _MEANS_SOMETHING = re.compile(r"""[\\`*_{}\[\]()<>#!|&"'~^]""")
 """To Markdown, its extensions or HTML, wherever it stands."""
-_AT_THE_START = re.compile(r"^(?:[^\w\s]|\d+(?=[.)]))+")
+_AT_THE_START = re.compile(r"^(?:[^\w\s]|\d+(?=[.)](?:\s|$)))+")
 """A list, a heading, a rule, a quote, an admonition: only at the start of a line, and a value may stand there."""
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 """Control characters, and those that turn the direction of what follows."""
@@ -69,6 +69,6 @@ def title(text: str) -> str:
 def slug(name: str) -> str:
     """A folder name for `name`: itself when it is harmless, else what is left of it and a hash."""
     kept = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip(".-")[:80]
-    if kept == name:
+    if kept and kept == name:
         return kept
     return f"{kept or 'campaign'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

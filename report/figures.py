@@ -28,7 +28,7 @@ class Figures:
     def __init__(
         self, key: str, place: str, names: Sequence[str], data: Data, campaign: Mapping[str, Any] | None
     ) -> None:
-        self.key = key.removesuffix("/index")
+        self.key = key.removesuffix("/index").lstrip("_")
         self.place = place
         self.campaign = campaign
         self.tables: dict[str, str] = {}
@@ -73,14 +73,14 @@ class Figures:
         self.tables[full] = table
         return Markup(f"<!--table:{full}-->")
 
-    def url(self, target: str) -> str:
+    def url(self, target: str) -> Markup:
         """A relative link from this page to `target`, a path in the site. Ends in a file: folders do not open from
         file://."""
         path, _, anchor = target.partition("#")
         relative = posixpath.relpath(path, posixpath.dirname(self.place) or ".")
-        return _attribute(f"{relative}#{anchor}" if anchor else relative)
+        return Markup(html(f"{relative}#{anchor}" if anchor else relative, quote=True))
 
-    def campaign_url(self, campaign: str, anchor: str = "") -> str:
+    def campaign_url(self, campaign: str, anchor: str = "") -> Markup:
         path = f"results/campaigns/{escape.slug(campaign)}/index.html"
         return self.url(f"{path}#{anchor}" if anchor else path)
 

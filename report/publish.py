@@ -53,7 +53,7 @@ COLUMNS: dict[str, Treat] = {
 """Text column -> what is done to it. A text column that is not here does not leave."""
 
 _PATH = re.compile(r"(?<![\w$.:/>-])(?:file://)?/(?!(?:v1|dev|proc)/)(?:[^\s/'\"<>:;,()|]+/)+([^\s/'\"<>:;,()|]*)")
-_ADDRESS = re.compile(r"\b(?!127\.)(?!0\.0\.0\.0)(?:\d{1,3}\.){3}\d{1,3}(?=$|[^\w.]|\.\s|\.$)")
+_ADDRESS = re.compile(r"\b(?!127\.)(?!0\.0\.0\.0)(?:\d{1,3}\.){3}\d{1,3}(?=$|[^\w.-]|\.\s|\.$)")
 _PLAIN_HOSTS = frozenset({"localhost", "local", "host", "node", "server", "cpu", "gpu"})
 
 

@@ -1,0 +1,103 @@
+"""Every chart of the folder: valid, without a theme, and drawn with many rows, with one and with none."""
+
+from __future__ import annotations
+
+import json
+import typing
+from collections.abc import Sequence
+from contextlib import closing
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from report.charts import Chart, Data, Words, charts, specs
+from report.charts._style import DARK, ENTRY_COLOURS, PHASE_COLOURS, PHASES
+from report.figures import Figures
+from report.gather import gather, prepare, query_names
+from report.publish import Publisher
+from report.render import by_campaign
+from runner.domain.failure import Phase
+from runner.store.reader import open_snapshot
+
+WORDS: dict[str, Any] = {
+    "score": "Output throughput (tok/s)", "entries": ["f16", "q8"], "phases": ["start", "load"], "metric": "ttft",
+    "load": "Users", "axis": "Seconds", "parameter": "threads", "setting": "s",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def data(filled: Path) -> Data:
+    with closing(open_snapshot(filled)) as connection:
+        prepare(connection)
+        everything = gather(connection, query_names(), Publisher([]))
+    return by_campaign(everything)["smollm-cpu"]
+
+
+def filled_in(value: Any, words: Words) -> Any:
+    """The spec as the browser draws it."""
+    if isinstance(value, str) and value[:1] == "@":
+        return words[value[1:]]
+    if isinstance(value, dict):
+        return {key: filled_in(one, words) for key, one in value.items()}
+    return [filled_in(one, words) for one in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("name", charts.names())
+def test_the_constant_is_annotated(name: str) -> None:
+    assert typing.get_type_hints(import_module(f"report.charts.{name}")).get("CHART") is Chart
+
+
+@pytest.mark.parametrize("name", charts.names())
+@pytest.mark.parametrize("many", [None, 1, 0])
+def test_it_is_drawn(name: str, many: int | None, data: Data) -> None:
+    import vl_convert
+
+    chart = charts.get(name)
+    rows: Sequence[Any] = chart.rows(data)[:many]
+    words = WORDS | {"setting": rows[0].get("setting", "s") if rows else "s"}
+    spec = filled_in(specs([name])[name], {word: words[word] for word in chart.words})
+    assert "@" not in json.dumps(spec)
+    # A container has no width outside of a page.
+    svg = vl_convert.vegalite_to_svg(spec | {"width": 400, "datasets": {"rows": rows}})
+    assert svg.startswith("<svg")
+    if many is None:
+        assert chart.missing(rows, words) is None
+        assert any(character.isdigit() for character in chart.caption(rows, words))
+    if many == 0:
+        assert chart.missing(rows, words)
+
+
+def test_specs_carry_no_theme_and_no_data(data: Data) -> None:
+    for name, spec in specs(charts.names()).items():
+        assert not {"config", "datasets"} & set(spec), name
+        assert len(json.dumps(spec)) < 6000, name
+
+
+def test_a_failed_trial_is_never_drawn_at_its_penalty(data: Data) -> None:
+    rows = charts.get("history").rows(data)
+    failed = [row for row in rows if row["status"] == "failed"]
+    assert len(failed) == 5
+    assert all(row["score"] is None for row in failed)
+    assert all("tok/s" in row["penalty_text"] for row in failed)
+
+
+def test_what_failed_at_another_level_is_not_on_the_frontier(data: Data) -> None:
+    rows = charts.get("pareto").rows(data)
+    assert any(row["status"] == "failed" for row in rows)
+    assert not any(row["on_front"] for row in rows if row["status"] != "succeeded")
+    front = sorted((row["ttft"], row["throughput"]) for row in rows if row["on_front"])
+    assert front
+    assert [t for _, t in front] == sorted(t for _, t in front)
+
+
+def test_every_phase_and_every_colour_is_known() -> None:
+    assert list(PHASES) == [phase.value for phase in Phase]
+    assert set(ENTRY_COLOURS) | set(PHASE_COLOURS) <= set(DARK)
+
+
+def test_a_figure_that_lacks_a_word_is_a_build_error(data: Data) -> None:
+    figures = Figures("x", "index.md", ["latency"], data, None)
+    with pytest.raises(KeyError, match="metric"):
+        figures.figure("latency")
