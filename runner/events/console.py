@@ -64,7 +64,7 @@ def describe(event: Event) -> str | None:
         case "retry":
             return f"trial {data['number']:>3}  {data['cause']} is not the configuration's fault: trying again"
         case "confirm_started":
-            return f"confirming: {data['attempts']} measurements, {data['repeats']} of each finalist and default, in turn"
+            return f"confirming: {data['attempts']} attempts, {data['repeats']} of each finalist and default, in turn"
         case "comparison":
             return f"trial {data['number_a']} against {data['against']}: {data['text']}"
         case "run_ended":
