@@ -29,13 +29,13 @@ def export(results: Path, target: Path) -> list[Path]:
         )
         for view in public_views():
             columns = "* EXCLUDE (params)" if "params" in view.columns else "*"
-            query = f"SELECT {columns} FROM main.{view.name} ORDER BY ALL"
+            table = f"exported.main.{view.name}"
+            connection.execute(f"CREATE TABLE {table} AS SELECT {columns} FROM main.{view.name} ORDER BY ALL")
+            connection.execute(f"COMMENT ON TABLE {table} IS {_text(view.comment)}")
             for suffix, options in (("csv", "FORMAT csv, HEADER"), ("parquet", "FORMAT parquet, COMPRESSION zstd")):
                 path = target / f"{view.name}.{suffix}"
-                connection.execute(f"COPY ({query}) TO {literal(path)} ({options})")
+                connection.execute(f"COPY {table} TO {literal(path)} ({options})")
                 written.append(path)
-            connection.execute(f"CREATE TABLE exported.main.{view.name} AS {query}")
-            connection.execute(f"COMMENT ON TABLE exported.main.{view.name} IS {_text(view.comment)}")
         connection.execute("DETACH exported")
         written.append(database)
     return written

@@ -135,7 +135,9 @@ def test_no_failure_ranks_above_a_success(
 
 
 pieces = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
-shell_words = pieces | st.sampled_from(["$MODEL", "--model=$MODEL", "$PORT", "$HOME", "`id`", '"', "$(id) $PORT", "\\"])
+shell_words = pieces | st.sampled_from(
+    ["$MODEL", "--model=$MODEL", "$PORT", "$HOME", "`id`", '"', "$(id) $PORT", "\\", "$MODELS_2"]
+)
 
 
 @given(st.lists(shell_words, max_size=5))

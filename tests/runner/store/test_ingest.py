@@ -249,3 +249,35 @@ def test_runs_are_told_apart_by_their_end(results: Path, ask: Ask) -> None:
     found = ask(results, "SELECT end_reason, ended_utc IS NULL FROM runs ORDER BY started_utc")
     assert found == [("trials", False), (None, True)]
     assert verify(results).findings == ()
+
+
+FULL = """
+import resource, sys, duckdb
+from runner.cli._main import run_command_line
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+sys.exit(run_command_line(["store", "ingest", "--results", sys.argv[1]]))
+"""
+
+
+@pytest.mark.parametrize("limit", [100, 30_000, 150_000, 400_000])
+def test_a_full_disk_is_said_and_loses_nothing(results: Path, limit: int) -> None:
+    """At whatever moment the disk is full: while the store is created, filled, or copied."""
+    make.write_store(results, attempts=[make.attempt()], ingested=False)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(results), str(limit)],
+        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3],
+    )  # fmt: skip
+    assert done.returncode == 10, done.stderr
+    assert done.stderr.startswith("error[no-space]: no space left on the disk of ")
+    assert not [path.name for path in results.iterdir() if path.name.startswith(".")]
+    after = ingest(results)
+    assert (after.pending, after.warnings) == (0, ())
+    assert verify(results).findings == ()
+    snapshot(results)
+
+
+def test_a_log_of_a_deleted_store_is_not_replayed(store: make.Made) -> None:
+    (store.results / "store.duckdb").unlink()
+    (store.results / "store.duckdb.wal").write_bytes(b"left over")
+    assert ingest(store.results).pending == 0
+    assert verify(store.results).findings == ()

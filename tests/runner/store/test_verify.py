@@ -9,6 +9,7 @@ import pytest
 
 from runner.domain.failure import Role
 from runner.domain.records import RecordKind
+from runner.errors import StoreError
 from runner.store.ingest import ingest
 from runner.store.rebuild import content_hashes, rebuild
 from runner.store.record import record_path
@@ -47,6 +48,11 @@ def test_a_missing_record_is_named(store: make.Made) -> None:
     finding = only(store.results)
     assert finding.kind == "missing_record"
     assert f"records/{path.name}" in finding.what
+    with pytest.raises(StoreError, match=path.name):
+        rebuild(store.results)
+    assert only(store.results).kind == "missing_record", "nothing was replaced"
+    assert rebuild(store.results, drop_missing=True).ingested.pending == 0
+    assert verify(store.results).findings == ()
 
 
 def test_a_record_replaced_with_its_manifest_is_noticed(store: make.Made) -> None:
