@@ -1,0 +1,243 @@
+"""What a real run would have sealed: a small campaign with successes, failures, faults and confirmations."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from runner.domain.campaign import (
+    Campaign,
+    Search,
+)
+from runner.domain.failure import (
+    Cause,
+    Failure,
+    Outcome,
+    Phase,
+    Role,
+    Verdict,
+)
+from runner.domain.parameters import Scalar
+from runner.domain.records import (
+    ComparisonFact,
+    RecordKind,
+    RulesFact,
+    RunStart,
+)
+from runner.domain.trial import (
+    Attempt,
+)
+from runner.store.ingest import ingest
+from runner.store.record import seal, seal_attempt, seal_rules
+from runner.store.snapshot import snapshot
+from tests.make.facts import (
+    TOKENS,
+    an_id,
+    attempt,
+    campaign,
+    comparison,
+    configuration,
+    failure,
+    rejection,
+    rules,
+    run_end,
+    run_start,
+    utc,
+)
+
+
+def request_rows(of: Attempt) -> list[dict[str, Any]]:
+    """Rows of requests.parquet that agree with the attempt's levels."""
+    rows: list[dict[str, Any]] = []
+    for at in of.levels:
+        tpot = at.metric("tpot", "p50") or 0.02
+        ttft = at.metric("ttft", "p50") or 0.08
+        for number in range(at.sent):
+            sent = round(number * at.seconds / 12, 6)
+            good = number < at.ok
+            times = [round(sent + ttft + tpot * token, 6) for token in range(TOKENS)] if good else []
+            rows.append({
+                "position": at.position, "number": number, "kind": "measure", "intended": sent, "sent": sent,
+                "first": times[0] if good else None, "last": times[-1] if good else None,
+                "ended": times[-1] if good else sent + 0.01,
+                "asked_prompt": 100, "prompt_tokens": 100 if good else None,
+                "asked_output": TOKENS, "output_tokens": TOKENS if good else 0, "tokens_from": "usage",
+                "finish": "length" if good else None, "status": 200 if good else None,
+                "error": None if good else "reset", "message": "" if good else "connection reset by peer",
+                "token_times": times, "server_prompt_seconds": None,
+            })  # fmt: skip
+    return rows
+
+
+def seal_one(results: Path, of: Attempt, log: str | None = None) -> Path:
+    """Seal an attempt with rows and a short engine log, as `run_trial` does."""
+    scratch = results / "running" / f"make-{of.attempt_id}"
+    scratch.mkdir(parents=True, exist_ok=True)
+    rows, engine = scratch / "rows.jsonl", scratch / "engine.log"
+    rows.write_text("".join(json.dumps(row) + "\n" for row in request_rows(of)), encoding="utf-8")
+    text = log or f"llama.cpp b11549\nloading model\n{of.failure.evidence if of.failure else 'serving'}\n"
+    engine.write_text(text, encoding="utf-8")
+    path = seal_attempt(results, of, rows, engine, None)
+    shutil.rmtree(scratch)
+    return path
+
+
+@dataclass
+class Made:
+    """What `write_store` sealed. `trials`: number -> trial_id; `attempts` in the order they ran."""
+
+    results: Path
+    campaign: Campaign
+    run: RunStart
+    rules: RulesFact
+    attempts: list[Attempt] = field(default_factory=list)
+    trials: dict[int, str] = field(default_factory=dict)
+
+    def of(self, number: int, role: Role | None = None) -> Attempt:
+        """The first attempt of a trial (with that role)."""
+        return next(a for a in self.attempts if a.number == number and role in (None, a.role))
+
+
+def believable(of: Campaign) -> list[Attempt]:
+    """The attempts of a small campaign: 12 trials, 5 of them failed in five phases, one after an infrastructure
+    fault; then the two best and both defaults three times, interleaved."""
+    f, t = True, {1: 38.0, 2: 71.0, 4: 96.0}
+    oom: dict[str, Scalar] = {"threads": 4, "batch-size": 500, "flash-attn": f, "ctx-size": 4_000_000}
+    plan: list[tuple[int, str, dict[str, Scalar], Failure | None]] = [
+        (0, "f16", {}, None),
+        (1, "q8", {}, None),
+        (2, "f16", {"threads": 2, "batch-size": 128, "flash-attn": f}, None),
+        (3, "q8", {"threads": 4, "batch-size": 256, "flash-attn": False}, failure(Phase.START, Cause.BAD_FLAG)),
+        (4, "f16", {"threads": 4, "batch-size": 256, "flash-attn": f}, None),
+        (5, "f16", oom, failure(Phase.LOAD, Cause.OOM_LOAD, exit_code=None, signal="SIGKILL")),
+        (6, "q8", {"threads": 4, "batch-size": 400, "flash-attn": f}, None),
+        (7, "f16", {"threads": 4, "batch-size": 64, "flash-attn": f},
+         failure(Phase.MEASURE, Cause.CRASH, exit_code=None, signal="SIGABRT")),
+        (8, "f16", {"threads": 1, "batch-size": 64, "flash-attn": False}, None),
+        (9, "q8", {"threads": 1, "batch-size": 480, "flash-attn": f},
+         failure(Phase.READY, Cause.HANG, rule=None, hung=True, exit_code=None, signal="SIGTERM")),
+        (10, "q8", {"threads": 2, "batch-size": 300, "flash-attn": f}, None),
+        (11, "f16", {"threads": 4, "batch-size": 320, "flash-attn": f}, None),
+    ]  # fmt: skip
+    noise = random.Random(7)
+    made: list[Attempt] = []
+    speed: dict[int, float] = {}
+    for number, entry, values, ended in plan:
+        if number == 6:  # the port was taken: told to nobody, tried again
+            port = failure(Phase.START, Cause.PORT)
+            made.append(attempt(of, 6, entry=entry, values=values, failed=port, n=len(made)))
+        base = t[int(values.get("threads", 2))] * (0.93 if entry == "q8" else 1.0)
+        base *= 1 + 0.02 * math.log2(float(values.get("batch-size", 128)) / 128) - (0.06 if not values else 0.0)
+        speed[number] = base * noise.uniform(0.985, 1.015)
+        slow = number == 8  # misses the hard SLO at 4 users
+        role = Role.RETRY if number == 6 else (Role.SEARCH if values else Role.BASELINE)
+        made.append(
+            attempt(of, number, entry=entry, values=values, throughput=speed[number], failed=ended, n=len(made),
+                    ttft=0.5 if slow else 3.6 / speed[number], role=role)
+        )  # fmt: skip
+    first = {a.number: a for a in made if a.outcome is Outcome.MEASURED}
+    for repeat in (1, 2, 3):
+        for number in (11, 4, 0, 1):
+            chosen = first[number].configuration
+            value = speed[number] * noise.uniform(0.98, 1.01)
+            made.append(
+                attempt(of, number, configuration=chosen, throughput=value, ttft=3.6 / value, n=len(made),
+                        role=Role.CONFIRM, repeat=repeat)
+            )  # fmt: skip
+    return made
+
+
+def compared_by_confirmation(made: Made) -> list[ComparisonFact]:
+    """The confirmed trial with the highest mean against every other one: t interval of the log ratio, 3 rounds."""
+    values: dict[int, list[float]] = {}
+    for one in made.attempts:
+        if one.role is Role.CONFIRM:
+            values.setdefault(one.number, []).append(one.levels[0].metric("output_throughput", "value") or 1.0)
+    best = max(values, key=lambda number: sum(values[number]))
+    found = []
+    for number in sorted(values.keys() - {best}):
+        logs = [math.log(a / b) for a, b in zip(values[best], values[number], strict=True)]
+        middle = sum(logs) / len(logs)
+        half = 4.303 * math.sqrt(sum((x - middle) ** 2 for x in logs) / 2 / 3)  # t(0.975, 2)
+        better = middle - half > 0
+        found.append(
+            comparison(
+                made.of(best),
+                made.of(number),
+                verdict=Verdict.BETTER if better else Verdict.INCONCLUSIVE,
+                reason="the interval lies above 0" if better else "the interval holds 0",
+                log_ratio=middle,
+                low=middle - half,
+                high=middle + half,
+                value_a=sum(values[best]) / 3,
+                value_b=sum(values[number]) / 3,
+                campaign_id=made.run.campaign_id,
+            )
+        )
+    return found
+
+
+def write_store(
+    results: Path,
+    *,
+    of: Campaign | None = None,
+    attempts: Sequence[Attempt] | None = None,
+    ended: bool = True,
+    ingested: bool = True,
+) -> Made:
+    """Seal the believable campaign (or `attempts`), ingest it and publish the snapshot."""
+    of = of or campaign()
+    made = Made(results, of, run_start(of), rules(of))
+    seal(results, RecordKind.RUN_START, made.run.run_id, made.run)
+    seal_rules(results, made.rules)
+    for one in believable(of) if attempts is None else attempts:
+        seal_one(results, one)
+        made.attempts.append(one)
+        made.trials[one.number] = one.trial_id
+    if attempts is None:
+        for n, threads in enumerate((1, 4)):
+            chosen = configuration("q8", {"threads": threads, "batch-size": 512, "flash-attn": False})
+            fact = rejection(of, n, fingerprint=chosen.fingerprint, params=chosen.values)
+            seal(results, RecordKind.REJECTION, fact.rejection_id, fact)
+        for n, compared in enumerate(compared_by_confirmation(made)):
+            seal(results, RecordKind.COMPARISON, an_id(6000 + n), replace(compared, comparison_id=an_id(6000 + n)))
+    if ended:
+        good = sum(a.outcome is Outcome.MEASURED and a.role is not Role.CONFIRM for a in made.attempts)
+        end = run_end(made.run, trials=len(made.trials), succeeded=good, failed=len(made.trials) - good)
+        seal(results, RecordKind.RUN_END, end.run_id, end)
+    if ingested:
+        done = ingest(results)
+        assert done.pending == 0, done.warnings
+        snapshot(results)
+    return made
+
+
+def write_all_failed(results: Path) -> Made:
+    """A second campaign in which nothing succeeded: its page must still say which trial came nearest."""
+    of = campaign(name="smollm-hopeless", path="campaigns/smollm-hopeless.yaml", search=Search(trials=3))
+    ends = [
+        failure(Phase.START, Cause.BAD_FLAG),
+        failure(Phase.LOAD, Cause.OOM_LOAD),
+        failure(Phase.MEASURE, Cause.CRASH),
+    ]
+    attempts = [
+        attempt(of, n, values={"threads": n + 1}, failed=end, n=500 + n, run_id=an_id(2)) for n, end in enumerate(ends)
+    ]
+    made = Made(results, of, run_start(of, run_id=an_id(2), started_utc=utc(5000)), rules(of))
+    seal(results, RecordKind.RUN_START, made.run.run_id, made.run)
+    seal_rules(results, made.rules)
+    for one in attempts:
+        seal_one(results, one)
+        made.attempts.append(one)
+        made.trials[one.number] = one.trial_id
+    end = run_end(made.run, ended_utc=utc(5100), seconds=100.0, trials=3, failed=3)
+    seal(results, RecordKind.RUN_END, end.run_id, end)
+    ingest(results)
+    snapshot(results)
+    return made
