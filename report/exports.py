@@ -36,27 +36,27 @@ def export(connection: DuckDBPyConnection, folder: Path, publisher: Publisher) -
     folder.mkdir(parents=True, exist_ok=True)
     connection.execute("CREATE OR REPLACE TEMP TABLE said (before VARCHAR PRIMARY KEY, after VARCHAR)")
     views = {item.name: item.comment for item in described() if item.kind == "view" and "." not in item.name}
-    selects = {name: _select(connection, name, publisher) for name in views}
     exports = []
-    for name, select in selects.items():
+    for name, comment in views.items():
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE seen AS FROM {name}")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE leaving AS {_select(connection, publisher)} ORDER BY ALL")
         csv, parquet = folder / f"{name}.csv", folder / f"{name}.parquet"
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE leaving AS {select} ORDER BY ALL")
         connection.execute(f"COPY leaving TO {_literal(csv)} (FORMAT csv, HEADER)")
         connection.execute(f"COPY leaving TO {_literal(parquet)} (FORMAT parquet, COMPRESSION zstd)")
         row = connection.execute("SELECT count(*) FROM leaving").fetchone()
         sizes = csv.stat().st_size, parquet.stat().st_size
-        exports.append(Export(name, _sentence(views[name]), row[0] if row else 0, *sizes))
+        exports.append(Export(name, _sentence(comment), row[0] if row else 0, *sizes))
     connection.execute("DROP TABLE leaving")
     _one_file(folder, [item.name for item in exports])
     _checksums(folder)
     return exports
 
 
-def _select(connection: DuckDBPyConnection, view: str, publisher: Publisher) -> str:
-    """The view with what may leave of it, in words that may leave."""
+def _select(connection: DuckDBPyConnection, publisher: Publisher) -> str:
+    """What may leave of the table `seen`, in words that may leave."""
     wanted = []
     joins = []
-    for name, kind in _columns(connection, view):
+    for name, kind in connection.execute("SELECT column_name, column_type FROM (DESCRIBE seen)").fetchall():
         if not is_text(kind):
             wanted.append(f'v."{name}"')
         elif publisher.allows(name):
@@ -64,14 +64,10 @@ def _select(connection: DuckDBPyConnection, view: str, publisher: Publisher) -> 
             if COLUMNS[name] is Treat.WORD:
                 wanted.append(f'{plain} AS "{name}"')
                 continue
-            _learn(connection, f"SELECT DISTINCT {plain} FROM {view} v WHERE {plain} IS NOT NULL", name, publisher)
+            _learn(connection, f"SELECT DISTINCT {plain} FROM seen v WHERE {plain} IS NOT NULL", name, publisher)
             joins.append(f"LEFT JOIN said AS said_{name} ON said_{name}.before = {plain}")
             wanted.append(f'coalesce(said_{name}.after, {plain}) AS "{name}"')
-    return f"SELECT {', '.join(wanted)} FROM {view} v {' '.join(joins)}"
-
-
-def _columns(connection: DuckDBPyConnection, view: str) -> list[tuple[str, str]]:
-    return [(row[0], row[1]) for row in connection.execute(f"DESCRIBE {view}").fetchall()]
+    return f"SELECT {', '.join(wanted)} FROM seen v {' '.join(joins)}"
 
 
 def _learn(connection: DuckDBPyConnection, query: str, column: str, publisher: Publisher) -> None:

@@ -1,23 +1,33 @@
+-- What the other queries stand on, made once in the reader's own memory: the views of the store are deep, and a query
+-- that plans them again for each page would take longer than the pages.
+
+-- Every trial of every lineage and series.
+CREATE OR REPLACE TEMP TABLE known_trials AS FROM trials;
+
 -- What the pages speak of: for each campaign name its latest lineage, and of that the latest series with a success,
--- else the latest one. Every other query reads this; it is made once, in the reader's own memory.
-CREATE OR REPLACE TEMP VIEW shown AS
+-- else the latest one.
+CREATE OR REPLACE TEMP TABLE shown AS
 SELECT
   c.name AS campaign, c.campaign_id, c.search_key, coalesce(s.series, c.series) AS series,
   c.objective, c.objective_at, c.goal, c.unit, c.model, c.hardware
 FROM campaigns c
 LEFT JOIN (
   SELECT search_key, coalesce(max(series) FILTER (WHERE status = 'succeeded'), max(series)) AS series
-  FROM trials GROUP BY search_key
+  FROM known_trials GROUP BY search_key
 ) s USING (search_key)
 WHERE c.latest
 QUALIFY row_number() OVER (PARTITION BY c.name ORDER BY c.last_run_utc DESC, c.campaign_id) = 1;
 
--- The trials of what is shown.
-CREATE OR REPLACE TEMP VIEW shown_trials AS
-SELECT t.* FROM trials t JOIN shown s ON s.search_key = t.search_key AND s.series = t.series;
+-- The trials of what is shown, and the best of each campaign.
+CREATE OR REPLACE TEMP TABLE shown_trials AS
+SELECT t.* FROM known_trials t JOIN shown s ON s.search_key = t.search_key AND s.series = t.series;
+
+CREATE OR REPLACE TEMP TABLE shown_best AS
+SELECT b.trial_id, b.score, b.search_score, b.basis, b.search_key
+FROM best b JOIN shown s ON s.search_key = b.search_key AND s.series = b.series;
 
 -- One row per measured level of a trial's deciding attempt, its numbers side by side.
-CREATE OR REPLACE TEMP VIEW level_numbers AS
+CREATE OR REPLACE TEMP TABLE level_numbers AS
 SELECT
   attempt_id, position,
   max(value) FILTER (WHERE metric = 'ttft' AND stat = 'p50') AS ttft_p50,

@@ -11,5 +11,5 @@
 SELECT b.campaign, b.entry, t.number, b.status, t.objective, b.score, b.basis, t.cause
 FROM baselines b
 JOIN shown s ON s.search_key = b.search_key AND s.series = b.series
-JOIN trials t USING (trial_id)
+JOIN shown_trials t USING (trial_id)
 ORDER BY b.campaign, t.number

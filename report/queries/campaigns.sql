@@ -59,8 +59,8 @@ SELECT
   m.phase AS near_phase, m.cause AS near_cause, m.evidence AS near_evidence
 FROM shown s
 JOIN campaigns c USING (campaign_id)
-LEFT JOIN best b ON b.search_key = s.search_key AND b.series = s.series
-LEFT JOIN trials t ON t.trial_id = b.trial_id
+LEFT JOIN shown_best b ON b.search_key = s.search_key
+LEFT JOIN shown_trials t ON t.trial_id = b.trial_id
 LEFT JOIN (
   SELECT search_key, count(*) AS trials,
     count(*) FILTER (WHERE status = 'succeeded') AS succeeded,

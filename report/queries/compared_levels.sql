@@ -32,7 +32,7 @@
 --   request_throughput DOUBLE requests per second
 --   success_rate DOUBLE     ok / sent
 WITH best_trial AS (
-  SELECT t.* FROM shown_trials t JOIN best b USING (trial_id)
+  SELECT t.* FROM shown_trials t JOIN shown_best b USING (trial_id)
 ),
 compared AS (
   SELECT campaign, 'best' AS which, number, attempt_id FROM best_trial

@@ -21,7 +21,7 @@ SELECT
   m.metric, m.verdict, m.log_ratio, m.low, m.high, m.value_a, m.value_b, m.repeats, m.client, m.reason
 FROM comparisons m
 JOIN shown s ON s.search_key = m.search_key AND s.series = m.series
-JOIN trials a ON a.trial_id = m.trial_a
-JOIN trials b ON b.trial_id = m.trial_b
+JOIN shown_trials a ON a.trial_id = m.trial_a
+JOIN shown_trials b ON b.trial_id = m.trial_b
 WHERE m.latest
 ORDER BY s.campaign, a.number, NOT b.is_default, b.number, m.metric

@@ -13,5 +13,5 @@ UNION ALL
 SELECT u.name, 'retracted', NULL, t.number, r.reason
 FROM retractions r
 JOIN runs u USING (run_id)
-LEFT JOIN trials t USING (trial_id)
+LEFT JOIN known_trials t USING (trial_id)
 ORDER BY ALL

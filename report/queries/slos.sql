@@ -21,7 +21,7 @@ SELECT
   t.campaign, v.slo, m.metric, v.hard, v.position, l.load_kind, l.load_value, v.limit_value, v.value, v.verdict
 FROM slo_verdicts v
 JOIN shown_trials t USING (attempt_id)
-JOIN best b USING (trial_id)
+JOIN shown_best b USING (trial_id)
 JOIN levels l USING (attempt_id, position)
 JOIN limited m ON m.rules_id = v.rules_id AND m.slo = v.slo
 WHERE v.latest

@@ -12,7 +12,7 @@ SELECT
     (SELECT max(ended_utc) FROM attempts)
   ) AS as_of,
   (SELECT count(DISTINCT name) FROM campaigns) AS campaigns,
-  (SELECT count(*) FROM trials) AS trials,
-  (SELECT count(*) FROM trials WHERE status = 'failed') AS failed,
+  (SELECT count(*) FROM known_trials) AS trials,
+  (SELECT count(*) FROM known_trials WHERE status = 'failed') AS failed,
   (SELECT count(*) FROM attempts) AS attempts,
   (SELECT coalesce(sum(seconds), 0) FROM attempts) AS seconds

@@ -33,6 +33,6 @@ SELECT
   b.trial_id IS NOT NULL AS is_best,
   t.phase, t.cause, t.severity, t.penalty, t.penalty_classic::DOUBLE AS penalty_classic, t.seconds, t.attempts, t.launch
 FROM shown_trials t
-LEFT JOIN best b ON b.trial_id = t.trial_id
+LEFT JOIN shown_best b ON b.trial_id = t.trial_id
 WINDOW so_far AS (PARTITION BY t.search_key ORDER BY t.number ROWS UNBOUNDED PRECEDING)
 ORDER BY t.campaign, t.number

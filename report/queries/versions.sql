@@ -13,6 +13,6 @@ SELECT
   count(t.trial_id) AS trials, count(t.trial_id) FILTER (WHERE t.status = 'succeeded') AS succeeded
 FROM campaigns c
 LEFT JOIN shown s USING (search_key)
-LEFT JOIN trials t USING (search_key)
+LEFT JOIN known_trials t USING (search_key)
 GROUP BY ALL
 ORDER BY c.name, c.first_run_utc DESC, c.version_sha256

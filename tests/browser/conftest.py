@@ -1,0 +1,122 @@
+"""A real Chromium, the built site on the loopback and as files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
+
+from report.build import Built
+from report.serving import listen
+from tests.report.conftest import built, filled
+
+__all__ = ["built", "filled"]
+
+PATIENCE = 60
+"""Seconds until a chart must stand, on a machine that does other things too."""
+
+
+@dataclass
+class Browser:
+    """One Chromium. `clean()` forgets what was logged before; `requests()` are the addresses asked for since."""
+
+    driver: webdriver.Chrome
+
+    def open(self, address: str, *, dark: bool = False, width: int = 1280) -> None:
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        # A palette that was chosen on one page is remembered for the next: every page starts without a choice.
+        origin = "file://" if address.startswith("file:") else "/".join(address.split("/")[:3])
+        self.driver.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "local_storage"})
+        self.clean()
+        self.driver.get(address)
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(script, *arguments)
+
+    def wait(self, script: str, what: str) -> None:
+        WebDriverWait(self.driver, PATIENCE).until(lambda _: self.run(f"return {script}"), what)
+
+    def log(self, kind: str) -> list[dict[str, Any]]:
+        entries: list[dict[str, Any]] = self.driver.get_log(kind)  # type: ignore[no-untyped-call]
+        return entries
+
+    def clean(self) -> None:
+        self.log("browser")
+        self.log("performance")
+
+    def complaints(self) -> list[str]:
+        """Errors and exceptions of the console."""
+        return [entry["message"] for entry in self.log("browser") if entry["level"] == "SEVERE"]
+
+    def requests(self) -> list[str]:
+        messages = [json.loads(entry["message"])["message"] for entry in self.log("performance")]
+        sent = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+        return [address for address in sent if not address.startswith(("data:", "blob:"))]
+
+    def draw_all(self) -> None:
+        """Bring every figure into view, as a reader who scrolls does, until each is drawn or has failed."""
+        self.wait(
+            "(() => { const open = document.querySelectorAll('figure.chart:not([data-done]):not([data-error])');"
+            " if (open.length) open[0].scrollIntoView(); return open.length === 0; })()",
+            "every chart drawn",
+        )
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Skipped where there is no Chromium; in CI that is a failure, or the site would be shown to nobody."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromedriver = shutil.which("chromedriver")
+    if not (chromium and chromedriver):
+        missing = "Chromium and chromedriver are needed (Debian: chromium, chromium-driver)"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    options = Options()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                     "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                     "--disable-dev-shm-usage", f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):  # fmt: skip
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(chromedriver))
+    try:
+        yield Browser(driver)
+    finally:
+        driver.quit()
+
+
+@pytest.fixture(scope="session", params=["http", "file"])
+def site(request: pytest.FixtureRequest, built: Built) -> Iterator[str]:
+    """The address of the site, ending in a slash: from a server, and as files."""
+    if request.param == "file":
+        yield f"file://{built.out}/"
+        return
+    with listen(built.out) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def pages(out: Path) -> list[str]:
+    """Every page of a built site but the one for addresses that do not exist, whose links start at the root."""
+    found = (path.relative_to(out).as_posix() for path in sorted(out.rglob("*.html")))
+    return [page for page in found if page != "404.html"]

@@ -1,0 +1,104 @@
+"""The site as a reader meets it: every page, from a server and as files, light and dark, on a desk and on a phone."""
+
+from __future__ import annotations
+
+import pytest
+
+from report.build import Built
+from tests.browser.conftest import Browser, pages
+
+pytestmark = pytest.mark.browser
+
+WIDER_THAN_THE_PAGE = """
+  const limit = document.documentElement.clientWidth + 1;
+  return document.documentElement.scrollWidth > limit ? [...document.querySelectorAll('body *')]
+    .filter((e) => e.getBoundingClientRect().right > limit).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)) : [];
+"""
+
+
+def test_every_page_is_whole_and_asks_nobody_else(browser: Browser, site: str, built: Built) -> None:
+    figures = 0
+    for page in pages(built.out):
+        browser.open(site + page)
+        browser.draw_all()
+        failed = browser.run(
+            "return [...document.querySelectorAll('figure.chart[data-error]')].map(f => f.dataset.error)"
+        )
+        assert failed == [], page
+        drawn = browser.run("return [...document.querySelectorAll('figure.chart svg')].map(s => s.clientWidth)")
+        assert len(drawn) == browser.run("return document.querySelectorAll('figure.chart').length"), page
+        assert all(width > 200 for width in drawn), f"{page}: a squeezed chart, {drawn}"
+        assert browser.complaints() == [], page
+        assert [address for address in browser.requests() if not address.startswith(site)] == [], page
+        assert browser.run("return window.hacked") is None, page
+        figures += len(drawn)
+    assert figures > 10
+
+
+def test_every_chart_shows_marks_and_no_placeholder(browser: Browser, site: str) -> None:
+    browser.open(site + "results/campaigns/smollm-cpu/index.html")
+    browser.draw_all()
+    marks = browser.run(
+        "return [...document.querySelectorAll('figure.chart')].map(f => [f.dataset.spec, f.querySelectorAll("
+        "'.role-mark path').length, f.querySelector('svg').textContent])"
+    )
+    assert {name for name, _, _ in marks} == {"history", "latency", "pareto", "slice", "causes"}
+    for name, count, text in marks:
+        assert count > 0, name
+        assert "@" not in text, name
+        assert "undefined" not in text, name
+    history = next(text for name, _, text in marks if name == "history")
+    assert "Output throughput (tok/s)" in history
+    assert "Failed at" in history
+
+
+def test_the_palette_redraws(browser: Browser, site: str) -> None:
+    browser.open(site + "index.html")
+    browser.draw_all()
+    colour = "getComputedStyle(document.querySelector('figure.chart .role-axis-title text')).fill"
+    light = browser.run(f"return {colour}")
+    browser.run("document.querySelector('label[title=Dark]').click()")
+    browser.wait(f"document.body.dataset.mdColorScheme === 'slate' && {colour} !== '{light}'", "a redrawn chart")
+    browser.run("document.querySelector('label[title=Light]').click()")
+    browser.wait(f"{colour} === '{light}'", "the light chart again")
+    assert browser.complaints() == []
+
+
+def test_dark_is_dark_from_the_start(browser: Browser, site: str) -> None:
+    browser.open(site + "index.html", dark=True)
+    browser.draw_all()
+    schemes = browser.run("return [...document.querySelectorAll('figure.chart')].map(f => f.dataset.scheme)")
+    assert set(schemes) == {"dark"}
+
+
+def test_a_phone_scrolls_one_way(browser: Browser, site: str, built: Built) -> None:
+    for page in pages(built.out):
+        browser.open(site + page, width=390)
+        browser.draw_all()
+        assert browser.run(WIDER_THAN_THE_PAGE) == [], page
+
+
+def test_links_of_the_pages_open(browser: Browser, site: str) -> None:
+    browser.open(site + "index.html")
+    browser.run("document.querySelector('.tb-answer .tb-more a[href*=smollm-cpu]').click()")
+    browser.wait("location.href.endsWith('results/campaigns/smollm-cpu/index.html')", "the campaign's page")
+    browser.run("document.querySelector('a[href=\"#trial-4\"]').click()")
+    browser.wait("document.querySelector('tr:target td').textContent === '4'", "the trial")
+    assert browser.complaints() == []
+
+
+def test_a_command_can_be_copied(browser: Browser, site: str) -> None:
+    browser.open(site + "index.html")
+    browser.wait("document.querySelector('.tb-command .md-code__button')", "a button")
+    assert "--threads" in browser.run("return document.querySelector('.tb-command code').textContent")
+
+
+def test_the_numbers_are_there_without_javascript(browser: Browser, site: str) -> None:
+    browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.open(site + "results/campaigns/smollm-cpu/index.html")
+        text = browser.driver.find_element("tag name", "article").text
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    for expected in ("confirmed", "tok/s", "bad_flag at start", "12 trials, 7 succeeded, 5 failed"):
+        assert expected in text
