@@ -28,6 +28,7 @@ from runner.scoring.rules import rules_of
 from runner.util.redact import redact
 
 _POLL = 0.1  # seconds between two looks at the engine, the stop flag and the deadlines
+_STARTUP = 60.0  # seconds until a load generator must have begun; genai-bench takes 20 on a busy machine
 _DYING = 2.0  # seconds in which an engine that stopped answering is seen to end
 _EVIDENCE = 500
 
@@ -62,7 +63,7 @@ def measure(
 
     Called when the engine has answered its first completion. `scratch` exists and takes job.json and rows.jsonl;
     `label` names the attempt for `reap` (default: the name of `scratch`). `read_counters` gives the engine's own
-    counters now (its errors are the caller's: it returns an empty mapping). `on_event` is told level_started, progress
+    counters now; when it raises OSError there are none. `on_event` is told level_started, progress
     and level_ended. After a level for which `judge_level` is false no heavier one is measured; that alone is no
     failure. The child has ended when this returns, on every path. Raises OSError when it could not be started.
     """
@@ -90,10 +91,12 @@ def measure(
 
 @dataclass(slots=True)
 class _Watch:
-    """The clocks of the running level, all monotonic."""
+    """The clocks of the running level, all monotonic. `started` and `progress` run from the child's level_started: its
+    own start-up is not the engine's time."""
 
-    started: float
-    progress: float
+    ordered: float
+    started: float | None = None
+    progress: float = 0.0
     warmed: float | None = None
     seen: tuple[int, int] = (0, 0)  # requests done, tokens
     ended: dict[str, Any] | None = None  # the child's level_ended
@@ -117,18 +120,17 @@ class _Run:
     def level(self, plan: LevelPlan) -> LevelResult:
         """Run one level to its end, whichever that is, and put its result beside the others."""
         self.on_event("level_started", {"position": plan.position, **_named(plan)})
-        before, mark = self.read_counters(), load.begin()
-        now = time.monotonic()
-        watch = _Watch(now, now)
+        before, mark = self._counters(), load.begin()
+        watch = _Watch(time.monotonic())
         self.child.order("next")
         self.failure = self._listen(watch)
         if self.failure is not None:
             watch.ended = self.child.give_up_level()
         rows = self.child.rows()
-        after = {} if self.failure is not None else self.read_counters()
+        after = {} if self.failure is not None else self._counters()
         ended = watch.ended or {}
         began = watch.warmed or time.monotonic()
-        self.warmup_seconds += began - watch.started
+        self.warmup_seconds += began - (watch.started or began)
         result = aggregate(
             plan,
             rows,
@@ -148,6 +150,12 @@ class _Run:
         self.on_event("level_ended", _summary(result))
         return result
 
+    def _counters(self) -> Mapping[str, float]:
+        try:
+            return self.read_counters()
+        except OSError:  # an engine that is dying, or has no counters: no reason to lose the level
+            return {}
+
     def _listen(self, watch: _Watch) -> Failure | None:
         """Until the child says that the level ended (None), or something else ends it."""
         while True:
@@ -162,7 +170,9 @@ class _Run:
 
     def _hear(self, event: Mapping[str, Any], watch: _Watch) -> None:
         now = time.monotonic()
-        if event["event"] == "level_ended":
+        if event["event"] == "level_started":
+            watch.started = watch.progress = now
+        elif event["event"] == "level_ended":
             watch.ended = dict(event)
         elif event["event"] == "warmed":
             watch.warmed = watch.progress = now
@@ -191,6 +201,10 @@ class _Run:
     def _late(self, watch: _Watch) -> Failure | None:
         """A level that takes too long, or in which nothing moves: no token came and no request ended."""
         now, limits = time.monotonic(), self.campaign.timeouts
+        if watch.started is None:
+            if now - watch.ordered <= _STARTUP:
+                return None
+            return Failure(Phase.MEASURE, Cause.INFRA, f"the load generator did not begin within {_STARTUP:g} s")
         if now - watch.progress > limits.no_progress:
             what = f"no token and no answer for {limits.no_progress:g} s"
         elif now - watch.started > limits.level:
@@ -211,14 +225,14 @@ class _Run:
 
     def _verdict(self, plan: LevelPlan, rows: list[Row], result: LevelResult) -> Failure | None:
         """What the requests of a level that came to its end say."""
-        if not rows:
+        bad = [row for row in rows if row.error is not None]
+        if not result.sent and not bad:
             return Failure(Phase.MEASURE, Cause.INFRA, "the load generator sent nothing; see client.log")
         rules = rules_of(self.campaign)
         if counts(result, rules):
             return self._short(result)
         if plan.position not in {key.position for key in needed_levels(rules)}:
             return None  # the answer lies below this level, or at another
-        bad = [row for row in rows if row.error is not None]
         if not result.sent:
             return _errors_failure(f"all {len(bad)} warm-up requests failed", bad)
         what = f"{result.ok} of {result.sent} requests ended well ({100 * success_rate(result):.3g} %)"

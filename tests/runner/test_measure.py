@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -20,6 +21,7 @@ from runner.domain.campaign import (
     EachLevel,
     Entry,
     Goal,
+    LoadKind,
     Model,
     Objective,
     Scenario,
@@ -284,19 +286,34 @@ class Broken:
     [
         ("raise SystemExit(3)", Cause.INFRA, "exit code 3"),
         ('print(\'{"event":"level_ended","position":0}\', flush=True); input()', Cause.INFRA, "sent nothing"),
-        ("import time; time.sleep(600)", Cause.HANG, "no token"),
-        ("import signal,time; signal.signal(15, signal.SIG_IGN); time.sleep(600)", Cause.HANG, "no token"),
+        ("import time; time.sleep(600)", Cause.INFRA, "did not begin within 1.5 s"),
+        (
+            "import signal,time; signal.signal(15, signal.SIG_IGN); "
+            'print(\'{"event":"level_started","position":0}\', flush=True); time.sleep(600)',
+            Cause.HANG,
+            "no token",
+        ),
     ],
 )
 def test_a_broken_load_generator_is_not_the_engines_fault_and_never_left_behind(
     code: str, cause: Cause, evidence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(story, "loadgens", {"native": Broken(code)})
+    monkeypatch.setattr(story, "_STARTUP", 1.5)
     with serving(tmp_path) as world:
         measured = run(world, campaign(timeouts=Timeouts(level=PATIENCE, no_progress=1.5)), tmp_path)
     assert measured.failure is not None
     assert measured.failure.cause is cause
     assert evidence in measured.failure.evidence
+
+
+def test_an_open_loop_in_which_no_request_was_due_is_no_measurement(tmp_path: Path) -> None:
+    plan = campaign(duration=0.2, requests=None)
+    plan = replace(plan, workload=replace(plan.workload, load_kind=LoadKind.RATE, loads=(0.001,)))
+    with serving(tmp_path) as world:
+        measured = run(world, plan, tmp_path)
+    assert measured.failure is not None
+    assert (measured.failure.cause, measured.levels[0].sent) == (Cause.INFRA, 0)
 
 
 def test_the_child_inherits_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -307,8 +324,9 @@ def test_the_child_inherits_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
     def look(name: str, _data: dict[str, Any]) -> None:
         for child in psutil.Process().children():
-            if "runner.loadgens.native" in child.cmdline():
-                found.append(child.environ())
+            with contextlib.suppress(psutil.NoSuchProcess):  # it may end while we look; a zombie is one of these
+                if "runner.loadgens.native" in child.cmdline():
+                    found.append(child.environ())
 
     with serving(tmp_path) as world:
         run(world, campaign(1.0), tmp_path, Heard(on=look))

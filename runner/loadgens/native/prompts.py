@@ -53,7 +53,7 @@ async def calibrate(probe: Probe, longest: int) -> Calibration:
     size = max(1, longest - single)
     good: list[str] = []
     for start in range(0, len(WORDS), size):
-        if budget[0] <= 0 or len(good) >= max(_FEWEST_WORDS, 2 * size):
+        if budget[0] <= 0 or len(good) >= _FEWEST_WORDS:
             break
         good += await _good(probe, WORDS[start : start + size], single - 1, budget)
     if not good:
