@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, TextIO
 
@@ -60,7 +61,7 @@ def describe(event: Event) -> str | None:
             proof = f"\n           {data['evidence'][:160]}" if data.get("evidence") else ""
             return f"{head}  {body}{tail}{proof}"
         case "rejected":
-            return f"rejected   {data['entry']:<12}  {data['reason']}  {values_text(data['values'])}"
+            return f"refused    {data['entry']:<12}  {data['reason']}  {values_text(data['values'])}"
         case "retry":
             return f"trial {data['number']:>3}  {data['cause']} is not the configuration's fault: trying again"
         case "confirm_started":
@@ -80,14 +81,34 @@ def describe(event: Event) -> str | None:
             return None
 
 
+class Refusals:
+    """A search may propose many points that the pre-check refuses for one reason: the first of a rule is told, the
+    rest are counted. Each has its row in the store."""
+
+    def __init__(self) -> None:
+        self._of_rule: Counter[tuple[str, str]] = Counter()
+
+    def line(self, event: Event) -> str | None:
+        """The line of any event, refusals thinned out."""
+        line = describe(event)
+        if event.name == "rejected":
+            rule = (str(event.data["entry"]), str(event.data["reason"]).split(" is false")[0].split(":")[0])
+            self._of_rule[rule] += 1
+            return line if self._of_rule[rule] == 1 else None
+        if event.name == "run_ended" and self._of_rule.total():
+            return f"{line}; {self._of_rule.total()} configurations refused before a try"
+        return line
+
+
 class Plain:
     """Lines, for logs and pipes."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
+        self.refusals = Refusals()
 
     def handle(self, event: Event) -> None:
-        line = describe(event)
+        line = self.refusals.line(event)
         if line is not None:
             self.stream.write(line + "\n")
             self.stream.flush()
@@ -111,7 +132,7 @@ class Terminal:
             transient=True,
         )
         self._task = self.progress.add_task("…", total=1, visible=False)
-        self._levels = 1
+        self.refusals = Refusals()
 
     def __enter__(self) -> Terminal:
         self.progress.start()
@@ -121,7 +142,7 @@ class Terminal:
         self.progress.stop()
 
     def handle(self, event: Event) -> None:
-        line = describe(event)
+        line = self.refusals.line(event)
         if line is not None:
             self.console.print(line, style=_style(event), markup=False, soft_wrap=True)
         data = event.data
