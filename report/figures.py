@@ -88,9 +88,11 @@ class Figures:
         """What most charts ask for: the entries and the phases that occur, the axis of the scores."""
         picked = {word: value for word, value in words.items() if word in _PICKS}
         mine = [row for row in rows if all(row.get(word, value) == value for word, value in picked.items())]
+        # Entries of the whole setting, not of the figure alone: an entry keeps its colour from figure to figure.
+        same = [row for row in rows if row.get("setting") == words.get("setting")]
         failed = {row.get("phase") for row in mine if row.get("status", "failed") == "failed"}
         usual: dict[str, Any] = {
-            "entries": sorted({str(row["entry"]) for row in mine if row.get("entry") is not None}),
+            "entries": sorted({str(row["entry"]) for row in same if row.get("entry") is not None}),
             "phases": [phase.value for phase in Phase if phase in failed],
         }
         if self.campaign:

@@ -12,7 +12,6 @@ from markupsafe import Markup
 from report import escape, phrases
 from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
-from runner.render.comparison import change_text
 from runner.render.shell import wrapped
 from runner.scoring.severity import SEVERITY
 
@@ -55,7 +54,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "axis": lambda objective, goal: phrases.axis_text(objective, goal),
     "block": escape.block,
     "capital": phrases.capital,
-    "change": change_text,
+    "change": phrases.gain_text,
     "code": code,
     "loads": json.loads,
     "measured": phrases.measured,

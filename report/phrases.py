@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import datetime
 from typing import Any
 
 from runner.domain.metrics import METRICS, format_value, metric_ref
+from runner.render.comparison import change_text
 
 _AT = {
     "worst": "at the worst level",
@@ -41,14 +43,21 @@ def at_text(at: str) -> str:
 
 
 def axis_text(objective: str, goal: str) -> str:
-    """Title of an axis that shows scores."""
+    """Title of an axis that shows scores: the objective made worse by missed soft SLOs is not the objective."""
     better = "more" if goal == "maximize" else "less"
-    return f"{capital(objective_title(objective))} ({metric_ref(objective).unit}), {better} is better"
+    return f"Score: {objective_title(objective)} ({metric_ref(objective).unit}), {better} is better"
 
 
 def score_text(value: float | None, objective: str) -> str:
     """A score, confirmed score or penalty: all have the objective's unit."""
     return format_value(value, metric_ref(objective).metric)
+
+
+def gain_text(log_ratio: float) -> str:
+    """A change in words. Two repeats can give an interval of many thousandfold: beyond a hundred no number helps."""
+    if abs(log_ratio) > math.log(100):
+        return "over x100" if log_ratio > 0 else "below -99 %"
+    return change_text(log_ratio)
 
 
 def measured(value: float | None, metric: str) -> str:

@@ -53,7 +53,9 @@ COLUMNS: dict[str, Treat] = {
 """Text column -> what is done to it. A text column that is not here does not leave."""
 
 _PATH = re.compile(r"(?<![\w$.:/>-])(?:file://)?/(?!(?:v1|dev|proc)/)(?:[^\s/'\"<>:;,()|]+/)+([^\s/'\"<>:;,()|]*)")
-_ADDRESS = re.compile(r"\b(?!127\.)(?!0\.0\.0\.0)(?:\d{1,3}\.){3}\d{1,3}(?=$|[^\w.-]|\.\s|\.$)")
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_ADDRESS = re.compile(rf"\b(?!127\.)(?!0\.0\.0\.0)(?:{_OCTET}\.){{3}}{_OCTET}(?=$|[^\w.-]|\.\s|\.$)")
+"""IPv4. Not `0.00.401.697`, the clock of an engine's log."""
 _PLAIN_HOSTS = frozenset({"localhost", "local", "host", "node", "server", "cpu", "gpu"})
 
 

@@ -76,6 +76,7 @@
       const result = await window.vegaEmbed(host, { ...spec, datasets, config: config(dark) },
         { renderer: "svg", actions: false, logLevel: 1, tooltip: { theme: dark ? "dark" : "light" } });
       figure.view = result.view;
+      host.style.minHeight = "";
       figure.dataset.scheme = dark ? "dark" : "light";
       figure.dataset.done = "";
     } catch (error) {

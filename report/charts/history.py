@@ -33,8 +33,10 @@ def spec() -> dict[str, Any]:
     y = alt.Y("score:Q", title="@score", scale=alt.Scale(zero=False, padding=22))
     # A filter by status, not by score: a failed trial has no score and must never be drawn at its penalty.
     done = base.transform_filter(alt.FieldEqualPredicate(field="status", equal="succeeded"))
-    best = done.mark_line(interpolate="step-after", strokeWidth=2, color=GREY, opacity=0.8).encode(
-        x=x, y=alt.Y("best_so_far:Q")
+    best = (
+        base.transform_filter("datum.best_so_far != null")
+        .mark_line(interpolate="step-after", strokeWidth=2, color=GREY, opacity=0.8)
+        .encode(x=x, y=alt.Y("best_so_far:Q"))
     )
     dots = done.mark_point(filled=True, size=75, opacity=1).encode(
         x=x,
@@ -45,6 +47,7 @@ def spec() -> dict[str, Any]:
             alt.Tooltip("number:Q", title="trial"),
             alt.Tooltip("entry:N"),
             alt.Tooltip("params:N", title="parameters"),
+            alt.Tooltip("measured_text:N", title="measured"),
             alt.Tooltip("score_text:N", title="score"),
         ],
     )
@@ -80,6 +83,7 @@ def rows(data: Data) -> Rows:
             "status": trial["status"],
             "score": trial["score"],
             "score_text": score_text(trial["score"], trial["objective"]),
+            "measured_text": score_text(trial["objective_value"], trial["objective"]),
             "best_so_far": trial["best_so_far"],
             "phase": trial["phase"],
             "cause": trial["cause"],

@@ -32,7 +32,8 @@
 --   best_entry VARCHAR      its entry
 --   best_runtime VARCHAR    its runtime
 --   best_params_json VARCHAR what the sampler chose for it
---   best_score DOUBLE       confirmed score, or search score
+--   best_value DOUBLE       the objective as measured, mean of the confirm attempts, or of the search
+--   best_score DOUBLE       confirmed score, or search score: the objective made worse by missed soft SLOs
 --   best_search_score DOUBLE score in the search
 --   best_basis VARCHAR      confirmed or search
 --   best_repeats BIGINT     succeeded confirm attempts behind a confirmed score
@@ -53,6 +54,7 @@ SELECT
   coalesce(n.unmeasured, 0) AS unmeasured, coalesce(r.rejected, 0) AS rejected,
   coalesce(a.seconds, 0) AS seconds, coalesce(a.seconds_lost, 0) AS seconds_lost,
   t.number AS best_number, t.entry AS best_entry, t.runtime AS best_runtime, t.params_json AS best_params_json,
+  CASE b.basis WHEN 'confirmed' THEN v.objective_value ELSE t.objective_value END AS best_value,
   b.score AS best_score, b.search_score AS best_search_score, b.basis AS best_basis,
   t.confirm_repeats AS best_repeats, t.confirm_client AS best_client, t.launch AS best_launch,
   t.attempt_id AS best_attempt, m.number AS near_number, m.entry AS near_entry, m.params_json AS near_params_json,
@@ -61,6 +63,12 @@ FROM shown s
 JOIN campaigns c USING (campaign_id)
 LEFT JOIN shown_best b ON b.search_key = s.search_key
 LEFT JOIN shown_trials t ON t.trial_id = b.trial_id
+LEFT JOIN (
+  SELECT a.trial_id, a.client, avg(o.objective_value) AS objective_value
+  FROM scores o JOIN attempts a USING (attempt_id)
+  WHERE o.latest AND a.role = 'confirm' AND o.status = 'succeeded'
+  GROUP BY a.trial_id, a.client
+) v ON v.trial_id = t.trial_id AND v.client = t.confirm_client
 LEFT JOIN (
   SELECT search_key, count(*) AS trials,
     count(*) FILTER (WHERE status = 'succeeded') AS succeeded,

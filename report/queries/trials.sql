@@ -10,7 +10,8 @@
 --   params_json VARCHAR     what the sampler chose
 --   status VARCHAR          succeeded, failed, unmeasured
 --   objective VARCHAR       metric of the scores
---   score DOUBLE            in its unit; NULL without success
+--   objective_value DOUBLE  the objective as measured; a missed hard SLO keeps it
+--   score DOUBLE            the same made worse by missed soft SLOs; NULL without success
 --   confirmed_score DOUBLE  mean of the succeeded confirm attempts
 --   confirm_repeats BIGINT  how many they are
 --   best_so_far DOUBLE      best score of trials up to this one
@@ -25,7 +26,7 @@
 --   launch VARCHAR          command line with $MODEL and $PORT
 SELECT
   t.campaign, t.number, t.trial_id, t.attempt_id, t.entry, t.runtime, t.is_default, t.params_json, t.status, t.objective,
-  t.score, t.confirmed_score, t.confirm_repeats,
+  t.objective_value, t.score, t.confirmed_score, t.confirm_repeats,
   CASE t.goal
     WHEN 'maximize' THEN max(t.score) OVER so_far
     ELSE min(t.score) OVER so_far
