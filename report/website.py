@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -41,17 +42,29 @@ def sources(project: Path, results: Path) -> tuple[Path, Path]:
     return skeleton / "mkdocs.yml", skeleton / "site"
 
 
+WAIT = 120.0
+"""Seconds to wait for another build of the same pages, unless TUNEBOOK_LOCK_WAIT says otherwise."""
+
+
 @contextmanager
 def alone(source: Path) -> Iterator[None]:
-    """Nobody else builds from the same pages meanwhile. The lock is on the folder, so that it leaves no file."""
+    """Nobody else builds from the same pages meanwhile. The lock is on the folder, so that it leaves no file.
+
+    Raises AlreadyRunning when the other build has not ended in time.
+    """
     handle = os.open(source, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise AlreadyRunning(
-                f"another build writes {source}", hint="wait for it to end, then build again"
-            ) from error
+        end = time.monotonic() + float(os.environ.get("TUNEBOOK_LOCK_WAIT") or WAIT)
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    raise AlreadyRunning(
+                        f"another build writes {source}", hint="wait for it to end, then build again"
+                    ) from None
+                time.sleep(0.1)
         yield
     finally:
         os.close(handle)

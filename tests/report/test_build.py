@@ -15,8 +15,9 @@ from click.testing import CliRunner
 
 from report.build import Built, build_site
 from report.cli.build import COMMAND
+from report.website import alone
 from runner.domain.metrics import METRICS, format_value
-from runner.errors import NotReady, SiteError, StoreError
+from runner.errors import AlreadyRunning, NotReady, SiteError, StoreError
 from runner.store.reader import open_snapshot
 from tests import make
 from tests.report.conftest import make_project
@@ -227,3 +228,11 @@ def test_json_lines_end_with_the_status(empty: Path, tmp_path: Path, monkeypatch
     events = [json.loads(line) for line in result.stdout.splitlines()]
     assert [event["event"] for event in events] == ["site", "end"]
     assert events[-1]["exit_code"] == 0
+
+
+def test_two_builds_of_the_same_pages_do_not_mix(empty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(tmp_path / "project")
+    monkeypatch.setenv("TUNEBOOK_LOCK_WAIT", "0")
+    with alone(project / "site"), pytest.raises(AlreadyRunning):
+        build_site(empty, project, None)
+    assert not (project / "public").exists()
