@@ -57,7 +57,7 @@ def command(paths: tuple[Path, ...], again: bool, max_trials: int | None, result
                 break
         if as_json:
             emit("end", exit_code=status)
-    raise SystemExit(status)
+    click.get_current_context().exit(status)
 
 
 def worst(first: int, second: int) -> int:

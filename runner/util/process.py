@@ -173,7 +173,7 @@ class Owned:
                 return self._exit
             self._exit = self._exit or self._ended()
             self._end_all(grace)
-            self._exit = self._exit or self._ended()
+            self._exit = self._exit or self._exit_of_the_dead()
             if self._exit is not None:
                 self._popen.wait()
             for pipe in (self._popen.stdin, self._popen.stdout, self._popen.stderr):
@@ -208,6 +208,14 @@ class Owned:
         number = info.si_status
         oom = number == signal.SIGKILL and not self._killed and procfs.oom_kills() > self._kills
         return Exit(None, signal.Signals(number).name, oom_killed=oom)
+
+    def _exit_of_the_dead(self) -> Exit | None:
+        """The leader's exit once nobody is left. Its main thread may be a zombie while its other threads still give
+        memory and port back: only then can it be waited for. None when something survived even SIGKILL."""
+        deadline = time.monotonic() + (0.0 if self.survivors else LAST_RESORT)
+        while (ended := self._ended()) is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        return ended
 
     def _look(self) -> list[Stat]:
         """Who belongs to us now. Remembers each, and the shared memory each has mapped."""

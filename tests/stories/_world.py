@@ -26,9 +26,9 @@ runtimes:
       block-size: [8, 16, 32]
 workload:
   scenarios: ["D(16,8)"]
-  load: {{concurrency: [1, 2]}}
+  load: {{concurrency: {loads}}}
   each_level: {{duration: 5s, requests: 6, warmup: 1, request_timeout: 5s}}
-objective: {{metric: output_throughput, at: c=2}}
+objective: {{metric: output_throughput, at: worst}}
 search: {{sampler: {sampler}, trials: {trials}, seed: 3, startup: 2}}
 confirm: {{top: {top}, repeats: 2}}
 timeouts: {{load: 20s, ready: 10s, level: 20s, no_progress: 5s, stop: 1s}}
@@ -37,7 +37,7 @@ timeouts: {{load: 20s, ready: 10s, level: 20s, no_progress: 5s, stop: 1s}}
 
 def write_campaign(folder: Path, **changes: Any) -> Path:
     """A campaign on the simulated engine: seconds, not minutes."""
-    values = {"name": "story", "flags": "", "sampler": "random", "trials": 3, "top": 0, **changes}
+    values = {"name": "story", "flags": "", "sampler": "random", "trials": 3, "top": 0, "loads": "[1, 2]", **changes}
     path = folder / f"{values['name']}.yaml"
     path.write_text(SIMULATED.format(**values), encoding="utf-8")
     return path

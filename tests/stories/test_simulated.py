@@ -61,7 +61,7 @@ def test_more_trials_extend_and_again_starts_a_series(tmp_path: Path, results: P
 def test_changed_objective_only_rescores(tmp_path: Path, results: Path) -> None:
     campaign = write_campaign(tmp_path, trials=2)
     tunebook("run", campaign, results=results)
-    text = campaign.read_text().replace("metric: output_throughput, at: c=2", "metric: ttft_p90, at: worst")
+    text = campaign.read_text().replace("metric: output_throughput, at: worst", "metric: ttft_p90, at: worst")
     campaign.write_text(text)
     tunebook("run", campaign, results=results)
     assert len(attempts(results)) == 2
@@ -135,12 +135,13 @@ def resumes_like_uninterrupted(position: int, campaign: Path, folder: Path, expe
 
 
 def test_killed_at_any_kind_of_event_the_resumed_run_is_the_uninterrupted_one(tmp_path: Path, results: Path) -> None:
-    campaign = write_campaign(tmp_path, trials=3, top=1)
+    """Every third kind of event here; every single event in the matrix."""
+    campaign = write_campaign(tmp_path, trials=2, top=0, loads="[1]")
     positions = first_of_each_kind(campaign, results)
     expected = proposals(results)
-    assert len(expected) == 3
+    assert len(expected) == 2
     assert len(positions) >= 8
-    for position in positions[::2]:
+    for position in positions[::3]:
         resumes_like_uninterrupted(position, campaign, tmp_path, expected)
 
 
