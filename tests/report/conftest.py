@@ -24,15 +24,10 @@ EVIL_NAME = "<img src=x onerror=hacked()>"
 
 
 def make_project(folder: Path) -> Path:
-    """mkdocs.yml and the hand-written pages; a reference page that is printed elsewhere is a stub if need be."""
+    """mkdocs.yml and the hand-written pages, as in a fresh clone."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "mkdocs.yml", folder)
     shutil.copytree(ROOT / "site", folder / "site", ignore=shutil.ignore_patterns("results"))
-    for name in ("campaign-file", "tables", "scoring", "commands", "errors"):
-        page = folder / "site" / "reference" / f"{name}.md"
-        if not page.exists():
-            page.parent.mkdir(exist_ok=True)
-            page.write_text(f"# {name}\n\n## Problems\n", encoding="utf-8")
     return folder
 
 
