@@ -38,11 +38,12 @@ class Browser:
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        # A palette that was chosen on one page is remembered for the next: every page starts without a choice.
-        origin = "file://" if address.startswith("file:") else "/".join(address.split("/")[:3])
-        self.driver.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "local_storage"})
         self.clean()
         self.driver.get(address)
+        # A palette that was chosen on one page is remembered for the next: every page starts without a choice.
+        if self.run("const kept = localStorage.length; localStorage.clear(); return kept"):
+            self.clean()
+            self.driver.get(address)
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
@@ -76,24 +77,35 @@ class Browser:
         )
 
 
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Skipped where there is no Chromium; in CI that is a failure, or the site would be shown to nobody."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    chromedriver = shutil.which("chromedriver")
-    if not (chromium and chromedriver):
-        missing = "Chromium and chromedriver are needed (Debian: chromium, chromium-driver)"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+def programs() -> tuple[str | None, str | None]:
+    """Chromium and chromedriver, where they are."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None), shutil.which("chromedriver")
+
+
+def start_chromium(profile: Path) -> webdriver.Chrome:
+    """A headless Chromium that speaks to nobody by itself. The caller quits it."""
+    chromium, chromedriver = programs()
+    assert chromium
     options = Options()
     options.binary_location = chromium
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                      "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                     "--disable-dev-shm-usage", f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):  # fmt: skip
+                     "--disable-dev-shm-usage", f"--user-data-dir={profile}"):  # fmt: skip
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(chromedriver))
+    return webdriver.Chrome(options=options, service=Service(chromedriver))
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Skipped where there is no Chromium; in CI that is a failure, or the site would be shown to nobody."""
+    if not all(programs()):
+        missing = "Chromium and chromedriver are needed (Debian: chromium, chromium-driver)"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    driver = start_chromium(tmp_path_factory.mktemp("chromium"))
     try:
         yield Browser(driver)
     finally:

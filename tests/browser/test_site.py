@@ -48,7 +48,7 @@ def test_every_chart_shows_marks_and_no_placeholder(browser: Browser, site: str)
         assert "@" not in text, name
         assert "undefined" not in text, name
     history = next(text for name, _, text in marks if name == "history")
-    assert "Output throughput (tok/s)" in history
+    assert "Score: output throughput (tok/s)" in history
     assert "Failed at" in history
 
 
