@@ -241,9 +241,7 @@ class Campaign:
         constants: dict[str, Scalar] = {
             "gpus": self.hardware.gpus,
             "request_tokens": longest,
-            "max_concurrency": int(max(self.workload.loads))
-            if self.workload.load_kind is LoadKind.CONCURRENCY
-            else 0,
+            "max_concurrency": int(max(self.workload.loads)) if self.workload.load_kind is LoadKind.CONCURRENCY else 0,
         }
         return Space(tuple(entry.space for entry in self.entries), constants)
 

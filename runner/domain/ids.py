@@ -42,7 +42,5 @@ def rules_id(rules: Mapping[str, Any]) -> str:
 def uuid7(milliseconds: int, random: bytes) -> str:
     """RFC 9562 version 7 from a Unix time in milliseconds and 10 random bytes. Sorts by time."""
     r = int.from_bytes(random[:10], "big")
-    value = (
-        (milliseconds << 80) | (0x7 << 76) | ((r >> 68 & 0xFFF) << 64) | (0x2 << 62) | (r & ((1 << 62) - 1))
-    )
+    value = (milliseconds << 80) | (0x7 << 76) | ((r >> 68 & 0xFFF) << 64) | (0x2 << 62) | (r & ((1 << 62) - 1))
     return str(uuid.UUID(int=value))

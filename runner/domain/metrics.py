@@ -95,15 +95,11 @@ def metric_ref(text: str) -> MetricRef:
         metric = METRICS[name]
         if metric.distribution:
             return MetricRef(metric, stat)
-        raise ValueError(
-            f"metric {name!r} is one number per level and has no statistic {stat!r}; write {name!r}"
-        )
+        raise ValueError(f"metric {name!r} is one number per level and has no statistic {stat!r}; write {name!r}")
     known = [m.name if not m.distribution else f"{m.name}_p50" for m in _ALL]
     near = difflib.get_close_matches(text, [*METRICS, *known], n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(
-        f"no metric called {text!r}{hint} (known: {', '.join(METRICS)}, with _{'/_'.join(STATS)})"
-    )
+    raise ValueError(f"no metric called {text!r}{hint} (known: {', '.join(METRICS)}, with _{'/_'.join(STATS)})")
 
 
 def format_value(value: float | None, metric: Metric) -> str:

@@ -24,9 +24,7 @@ def parse_duration(text: str) -> float:
         total += float(part[1]) * _SECONDS[part[2]]
         position = part.end()
     if not compact or position != len(compact):
-        raise ValueError(
-            f"{text!r} is not a duration: write a number with a unit, such as 500ms, 30s, 10m, 2h or 7d"
-        )
+        raise ValueError(f"{text!r} is not a duration: write a number with a unit, such as 500ms, 30s, 10m, 2h or 7d")
     return total
 
 

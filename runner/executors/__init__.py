@@ -16,9 +16,7 @@ class Executor(Protocol):
         """Get ready for at most `slots` attempts at a time."""
         ...
 
-    def submit(
-        self, function: str, payload: dict[str, Any], emit: Callable[[dict[str, Any]], None]
-    ) -> Future[Any]:
+    def submit(self, function: str, payload: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> Future[Any]:
         """Run `module:function(payload, stop, emit)`; the future gives its JSON result."""
         ...
 
