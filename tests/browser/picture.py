@@ -5,7 +5,6 @@ Takes the page of a built site as a reader sees it on a desk, after every chart 
 
 from __future__ import annotations
 
-import base64
 import sys
 import tempfile
 from pathlib import Path
@@ -22,15 +21,18 @@ def take(page: Path, out: Path, width: int = WIDTH, height: int = HEIGHT, *, dar
             browser = Browser(driver)
             browser.open(f"file://{page.resolve()}", dark=dark, width=width)
             browser.draw_all()
+            # A window as high as the picture: a shot beyond the window would fold the theme's tabs away.
+            size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+            driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
             browser.run("window.scrollTo(0, 0)")
             last = "[...document.querySelectorAll('.md-tabs__link')].pop()"
             browser.wait(f"getComputedStyle({last}).opacity > 0.6", "the tabs, which come back after scrolling")
-            clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
-            shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True})
+            shot = driver.get_screenshot_as_png()
         finally:
             driver.quit()
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(base64.b64decode(shot["data"]))
+    out.write_bytes(shot)
 
 
 if __name__ == "__main__":
