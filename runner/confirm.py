@@ -66,13 +66,14 @@ def confirm_targets(campaign: Campaign, trials: Sequence[JudgedTrial]) -> list[C
 
 
 def missing_attempts(
-    targets: Sequence[ConfirmTarget], repeats: int, done: Sequence[Attempt]
+    targets: Sequence[ConfirmTarget], repeats: int, done: Sequence[Attempt], client: str | None = None
 ) -> list[tuple[ConfirmTarget, int]]:
-    """(target, repeat) still to measure, in measuring order: round by round, repeats counted from 1."""
+    """(target, repeat) still to measure, in measuring order: round by round, repeats counted from 1. Of `done` only
+    what this client measured counts (None: any)."""
     sealed = {
         (attempt.trial_id, attempt.repeat)
         for attempt in done
-        if attempt.role is Role.CONFIRM and attempt.outcome in SEALED
+        if attempt.role is Role.CONFIRM and attempt.outcome in SEALED and client in (None, attempt.client)
     }
     order: list[tuple[ConfirmTarget, int]] = []
     for repeat in range(1, repeats + 1):
@@ -97,7 +98,8 @@ def comparisons(
     if not finalists:
         return []
     client, repeated = _confirmed(campaign, attempts)
-    best = min(finalists, key=lambda trial: _confirmed_rank(campaign, trial, repeated.get(trial.trial_id, [])))
+    best = best_trial(campaign, trials, attempts)
+    assert best is not None
     facts: list[ComparisonFact] = []
     for default in _defaults(campaign, trials):
         if default.trial_id == best.trial_id:
@@ -252,12 +254,14 @@ def _middle(judged: Sequence[Judgement]) -> float | None:
 
 
 def best_trial(campaign: Campaign, trials: Sequence[JudgedTrial], attempts: Sequence[Attempt]) -> JudgedTrial | None:
-    """The winner: of the finalists the one that its repeats confirm, or the best of the search where nothing is
-    confirmed. None when no trial succeeded."""
+    """The winner: of all that was measured again (finalists and defaults) the one that its repeats confirm, or the
+    best of the search where nothing is confirmed. None when no trial succeeded."""
     finalists = _finalists(campaign, trials)
     if finalists:
         _, repeated = _confirmed(campaign, attempts)
-        return min(finalists, key=lambda trial: _confirmed_rank(campaign, trial, repeated.get(trial.trial_id, [])))
+        others = [trial for trial in trials if trial.trial_id in repeated and trial not in finalists]
+        candidates = [*finalists, *others]  # a default that its repeats show to be better wins
+        return min(candidates, key=lambda trial: _confirmed_rank(campaign, trial, repeated.get(trial.trial_id, [])))
     succeeded = [trial for trial in trials if _succeeded(trial)]
     goal = campaign.objective.goal
     return min(succeeded, key=lambda trial: (rank_key(trial.judgement, goal), trial.number), default=None)

@@ -6,8 +6,9 @@ proposes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from itertools import count
 
 from runner.domain.campaign import Campaign
 from runner.domain.failure import EndReason
@@ -43,8 +44,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Over:
+    """`cut_short`: the run was told to stop here (`--max-trials`), the search itself is not over."""
+
     reason: EndReason
     refused: tuple[Refused, ...] = ()
+    cut_short: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +69,22 @@ def next_step(campaign: Campaign, lineage: Lineage, so_far: SoFar) -> Step | Ove
     for number in lineage.unjudged:
         if so_far.host_faults.get(number, 0) < MOST_HOST_FAULTS:
             return Step(number, lineage.known[number])
-    number = len(lineage.known)
-    if number >= campaign.search.trials or so_far.trials_left == 0:
+    if len(lineage.known) >= campaign.search.trials:
         return Over(EndReason.TRIALS)
-    if campaign.search.baseline and number < len(campaign.entries):
-        entry = campaign.entries[number]
-        return Step(number, resolve(entry, Point(entry.name)))
-    return _proposed(campaign, lineage, number)
+    if so_far.trials_left == 0:
+        return Over(EndReason.TRIALS, cut_short=True)
+    number = next(free for free in count() if free not in lineage.known)  # a record may have been taken out
+    deployed = {configuration.fingerprint for configuration in lineage.known.values()}
+    for entry in campaign.entries if campaign.search.baseline else ():
+        default = resolve(entry, Point(entry.name))
+        if default.fingerprint not in deployed:
+            return Step(number, default)
+    return _proposed(campaign, lineage, number, deployed)
 
 
-def _proposed(campaign: Campaign, lineage: Lineage, number: int) -> Step | Over:
+def _proposed(campaign: Campaign, lineage: Lineage, number: int, deployed: Set[str]) -> Step | Over:
     """A configuration that was never deployed and that the pre-check lets pass."""
     sampler = samplers.get(campaign.search.sampler)
-    deployed = {configuration.fingerprint for configuration in lineage.known.values()}
     told, space, goal = lineage.told, campaign.space, campaign.objective.goal
     refused: dict[str, Refused] = {}
     for skip in range(MOST_ASKS):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from runner.domain.failure import EndReason, Outcome, Role
 from runner.domain.ids import campaign_id
 from runner.domain.records import ComparisonFact, RecordKind, RejectionFact, RulesFact, RunEnd, RunStart
 from runner.domain.trial import Attempt, Configuration
-from runner.errors import NoSpace, StoreError
+from runner.errors import NoSpace, StoreError, Unwritable
 from runner.events import emit
 from runner.executors import Executor, executors
 from runner.hardware.facts import host_facts
@@ -88,12 +88,12 @@ def run_campaign(
         run = Run.open(campaign, path, results, project, again, max_trials, stop)
         if run.nothing_to_do():
             run.store(last=True)
-            return run.result(EndReason.CONVERGED)
+            return run.result(run.over)
         refuse_unless_ready(campaign, project)
         run.start()
         with run.executor_open():
             reason = run.search()
-            if reason is not EndReason.INTERRUPTED:
+            if run.may_confirm(reason):
                 reason = run.confirm() or reason
         run.compare()
         run.end(reason)
@@ -119,6 +119,8 @@ class Run:
     new_trials: int = 0
     snapshot_at: float = 0.0
     pending: int = 0
+    over: EndReason = EndReason.TRIALS
+    cut_short: bool = False
 
     @classmethod
     def open(
@@ -132,9 +134,11 @@ class Run:
         stop: Callable[[], bool],
     ) -> Run:
         facts = lineage_facts(results, campaign.search_key)
-        newest = max((start.series for start in facts.starts), default=None)
-        series = 0 if newest is None else newest + again
-        return cls(campaign, path, results, project, series, facts, max_trials, stop)
+        series = max((start.series for start in facts.starts), default=0)
+        run = cls(campaign, path, results, project, series, facts, max_trials, stop)
+        if again and facts.starts and run.series_is_over():
+            run.series += 1  # an unfinished series is resumed first: nothing is abandoned half-way
+        return run
 
     @property
     def lineage(self) -> Lineage:
@@ -148,8 +152,8 @@ class Run:
     def so_far(self) -> SoFar:
         """A killed run left no end record: it counts the attempts that it sealed."""
         ended = {end.run_id: end.seconds for end in self.facts.ends}
-        before = [start.run_id for start in self.facts.starts if start.series == self.series]
-        earlier = sum(ended.get(run_id, self.facts.attempt_seconds(run_id)) for run_id in before)
+        runs = {start.run_id for start in self.facts.starts if start.series == self.series} - {self.run_id}
+        earlier = sum(ended.get(run_id, self.facts.attempt_seconds(run_id)) for run_id in runs)
         left = None if self.max_trials is None else max(self.max_trials - self.new_trials, 0)
         return SoFar(earlier + self.seconds, left, self.host_faults)
 
@@ -158,11 +162,22 @@ class Run:
         return 0.0 if self.began is None else time.monotonic() - self.began
 
     def nothing_to_do(self) -> bool:
-        lineage = self.lineage
-        if all(start.version_sha256 != self.campaign.version_sha256 for start in self.facts.starts):
+        """Also false when the file differs from what ran last: a changed objective is recorded and re-scores."""
+        if not self.facts.starts or self.facts.starts[-1].version_sha256 != self.campaign.version_sha256:
             return False
-        over = isinstance(next_step(self.campaign, lineage, self.so_far()), Over)
-        return over and not self.confirm_left(lineage)
+        return self.series_is_over()
+
+    def series_is_over(self) -> bool:
+        lineage = self.lineage
+        step = next_step(self.campaign, lineage, replace(self.so_far(), trials_left=None))
+        if not isinstance(step, Over):
+            return False
+        self.over = step.reason
+        return not self.confirm_left(lineage)
+
+    def may_confirm(self, reason: EndReason) -> bool:
+        """Not after an interruption, on a host found broken, or after a slice of the search (`--max-trials`)."""
+        return reason not in (EndReason.INTERRUPTED, EndReason.ERROR) and not self.cut_short
 
     def start(self) -> None:
         self.began = time.monotonic()
@@ -204,6 +219,7 @@ class Run:
             step = next_step(self.campaign, lineage, self.so_far())
             self.reject(step.refused)
             if isinstance(step, Over):
+                self.cut_short = step.cut_short
                 return step.reason
             self.try_step(step, lineage)
         return EndReason.INTERRUPTED
@@ -212,7 +228,7 @@ class Run:
         role = Role.BASELINE if step.configuration.is_default else Role.SEARCH
         attempt = self.deploy(step.number, step.configuration, role)
         self.new_trials += step.number not in lineage.known
-        if attempt.outcome is Outcome.INFRA:
+        if attempt.outcome in (Outcome.INFRA, Outcome.INTERRUPTED) and not self.stop():
             faults = self.host_faults[step.number] = self.host_faults.get(step.number, 0) + 1
             if faults < MOST_HOST_FAULTS and attempt.failure:
                 emit("retry", self.run_id, number=step.number, cause=attempt.failure.cause.value)
@@ -220,7 +236,8 @@ class Run:
     def confirm_left(self, lineage: Lineage) -> list[tuple[Any, int]]:
         """(target, repeat) still to measure, in measuring order."""
         targets = confirm_targets(self.campaign, lineage.trials)
-        return missing_attempts(targets, self.campaign.confirm.repeats, lineage.attempts)
+        client = self.campaign.confirm.client or self.campaign.workload.client
+        return missing_attempts(targets, self.campaign.confirm.repeats, lineage.attempts, client)
 
     def confirm(self) -> EndReason | None:
         """Measure the finalists and each entry's default again, interleaved. INTERRUPTED when it was cut short."""
@@ -254,15 +271,10 @@ class Run:
         )
         emit("trial_started", self.run_id, **run_events.trial_started(order))
         future = self.executor.submit("runner.run_trial:run_order", to_plain(order), self.hear)
-        while True:
-            try:
-                attempt = from_plain(Attempt, future.result(timeout=0.1))
-                break
-            except NotYet:
-                if future.done():
-                    raise  # the attempt's own TimeoutError, not ours
-                if self.stop():
-                    self.executor.cancel()
+        while not wait([future], timeout=0.1).done:
+            if self.stop():
+                self.executor.cancel()
+        attempt = from_plain(Attempt, future.result())
         emit("trial_ended", self.run_id, **run_events.trial_ended(order, attempt, lineage))
         self.store()
         return attempt
@@ -270,7 +282,8 @@ class Run:
     def compare(self) -> None:
         """Seal what the confirm attempts say, unless exactly that is sealed already."""
         lineage = self.lineage
-        known = {_essence(fact) for fact in self.facts.comparisons}
+        newest = {(fact.trial_a, fact.trial_b): fact for fact in self.facts.comparisons if fact.series == self.series}
+        known = {_essence(fact) for fact in newest.values()}
         for fact in comparisons(
             self.campaign, lineage.trials, lineage.attempts, series=self.series, run_id=self.run_id
         ):
@@ -316,10 +329,10 @@ class Run:
             self.pending = done.pending
             for warning in done.warnings:
                 emit("warning", self.run_id, message=warning)
-            if not done.pending and (last or time.monotonic() - self.snapshot_at >= SNAPSHOT_EVERY):
+            if done.pending == done.damaged and (last or time.monotonic() - self.snapshot_at >= SNAPSHOT_EVERY):
                 snapshot(self.results)
                 self.snapshot_at = time.monotonic()
-        except (StoreError, NoSpace) as error:
+        except (StoreError, NoSpace, Unwritable) as error:
             emit("warning", self.run_id, message=f"the records are sealed but not in the store: {error.what}")
 
     def reject(self, refused: tuple[Refused, ...]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from runner.domain.trial import (
     LevelResult,
     PhaseTime,
 )
-from runner.errors import ModelMissing, NotReady
+from runner.errors import NoSpace, StoreError, TunebookError, Unwritable
 from runner.hardware.facts import boot_id, host_facts
 from runner.loadgens import loadgens
 from runner.measure import Measured, measure
@@ -78,10 +79,14 @@ def run_trial(order: Order, stop: Stop, notify: Notify) -> Attempt:
             if trial.becomes_ready(engine) and trial.is_measured(engine):
                 trial.reached(Phase.DONE)
             trial.note_exit(engine)
-    except ModelMissing as error:
-        trial.fail(Failure(trial.phase, Cause.MODEL_MISSING, redact(error.what)))
-    except NotReady as error:  # it was ready when the run began: the machine changed under us
+    except (NoSpace, Unwritable, StoreError):
+        raise  # no record can be sealed: the run ends, and says why
+    except TunebookError as error:  # it was ready when the run began: the machine changed under us
         trial.fail(Failure(trial.phase, Cause.INFRA, redact(error.what)))
+    except Exception as error:  # noqa: BLE001 - the boundary of a trial: our bug is recorded, and the run goes on
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        told = f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
+        trial.fail(Failure(trial.phase, Cause.INFRA, redact(told)[:500], rule="bug"))
     return trial.seal()
 
 
@@ -170,6 +175,12 @@ class _Trial:
             "tunebook.driver": f"{os.uname().nodename}/{boot_id()}/{os.getpid()}",
         }
 
+    @property
+    def secrets(self) -> list[str]:
+        """Names of environment variables whose values must stand nowhere."""
+        key = self.campaign.deploy.options.get("api_key_env")
+        return [*self.entry.pass_env, *([str(key)] if key else [])]
+
     def register(self) -> None:
         """Before the first side effect: whoever finds us dead knows what to end and what to seal."""
         self._write_running()
@@ -185,6 +196,7 @@ class _Trial:
                 "deployer": self.deployer.name,
                 "phase": self.phase.value,
                 "labels": self.labels,
+                "secrets": self.secrets,
                 "attempt": to_plain(self.attempt),
             },
         )

@@ -40,8 +40,8 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except OSError as error:
-        translated = _translate(error)
-        return _show(translated) if translated else _bug(error)
+        known = translated(error)
+        return _show(known) if known else _bug(error)
     except Exception as error:  # noqa: BLE001 - the boundary of the command line: our bug becomes a report file
         return _bug(error)
 
@@ -53,10 +53,13 @@ def _show(error: TunebookError) -> int:
     return error.status
 
 
-def _translate(error: OSError) -> TunebookError | None:
+def translated(error: OSError) -> TunebookError | None:
+    """The trouble of a disk or folder that an OSError means; None when it can only be our bug."""
     name = error.filename or "a file"
     if error.errno == errno.ENOSPC:
         return NoSpace(f"no space left on the device while writing {name}", hint="free some space, then run again")
+    if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT):
+        return Unwritable(f"{name} is not a folder that can be used", hint="choose another folder with --results")
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
         return Unwritable(f"no permission: {name}", hint="choose another folder with --results, or fix its permissions")
     return None

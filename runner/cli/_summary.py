@@ -2,66 +2,107 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from pathlib import Path
+from statistics import fmean
 
-from runner.confirm import best_trial
-from runner.domain.metrics import Metric, format_value, metric_ref
+from runner.confirm import JudgedTrial, best_trial
+from runner.domain.failure import EndReason, Role
+from runner.domain.metrics import format_value, metric_ref
 from runner.events.console import values_text
 from runner.render.comparison import comparison_text
+from runner.render.shell import one_line
 from runner.run_campaign import RunResult
-from runner.scoring.judge import Judgement
+from runner.scoring.judge import judge
 
 
 def summary(result: RunResult, results: Path) -> str:
     """About ten lines for stdout."""
     campaign, lineage = result.campaign, result.lineage
     lines = ["", f"{campaign.name} on {campaign.hardware.label}, {campaign.model.label}"]
-    if result.run_id is None:
-        lines.append("  finished before: nothing to do (--again starts the next series; more trials extend it)")
     best = best_trial(campaign, lineage.trials, lineage.attempts)
-    metric = metric_ref(campaign.objective.metric).metric
     if best is None:
         lines += _nothing_succeeded(result)
     else:
         lines += [
             f"  best       trial {best.number} of {best.entry}: {values_text(best.configuration.values)}",
-            f"  measured   {_measured(best.judgement, metric)} at {campaign.objective.at}",
+            f"  measured   {_measured(result, best)}",
         ]
-        lines += [f"  against    {text}" for text in _gains(result)]
-        lines += [f"  launch     {_launch(result, best.trial_id)}"]
+        lines += [f"  against    {text}" for text in _gains(result, best)]
+        lines += [f"  launch     {_launch(result, best)}"]
     lines.append(f"  trials     {_counts(result)}")
     if result.pending:
-        lines.append(f"  store      {result.pending} records wait: `tunebook store ingest` takes them")
+        lines.append(f"  store      {result.pending} records are not in the store: `tunebook store ingest` says why")
+    lines.append(f"  next       {_next(result)}")
     lines.append(f"  records    {results}; `tunebook build` makes the site, `tunebook sql` asks questions")
     return "\n".join(lines)
 
 
-def _gains(result: RunResult) -> list[str]:
+def _next(result: RunResult) -> str:
+    known, planned = len(result.lineage.known), result.campaign.search.trials
+    if result.end_reason is EndReason.INTERRUPTED:
+        return "interrupted: run the same command again to go on"
+    if result.end_reason is EndReason.ERROR:
+        return "this machine, not the configurations, failed again and again: mend it, then run again"
+    if result.end_reason is EndReason.TRIALS and known < planned:
+        return f"{known} of {planned} trials are done: run again to go on"
+    if result.end_reason is EndReason.CONVERGED:
+        return "the space holds no untried configuration that the pre-check lets pass; widen it to go on"
+    what = {EndReason.TRIALS: "search.trials", EndReason.WALL: "budget.wall", EndReason.FAILURES: "budget.failures"}
+    limit = what.get(result.end_reason, "budget.gpu_hours")
+    done = "finished before, nothing to do" if result.run_id is None else "finished"
+    return f"{done}: raise {limit} to go on, or --again for another series"
+
+
+def _gains(result: RunResult, best: JudgedTrial) -> list[str]:
     names = {trial.trial_id: trial for trial in result.lineage.trials}
     texts = []
     for fact in result.comparisons:
+        if fact.trial_a != best.trial_id or fact.metric != result.campaign.objective.metric:
+            continue  # of a former best, or of a former objective
         other = names.get(fact.trial_b)
         against = f"the default of {other.entry}" if other and other.is_default else f"trial {other and other.number}"
         texts.append(f"{against}: {comparison_text(fact)}")
-    if not texts and result.campaign.confirm.top == 0:
+    if texts:
+        return texts
+    if result.campaign.confirm.top == 0:
         return ["nothing: one measurement proves nothing (ask for confirm: {top: 1, repeats: 3})"]
-    return texts or ["nothing yet: the confirming measurements are not done (run again)"]
+    if best.is_default and len(result.campaign.entries) == 1:
+        return ["nothing: the best is the engine's default"]
+    return ["nothing yet: the confirming measurements are not done"]
 
 
-def _measured(judgement: Judgement, metric: Metric) -> str:
-    text = f"{metric.title} {format_value(judgement.objective_value, metric)}"
-    if judgement.soft_penalty:
-        text += f", score {format_value(judgement.value, metric)} because a soft SLO was missed"
+def _measured(result: RunResult, best: JudgedTrial) -> str:
+    """The mean of the confirming runs where there are some, else the one measurement of the search."""
+    campaign = result.campaign
+    metric, where = metric_ref(campaign.objective.metric).metric, at_text(campaign.objective.at)
+    repeats = [
+        judge(attempt, result.lineage.rules)
+        for attempt in result.lineage.attempts
+        if attempt.role is Role.CONFIRM and attempt.trial_id == best.trial_id
+    ]
+    values = [one.objective_value for one in repeats if one.value is not None and one.objective_value is not None]
+    if values:
+        text = f"{metric.title} {format_value(fmean(values), metric)} {where}, mean of {len(values)} confirming runs"
+        return f"{text}; a soft SLO was missed" if any(one.soft_penalty for one in repeats) else text
+    text = f"{metric.title} {format_value(best.judgement.objective_value, metric)} {where}, one run"
+    if best.judgement.soft_penalty:
+        text += f"; score {format_value(best.judgement.value, metric)} because a soft SLO was missed"
     return text
 
 
-def _launch(result: RunResult, trial_id: str) -> str:
+def at_text(at: str) -> str:
+    """`c=4` in words."""
+    kind, _, value = at.partition("=")
+    users = "user" if value == "1" else "users"
+    words = {"c": f"at {value} {users}", "r": f"at {value} requests/s", "worst": "at its worst level"}
+    return words.get(kind, {"mean": "as the mean of all levels", "goodput": "within the SLOs"}.get(kind, f"at {at}"))
+
+
+def _launch(result: RunResult, best: JudgedTrial) -> str:
     for attempt in result.lineage.attempts:
-        if attempt.trial_id == trial_id and attempt.launch:
-            # `$MODEL` and `$PORT` stay as they are: the reader's shell fills them in.
-            return " ".join(a if a.startswith("$") else shlex.quote(a) for a in attempt.launch.portable)
+        if attempt.trial_id == best.trial_id and attempt.launch:
+            return one_line(attempt.launch.portable, attempt.configuration.env)
     return "–"
 
 

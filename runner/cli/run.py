@@ -36,27 +36,37 @@ def command(paths: tuple[Path, ...], again: bool, max_trials: int | None, result
     from runner.util.project import project_folder
 
     stop = Event()
-    status = 0
+    status = 3  # what a program reads when our own bug ends us
     with progress(as_json), listening_to_signals(stop):
-        for path, loaded in load_all(paths):
-            try:
-                if isinstance(loaded, CampaignError):
-                    raise loaded
-                result = run_campaign(
-                    path, results, project_folder(path.parent), again=again, max_trials=max_trials, stop=stop.is_set
-                )
-                code = result.exit_code
-                if not as_json:
-                    click.echo(summary(result, results))
-            except TunebookError as error:
-                code = error.status
-                report_error(error, as_json)
-            status = worst(status, code)
-            if stop.is_set():
-                status = 130
-                break
-        if as_json:
-            emit("end", exit_code=status)
+        try:
+            status = 0
+            for path, loaded in load_all(paths):
+                try:
+                    if isinstance(loaded, CampaignError):
+                        raise loaded
+                    result = run_campaign(
+                        path,
+                        results,
+                        project_folder(path.parent),
+                        again=again,
+                        max_trials=max_trials,
+                        stop=stop.is_set,
+                    )
+                    code = result.exit_code
+                    if not as_json:
+                        click.echo(summary(result, results))
+                except (TunebookError, OSError) as error:
+                    code = report_error(error, as_json)
+                status = worst(status, code)
+                if stop.is_set():
+                    status = 130
+                    break
+        except BaseException:
+            status = 3
+            raise
+        finally:
+            if as_json:
+                emit("end", exit_code=status)
     click.get_current_context().exit(status)
 
 
@@ -66,14 +76,20 @@ def worst(first: int, second: int) -> int:
     return max(first, second, key=lambda code: order.index(code) if code in order else len(order))
 
 
-def report_error(error: TunebookError, as_json: bool) -> None:
+def report_error(error: TunebookError | OSError, as_json: bool) -> int:
+    """Say it, and give its exit status. An OSError that is no known trouble of a folder or disk is raised again."""
+    from runner.cli._main import translated
     from runner.events import emit
 
-    for problem in error.problems():
+    known = translated(error) if isinstance(error, OSError) else error
+    if known is None:
+        raise error
+    for problem in known.problems():
         if as_json:
             emit("error", slug=problem.slug, what=problem.what, where=str(problem.where or ""), hint=problem.hint)
         for line in problem.lines():
             click.echo(line, err=True)
+    return known.status
 
 
 @contextmanager
@@ -95,7 +111,7 @@ def progress(as_json: bool) -> Iterator[None]:
 
 @contextmanager
 def listening_to_signals(stop: Event) -> Iterator[None]:
-    """The first SIGINT or SIGTERM asks for a clean end; the second ends what we started at once."""
+    """The first SIGINT, SIGTERM or SIGHUP asks for a clean end; the second ends what we started at once."""
 
     def handle(received: int, frame: FrameType | None) -> None:
         if stop.is_set():
@@ -107,7 +123,9 @@ def listening_to_signals(stop: Event) -> Iterator[None]:
         click.echo("stopping: the running attempt is ended and recorded; once more to end it at once", err=True)
 
     before: dict[signal.Signals, Callable[[int, FrameType | None], Any] | int | None] = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+            continue  # nohup: the terminal may go
         before[number] = signal.signal(number, handle)
     try:
         yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 VARIABLES = ("$MODEL", "$PORT")
@@ -16,9 +16,13 @@ _FITS = 72
 
 def shell(launch: Mapping[str, Any]) -> str:
     """The portable command of a launch (`portable`, and `env` where it has one), broken into lines."""
-    env = launch.get("env") or {}
+    return wrapped(one_line(launch["portable"], launch.get("env") or {}))
+
+
+def one_line(portable: Iterable[object], env: Mapping[str, object]) -> str:
+    """The portable command with its environment in front, quoted, on one line."""
     words = [f"{name}={_quoted(str(value))}" for name, value in sorted(env.items())]
-    return wrapped(" ".join([*words, *(_quoted(str(word)) for word in launch["portable"])]))
+    return " ".join([*words, *(_quoted(str(word)) for word in portable)])
 
 
 def wrapped(command: str) -> str:

@@ -69,6 +69,11 @@ def test_changed_objective_only_rescores(tmp_path: Path, results: Path) -> None:
         "sql", "SELECT count(DISTINCT rules_id) AS n, count(*) AS m FROM scores", "--format", "csv", results=results
     )
     assert rows.stdout.split() == ["n,m", "2,4"]
+    write_campaign(tmp_path, trials=2)
+    tunebook("run", campaign, results=results)
+    assert len(attempts(results)) == 2
+    unit = tunebook("sql", "SELECT DISTINCT unit FROM trials", "--format", "csv", results=results)
+    assert unit.stdout.split() == ["unit", "tok/s"], "the objective that was run last is the one that counts"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
