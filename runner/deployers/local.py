@@ -13,6 +13,7 @@ from runner.domain.campaign import Deploy
 from runner.domain.trial import Endpoint, Exit, Launch, Placement
 from runner.errors import EngineMissing
 from runner.util import net, process
+from runner.util.files import disk_errors
 from runner.util.redact import hide
 
 HOST = "127.0.0.1"
@@ -58,7 +59,10 @@ class Local:
         )
 
     def start(self, launch: Launch, placement: Placement, request: PlaceRequest) -> Engine:
-        """Raises EngineMissing when the program of the command line can not be started."""
+        """Raises EngineMissing when the program of the command line can not be started: it is not there, may not be
+        executed, or is no program of this machine. NoSpace, Unwritable: the log can not be opened."""
+        with disk_errors(request.log_path):
+            request.log_path.touch()  # here, so that what fails below is the program
         try:
             owned = process.start(
                 launch.argv,
@@ -67,7 +71,7 @@ class Local:
                 cwd=Path(placement.work_dir),
                 stdout=request.log_path,
             )
-        except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
+        except OSError as error:
             raise EngineMissing(
                 f"can not start {launch.argv[0]}: {error.strerror}",
                 hint="check `python:` or `command:` of the runtime in the campaign",

@@ -12,6 +12,9 @@ from typing import Any
 from runner.domain.failure import Cause, Phase
 from runner.domain.trial import Diagnosis, Exit
 
+NOT_THE_ENGINES = frozenset({Cause.INTERRUPTED, Cause.SLO})
+"""A stop is asked for by us, and an objective is missed by our count: no line of an engine's log proves either."""
+
 CRASHES = frozenset({"SIGABRT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS"})
 
 
@@ -47,10 +50,13 @@ def load(path: Path) -> Table:
 
 
 def signature(row: Mapping[str, Any]) -> Signature:
-    """One row. Raises TypeError (no mapping), KeyError (no pattern, no cause), ValueError (re.error, unknown cause or
-    phase)."""
+    """One row. Raises TypeError (no mapping), KeyError (no pattern, no cause), ValueError (re.error, unknown phase,
+    a cause that is unknown or that no log can prove)."""
     if not isinstance(row, Mapping):
         raise TypeError(f"{row!r} is no mapping")
+    causes = [one.value for one in Cause if one not in NOT_THE_ENGINES]
+    if row["cause"] not in causes:
+        raise ValueError(f"{row['cause']!r} is no cause of a log line (known: {', '.join(causes)})")
     return Signature(
         rule=str(row.get("rule", row["pattern"])),
         pattern=re.compile(str(row["pattern"])),

@@ -49,3 +49,14 @@ def test_a_missing_interpreter_says_what_to_do(tmp_path: Path) -> None:
         run(tmp_path, ("/nowhere/python", "-c", ""), {})
     assert "/nowhere/python" in caught.value.what
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(("content", "mode"), [(b"no program at all", 0o755), (b"#!/bin/sh", 0o644)])
+def test_a_file_that_is_no_program_says_what_to_do(tmp_path: Path, content: bytes, mode: int) -> None:
+    """Exec format error and permission denied: a plain OSError of the start, not a bug of ours."""
+    program = tmp_path / "engine"
+    program.write_bytes(content)
+    program.chmod(mode)
+    with pytest.raises(EngineMissing, match="can not start .*engine: ") as caught:
+        run(tmp_path, (str(program),), {})
+    assert caught.value.hint

@@ -80,6 +80,8 @@ GOOD = {"command": "serve {port}"}
         (GOOD | {"signatures": ["oom"]}, "signature 1 needs pattern", "pattern"),
         (GOOD | {"signatures": {"(": "oom_load"}}, "no regular expression", ""),
         (GOOD | {"signatures": [{"pattern": "x", "cause": "oom"}]}, "signature 1: 'oom'", "oom_load"),
+        (GOOD | {"signatures": {"bye": "interrupted"}}, "signature 1: 'interrupted' is no cause of a log", "oom_load"),
+        (GOOD | {"signatures": {"slow": "slo"}}, "signature 1: 'slo' is no cause of a log line", "oom_load"),
     ],
 )
 def test_a_wrong_option_is_one_problem_with_a_hint(options: dict[str, Any], what: str, hint: str) -> None:
