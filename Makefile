@@ -37,6 +37,9 @@ lint: $(VENV)/.tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+site: $(VENV)/.demo   ## build the site from what was measured, into public/
+	$(BIN)/tunebook build
+
 golden: $(VENV)/.tests   ## accept the golden files of today's output; look at git diff afterwards
 	$(PYTEST) --accept tests/docs tests/runner tests/report tests/contract
 	git diff --stat -- tests/golden site

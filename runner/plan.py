@@ -12,7 +12,6 @@ from runner.domain.ids import canonical
 from runner.domain.parameters import Choice, Int, Parameter, Point
 from runner.domain.trial import Configuration
 from runner.precheck import precheck
-from runner.runtimes import runtimes
 from runner.space.expand import GRID_VALUES, enumerate_points, random_point, size
 from runner.space.resolve import default_point, resolve
 
@@ -33,9 +32,11 @@ class Planned:
 class WorstCase:
     """Upper bounds in seconds. `attempt` is one deployment at every deadline; `search` all trials of it, `confirm` the
     repeats after it; `total` is both, cut off by the wall budget. `measuring` is the levels of one attempt alone,
-    by their own duration. `ended_by` names what cuts the total off."""
+    by their own duration; `attempts` how many there are at most, repeats included. `ended_by` names what cuts the total
+    off."""
 
     attempt: float
+    attempts: int
     measuring: float
     search: float
     confirm: float
@@ -157,6 +158,7 @@ def _worst_case(campaign: Campaign, trials: int) -> WorstCase:
     ended_by = min(bounds, key=lambda name: bounds[name])
     return WorstCase(
         attempt=attempt,
+        attempts=trials + confirmed * campaign.confirm.repeats,
         measuring=levels * each.duration,
         search=search,
         confirm=confirm,
@@ -167,7 +169,7 @@ def _worst_case(campaign: Campaign, trials: int) -> WorstCase:
 
 
 def _unchecked(campaign: Campaign) -> Iterator[str]:
-    """What only the machine that runs it can tell, and what this machine lacks already."""
+    """What only the machine that runs it can tell."""
     if campaign.hardware.gpus:
         yield f"whether {campaign.hardware.label} is here and free, and whether model and KV cache fit its memory"
     else:
@@ -175,7 +177,3 @@ def _unchecked(campaign: Campaign) -> Iterator[str]:
     yield "whether the engine accepts every combination of flags: known rules were checked, the rest shows at start"
     if campaign.search.sampler != "grid":
         yield f"which points {campaign.search.sampler} will propose: it depends on the results"
-    for entry in campaign.entries:
-        if campaign.deploy.kind == "local":
-            for problem in runtimes.get(entry.runtime).needs(entry):
-                yield f"{entry.name} can not run here: {problem.what}" + (f" ({problem.hint})" if problem.hint else "")

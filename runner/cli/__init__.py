@@ -15,6 +15,13 @@ COMMAND_PACKAGES = ("runner.cli", "report.cli")
 class Commands(click.Group):
     """Finds commands by their file, so that `--help` of one imports no other."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Without a word: the help and status 0. It is a question, not a mistake."""
+        if not args:
+            click.echo(ctx.get_help(), color=ctx.color)
+            ctx.exit()
+        return super().parse_args(ctx, args)
+
     def _homes(self) -> dict[str, str]:
         homes: dict[str, str] = {}
         for package in COMMAND_PACKAGES:

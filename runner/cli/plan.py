@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli._options import json_option
-from runner.errors import CampaignError, Problem
+from runner.errors import CampaignError, Problem, TunebookError
+from runner.util.project import project_folder
 
 if TYPE_CHECKING:
+    from runner.domain.campaign import Campaign
     from runner.plan import Plan, Planned
 
 _SHOWN, _SHOWN_REFUSED = 12, 6
@@ -39,16 +41,31 @@ def command(paths: tuple[Path, ...], limit: int, as_json: bool) -> None:
             problems += result.problems()
             continue
         planned = plan(result, limit)
-        click.echo(json.dumps(as_plain(planned, path)) if as_json else as_text(planned, path))
+        absent = not_here(result)
+        click.echo(json.dumps(as_plain(planned, path, absent)) if as_json else as_text(planned, path, absent))
     if as_json:
         click.echo(json.dumps({"event": "end", "exit_code": CampaignError.status if problems else 0}))
     if problems:
         raise CampaignError(problems)
 
 
-def as_text(plan: Plan, path: Path) -> str:
+def not_here(campaign: Campaign) -> Problem | None:
+    """Why the campaign can not run on this machine: what `run` would say before its first attempt."""
+    from runner.preflight import refuse_unless_ready
+
+    try:
+        refuse_unless_ready(campaign, project_folder())
+    except TunebookError as error:
+        return error.problems()[0]
+    return None
+
+
+def as_text(plan: Plan, path: Path, absent: Problem | None = None) -> str:
     """The plan for people: the sums first, then the configurations, then what was refused and why."""
-    return "\n".join([*_sums(plan, path), *_configurations(plan), *_rejections(plan), *_unchecked(plan)]) + "\n"
+    return (
+        "\n".join([*_sums(plan, path), *_absent(absent), *_configurations(plan), *_rejections(plan), *_unchecked(plan)])
+        + "\n"
+    )
 
 
 def _sums(plan: Plan, path: Path) -> Iterator[str]:
@@ -67,7 +84,10 @@ def _sums(plan: Plan, path: Path) -> Iterator[str]:
     first = f", of them {len(plan.defaults)} engine default{'s'[: len(plan.defaults) > 1]}" if search.baseline else ""
     yield f"  trials     {plan.trials} by {search.sampler}, seed {search.seed}{first}"
     yield f"  levels     {len(plan.levels)} per trial: {_levels(plan)}"
-    yield f"  measuring  at most {format_duration(worst.measuring)} per trial"
+    each = format_duration(campaign.workload.each_level.duration)
+    count = f"{len(plan.levels)} level{'s'[: len(plan.levels) > 1]} x {each} x {worst.attempts:,} attempts"
+    measuring = format_duration(worst.measuring * worst.attempts)
+    yield f"  measuring  at most {measuring} in all ({count}, {format_duration(worst.measuring)} each)"
     confirm = f" + {format_duration(worst.confirm)} to confirm" if worst.confirm else ""
     end = "" if worst.ended_by == "trials" else f", ended by {worst.ended_by}"
     total = f"{format_duration(worst.total)} ({format_duration(worst.attempt)} per attempt{confirm}{end})"
@@ -76,6 +96,11 @@ def _sums(plan: Plan, path: Path) -> Iterator[str]:
         price = campaign.hardware.price_per_gpu_hour
         cost = f", {worst.gpu_hours * price:,.2f} {campaign.hardware.currency}" if price else ""
         yield f"  GPU-hours  {worst.gpu_hours:.1f} at worst{cost}"
+
+
+def _absent(problem: Problem | None) -> Iterator[str]:
+    if problem is not None:
+        yield f"  not here   {problem.what}" + (f" ({problem.hint})" if problem.hint else "")
 
 
 def _levels(plan: Plan) -> str:
@@ -131,7 +156,7 @@ def values(items: Iterable[tuple[str, object]]) -> str:
     return " ".join(f"{name}={v if isinstance(v, str) else show(v)}" for name, v in items)  # type: ignore[arg-type]
 
 
-def as_plain(plan: Plan, path: Path) -> dict[str, Any]:
+def as_plain(plan: Plan, path: Path, absent: Problem | None = None) -> dict[str, Any]:
     """The plan as one JSON object: `event` is `plan`."""
     campaign, worst = plan.campaign, plan.worst
     return {
@@ -151,6 +176,8 @@ def as_plain(plan: Plan, path: Path) -> dict[str, Any]:
         ],
         "worst_case": {
             "attempt_seconds": worst.attempt,
+            "attempts": worst.attempts,
+            "measuring_seconds": worst.measuring * worst.attempts,
             "search_seconds": worst.search,
             "confirm_seconds": worst.confirm,
             "total_seconds": worst.total,
@@ -160,6 +187,7 @@ def as_plain(plan: Plan, path: Path) -> dict[str, Any]:
         "defaults": [_plain(planned) for planned in plan.defaults],
         "configurations": [_plain(planned) for planned in plan.configurations],
         "unchecked": list(plan.unchecked),
+        "not_here": {"error": absent.slug, "what": absent.what, "hint": absent.hint} if absent else None,
     }
 
 

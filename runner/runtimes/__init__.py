@@ -50,4 +50,4 @@ class Runtime(Protocol):
         ...
 
 
-runtimes: Folder[Runtime] = Folder(__name__, "RUNTIME", "runtime")
+runtimes: Folder[Runtime] = Folder(__name__, "RUNTIME", "runtime", advice="`command` runs any OpenAI-compatible server")

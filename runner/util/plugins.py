@@ -19,14 +19,17 @@ class Folder(Generic[T]):
 
     `package` is the dotted name of the folder, `constant` the name each member binds its object to, `noun` what
     an error message calls a member. Both spellings of a name, with `-` and with `_`, find the member; `names()`
-    gives the canonical one (`dashed` chooses which).
+    gives the canonical one (`dashed` chooses which). `advice` is the hint for a name that is near no member's.
     """
 
-    def __init__(self, package: str, constant: str, noun: str, *, dashed: bool = False) -> None:
+    def __init__(
+        self, package: str, constant: str, noun: str, *, dashed: bool = False, advice: str | None = None
+    ) -> None:
         self.package = package
         self.constant = constant
         self.noun = noun
         self.dashed = dashed
+        self.advice = advice
 
     def _spelled(self, name: str) -> str:
         return name.replace("_", "-") if self.dashed else name.replace("-", "_")
@@ -40,12 +43,12 @@ class Folder(Generic[T]):
         return self._spelled(name) in self.names()
 
     def get(self, name: str) -> T:
-        """The member called `name`. Raises UnknownMember with the nearest name."""
+        """The member called `name`. Raises UnknownMember with the nearest name, or the advice."""
         known = self.names()
         spelled = self._spelled(name)
         if spelled not in known:
             near = difflib.get_close_matches(spelled, known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else None
+            hint = f"did you mean {near[0]!r}?" if near else self.advice
             raise UnknownMember(f"no {self.noun} called {name!r} (known: {', '.join(known)})", hint=hint)
         module = import_module(f"{self.package}.{spelled.replace('-', '_')}")
         member: T = getattr(module, self.constant)

@@ -123,7 +123,10 @@ def test_the_command_shows_and_writes_nothing(
     out = capsys.readouterr().out
     assert "looked at  6 configurations (all): 2 refused, 0 duplicates" in out
     assert "where: ctx-size / max-num-seqs >= request_tokens / 2 is false: 512 / 16 = 32 < 96 / 2 = 48" in out
+    assert "measuring  at most 1m10s in all (2 levels x 5s x 7 attempts, 10s each)" in out
     assert "at worst   11m5s (1m35s per attempt)" in out
+    assert out.index("  measuring  ") < out.index("  at worst  ")
+    assert "not here   no model at " in out
     assert [path.name for path in tmp_path.iterdir()] == ["planned.yaml"]
 
 
@@ -149,7 +152,7 @@ def test_a_new_campaign_is_accepted_as_it_is(
     monkeypatch.chdir(tmp_path)
     assert run_command_line(["new", "my-first", "--runtime", runtime]) == 0
     text = (tmp_path / "my-first.yaml").read_text()
-    assert text.startswith("# yaml-language-server: $schema=")
+    assert text.startswith("tunebook: 1 "), "no schema outside a project, so no line about one"
     assert 15 <= len(text.splitlines()) <= 27
     capsys.readouterr()
     assert run_command_line(["check", "my-first.yaml"]) == 0
