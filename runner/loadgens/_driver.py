@@ -13,6 +13,8 @@ from typing import Any
 from runner.domain.trial import Exit
 from runner.loadgens import Job, LoadGenerator, Row
 from runner.util import codec, process
+from runner.util.files import disk_errors
+from runner.util.redact import redact
 
 GRACE = 2.0
 """Seconds a child gets to end by itself after `stop`."""
@@ -29,7 +31,11 @@ def client_environment() -> dict[str, str]:
 
 
 class Child:
-    """A running load generator. A context manager: leaving it ends the child on every path."""
+    """A running load generator. A context manager: leaving it ends the child on every path.
+
+    An engine may repeat a secret in its answer, and the child does not know which values are secret: what it wrote is
+    cleaned on this side, both in `rows()` and, once the child has ended, in the file that will be sealed.
+    """
 
     def __init__(self, loadgen: LoadGenerator, job: Job, scratch: Path, log: Path, label: str) -> None:
         """Writes job.json and an empty rows.jsonl into `scratch` and starts the child."""
@@ -58,6 +64,7 @@ class Child:
         if exc[0] is None and self.order("stop"):
             self._process.wait(GRACE)
         self._process.stop(0.0)
+        _redact_rows(self.rows_path)
 
     def order(self, text: str) -> bool:
         """Send one line. False when the child is gone."""
@@ -99,7 +106,7 @@ class Child:
             data = file.read()
         whole = data[: data.rfind(b"\n") + 1]
         self._read += len(whole)
-        return [codec.from_json(Row, line) for line in whole.splitlines()]
+        return [codec.from_plain(Row, _clean(line)) for line in whole.splitlines()]
 
     def _listen(self) -> None:
         """Every line of stdout that is an event; what else it prints is none of our concern."""
@@ -114,3 +121,20 @@ class Child:
                     self._events.put(event)
         except (OSError, ValueError):  # closed under us: the child was stopped
             return
+
+
+def _clean(line: bytes) -> dict[str, Any]:
+    """A row as plain JSON, without secret values in its texts. The child has shortened the message already."""
+    row: dict[str, Any] = json.loads(line)
+    return {key: redact(value, cut=True) if isinstance(value, str) else value for key, value in row.items()}
+
+
+def _redact_rows(path: Path) -> None:
+    """Write the file again, line by line, without secret values. A line that the child did not finish is left out."""
+    part = path.with_name(f"{path.name}.part")
+    with disk_errors(path):
+        with path.open("rb") as raw, part.open("w", encoding="utf-8") as clean:
+            for line in raw:
+                if line.endswith(b"\n"):
+                    clean.write(json.dumps(_clean(line)) + "\n")
+        part.replace(path)

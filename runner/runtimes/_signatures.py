@@ -12,8 +12,8 @@ from typing import Any
 from runner.domain.failure import Cause, Phase
 from runner.domain.trial import Diagnosis, Exit
 
-NOT_THE_ENGINES = frozenset({Cause.INTERRUPTED, Cause.SLO})
-"""A stop is asked for by us, and an objective is missed by our count: no line of an engine's log proves either."""
+CAUSES = tuple(one.value for one in Cause if one not in (Cause.INTERRUPTED, Cause.SLO))
+"""What a log can prove. A stop is asked for by us, and an objective is missed by our count: no line says either."""
 
 CRASHES = frozenset({"SIGABRT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS"})
 
@@ -54,9 +54,8 @@ def signature(row: Mapping[str, Any]) -> Signature:
     a cause that is unknown or that no log can prove)."""
     if not isinstance(row, Mapping):
         raise TypeError(f"{row!r} is no mapping")
-    causes = [one.value for one in Cause if one not in NOT_THE_ENGINES]
-    if row["cause"] not in causes:
-        raise ValueError(f"{row['cause']!r} is no cause of a log line (known: {', '.join(causes)})")
+    if row["cause"] not in CAUSES:
+        raise ValueError(f"{row['cause']!r} is no cause of a log line (known: {', '.join(CAUSES)})")
     return Signature(
         rule=str(row.get("rule", row["pattern"])),
         pattern=re.compile(str(row["pattern"])),

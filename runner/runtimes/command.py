@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.domain.campaign import Campaign, Entry
-from runner.domain.failure import Cause, Phase
+from runner.domain.failure import Phase
 from runner.domain.parameters import Scalar
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
@@ -146,7 +146,7 @@ def _signature_problems(entry: Entry) -> list[Problem]:
         except re.error as error:
             found.append(Problem("signature", f"{entry.name}: signature {number} is no regular expression: {error}"))
         except ValueError as error:
-            hint = f"causes: {', '.join(Cause)}; phases: {', '.join(Phase)}"
+            hint = f"causes: {', '.join(_signatures.CAUSES)}; phases: {', '.join(Phase)}"
             found.append(Problem("signature", f"{entry.name}: signature {number}: {error}", hint=hint))
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 
@@ -67,14 +68,23 @@ def hide(value: str) -> None:
     if len(value) >= _SHORTEST:
         with _lock:
             _values.add(value)
+            _values.add(json.dumps(value)[1:-1])  # as a JSON answer or a structured log spells it
 
 
-def redact(text: str) -> str:
-    """`text` without known secret values and without what looks like one (tokens, Bearer, user:password@host)."""
+def redact(text: str, *, cut: bool = False) -> str:
+    """`text` without known secret values and without what looks like one (tokens, Bearer, user:password@host).
+
+    `cut` says that somebody else shortened the text before we saw it: a value of which only the beginning is left at
+    the end of the text goes too.
+    """
     with _lock:
         known = sorted(_values, key=len, reverse=True)  # a value that contains another goes first
     for value in known:
         text = text.replace(value, HIDDEN)
+    if cut:
+        beginnings = (value[:n] for value in known for n in range(len(value) - 1, _SHORTEST - 1, -1))
+        left = next((one for one in beginnings if text.endswith(one)), "")
+        text = text.removesuffix(left) + HIDDEN if left else text
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text

@@ -57,6 +57,6 @@ def test_a_file_that_is_no_program_says_what_to_do(tmp_path: Path, content: byte
     program = tmp_path / "engine"
     program.write_bytes(content)
     program.chmod(mode)
-    with pytest.raises(EngineMissing, match="can not start .*engine: ") as caught:
+    with pytest.raises(EngineMissing, match=r"can not start .*engine: ") as caught:
         run(tmp_path, (str(program),), {})
     assert caught.value.hint

@@ -51,3 +51,15 @@ def test_secret_shows_nothing() -> None:
     assert secret.reveal() == "open sesame 42"
     with pytest.raises(TypeError):
         pickle.dumps(secret)
+
+
+def test_a_value_that_was_cut_off_goes_where_the_text_was_cut() -> None:
+    hide("blue-giraffe-74")
+    assert redact("the key blue-giraf", cut=True) == f"the key {HIDDEN}"
+    assert redact("the key blue-giraf") == "the key blue-giraf"
+    assert redact("the key is blue", cut=True) == "the key is blue"
+
+
+def test_a_value_goes_as_json_spells_it() -> None:
+    hide('quoted"value')
+    assert redact('{"key": "quoted\\"value"}') == f'{{"key": "{HIDDEN}"}}'
