@@ -12,7 +12,7 @@
 --   seconds DOUBLE          wall time (s)
 --   end_reason VARCHAR      why it ended
 --   message VARCHAR         detail
---   trials INTEGER          trials of this run
+--   trials INTEGER          trials of the series when it ended, earlier runs included
 --   succeeded INTEGER       of them with a score
 --   failed INTEGER          of them failed
 SELECT

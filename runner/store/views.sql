@@ -16,10 +16,10 @@ CREATE OR REPLACE MACRO penalty(goal, severity, low, high, resolution) AS
 -- times a factor by words in the message, first match; the published scale of a maximised objective (-1200 ... -80).
 -- Grading by elapsed time ranks a late hang above an early crash; `severity` does not.
 CREATE OR REPLACE MACRO penalty_classic(message, completion) AS
-  CASE WHEN completion < 0.2 THEN -1000e0 WHEN completion < 0.6 THEN -500e0
-       WHEN completion < 0.95 THEN -200e0 ELSE -100e0 END
-  * CASE WHEN contains(lower(message), 'deploy') THEN 1.2e0 WHEN contains(lower(message), 'oom') THEN 1.5e0
-         WHEN contains(lower(message), 'timeout') THEN 0.8e0 ELSE 1e0 END;
+  CAST(CASE WHEN completion < 0.2 THEN -1000 WHEN completion < 0.6 THEN -500
+            WHEN completion < 0.95 THEN -200 ELSE -100 END
+       * CASE WHEN contains(lower(message), 'deploy') THEN 1.2 WHEN contains(lower(message), 'oom') THEN 1.5
+              WHEN contains(lower(message), 'timeout') THEN 0.8 ELSE 1 END AS DOUBLE);
 
 -- The request rows of one attempt, from its sealed record: requests('<attempt_id>'). The path is relative to the
 -- folder that the variable tunebook_results names, else to the current folder.
@@ -128,9 +128,9 @@ CREATE OR REPLACE VIEW runs (
   seed, -- seed in effect
   trials_planned, -- trials it meant to reach
   seconds, -- wall time
-  trials, -- trials of this run
-  succeeded, -- of them with a score
-  failed, -- of them failed
+  trials, -- trials of the series when the run ended, those of earlier runs included; NULL while it runs
+  succeeded, -- of them with a score, under the rules of the run
+  failed, -- of them failed, under the rules of the run
   host_id -- facts of the host: view hosts
 ) AS
   SELECT r.run_id, r.campaign_id, r.host, r.git_commit, r.tunebook_version, r.started_utc, e.ended_utc, e.end_reason,
@@ -330,7 +330,7 @@ CREATE OR REPLACE VIEW failures (
   evidence, -- line that proves it
   rule, -- signature that matched
   hung, -- a deadline or the watchdog ended it
-  levels_done, -- levels that were complete by then
+  levels_done, -- levels measured with enough good requests: complete and degraded ones
   gpu_seconds_lost, -- wall time x GPUs of the attempt
   severity, -- in (0, 1); NULL for infrastructure faults and interruptions
   outcome, -- raw outcome: a missed SLO is `measured`
@@ -354,8 +354,9 @@ CREATE OR REPLACE VIEW failures (
     a.started_utc
   FROM store.current_attempt a
   LEFT JOIN store.judged_attempt j USING (attempt_id)
-  LEFT JOIN (SELECT attempt_id, count(*) AS done FROM store.level WHERE state = 'complete' GROUP BY attempt_id) l
-    USING (attempt_id)
+  LEFT JOIN (
+    SELECT attempt_id, count(*) AS done FROM store.level WHERE state IN ('complete', 'degraded') GROUP BY attempt_id
+  ) l USING (attempt_id)
   WHERE j.status = 'failed' OR (a.outcome <> 'measured' AND coalesce(j.status, '') <> 'succeeded');
 
 -- Configurations that the pre-check refused.
@@ -474,7 +475,8 @@ CREATE OR REPLACE VIEW store.shown_series AS
   SELECT search_key, coalesce(max(series) FILTER (WHERE status = 'succeeded'), max(series)) AS series
   FROM trials GROUP BY search_key;
 
--- The best trial of each campaign and series. As soon as trials were confirmed, only confirmed ones compete.
+-- The best trial of each campaign and series. As soon as trials were confirmed, only confirmed ones compete, and one
+-- whose repeats all succeeded comes before one with failed repeats, whatever their scores (runner.confirm.best_trial).
 CREATE OR REPLACE VIEW best_by_series (
   campaign_id, -- latest version of the campaign of the lineage
   series, -- repetition of the lineage
@@ -493,6 +495,7 @@ CREATE OR REPLACE VIEW best_by_series (
   QUALIFY row_number() OVER (
     PARTITION BY search_key, series
     ORDER BY confirmed_score IS NULL,
+      CASE WHEN confirmed_score IS NULL THEN 1 ELSE confirm_failed / (confirm_repeats + confirm_failed) END,
       CASE goal WHEN 'maximize' THEN -1 ELSE 1 END * coalesce(confirmed_score, score), number) = 1;
 
 -- The best trial of each campaign, in its latest series that has a success.

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from runner.domain.campaign import Goal, Hardware, Objective
-from runner.domain.failure import Cause, Outcome, Phase, Role
+from runner.domain.failure import Cause, LevelState, Outcome, Phase, Role
 from runner.domain.records import RecordKind
+from runner.domain.trial import ErrorCount
+from runner.scoring import severity as scale
 from runner.store import schema
 from runner.store.ingest import ingest
-from runner.store.record import seal
+from runner.store.record import seal, seal_rules
 from runner.store.snapshot import snapshot
 from tests import make
 from tests.runner.store.conftest import Ask
@@ -197,6 +199,57 @@ def test_the_classic_penalty(sealed: make.Made, ask: Ask, message: str, completi
     ((found,),) = ask(sealed.results, "SELECT penalty_classic(?, ?)", [message, completion])
     assert found == expected
     assert isinstance(found, float)
+
+
+def test_the_classic_penalty_is_a_double_in_the_snapshot(sealed: make.Made, ask: Ask) -> None:
+    """Written without decimals it would be DECIMAL, which clients show and plot differently."""
+    assert ask(sealed.results, "SELECT DISTINCT typeof(penalty_classic) FROM trials") == [("DOUBLE",)]
+    assert ask(sealed.results, "SELECT typeof(penalty_classic('oom', 0.1))") == [("DOUBLE",)]
+
+
+def test_levels_done_of_a_failure_reproduces_its_severity(results: Path, ask: Ask) -> None:
+    """A degraded level counted, a failed one and one that was not reached did not."""
+    of = make.campaign(workload=replace(make.campaign().workload, loads=(1.0, 2.0, 4.0, 8.0), min_success_rate=0.5))
+    levels = (
+        make.level(0, 1.0),
+        make.level(1, 2.0, state=LevelState.DEGRADED, ok=9, failed=3, errors=(ErrorCount("reset", 3, "reset"),)),
+        replace(make.broken_level(1), position=2, load_value=4.0),
+        replace(make.not_reached(1), position=3, load_value=8.0),
+    )
+    broken = make.attempt(of, values={"threads": 1}, failed=make.failure(Phase.MEASURE, Cause.CRASH))
+    make.write_store(results, of=of, attempts=[replace(broken, levels=levels)])
+    ((done, severity),) = ask(results, "SELECT levels_done, severity FROM failures")
+    assert done == 2
+    assert severity == pytest.approx(scale.severity(make.failure(Phase.MEASURE, Cause.CRASH), done, 4))
+
+
+def test_going_back_to_an_earlier_version_makes_it_the_latest(store: make.Made, ask: Ask) -> None:
+    """A, then B with another objective, then A again: everything speaks of A, what ran under B included."""
+    shown = "SELECT number, campaign_id, unit, score, rules_id FROM trials WHERE number < 12 ORDER BY number"
+    before = ask(store.results, shown)
+    other = make.campaign(
+        objective=Objective("e2e_p50", Goal.MINIMIZE, "c=1"), slos=(), search_key=store.campaign.search_key
+    )
+    for n, of in ((1, other), (2, store.campaign)):
+        run = make.run_start(of, run_id=make.an_id(60 + n), started_utc=make.utc(30_000 * n))
+        seal(store.results, RecordKind.RUN_START, run.run_id, run)
+        seal_rules(store.results, make.rules(of, written_utc=make.utc(30_000 * n)))
+        if of is other:
+            under_b = make.attempt(of, 12, values={"threads": 3}, throughput=80.0, n=900, run_id=run.run_id)
+            make.seal_one(store.results, under_b)
+        ingest(store.results)
+        snapshot(store.results)
+        assert ask(store.results, "SELECT campaign_id FROM campaigns WHERE latest") == [(run.campaign_id,)]
+        assert ask(store.results, "SELECT DISTINCT campaign_id, unit FROM trials") == [
+            (run.campaign_id, "s" if of is other else "tok/s")
+        ]
+    assert ask(store.results, shown) == before
+    assert ask(store.results, "SELECT status, unit, score > 50 FROM trials WHERE number = 12") == [
+        ("succeeded", "tok/s", True)
+    ]
+    assert ask(store.results, "SELECT count(*), count(*) FILTER (WHERE latest) FROM rules") == [(3, 1)]
+    assert ask(store.results, "SELECT DISTINCT campaign_id FROM comparisons") == [(store.run.campaign_id,)]
+    assert ask(store.results, "SELECT count(*), count(*) FILTER (WHERE latest) FROM campaigns") == [(2, 1)]
 
 
 def test_a_retracted_attempt_is_left_out_and_shown(store: make.Made, ask: Ask) -> None:
