@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,11 +23,12 @@ from runner.domain.failure import Cause, Failure, Outcome, Phase
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
 from runner.hardware.facts import boot_id
+from runner.store._logs import redact_cut
 from runner.store.record import record_path, seal_attempt
 from runner.util import process, procfs
 from runner.util.codec import from_plain
 from runner.util.files import atomic_write
-from runner.util.redact import redact
+from runner.util.redact import hide
 
 VERSION = 1
 GRACE = 2.0
@@ -61,8 +62,9 @@ def scratch_folder(results: Path, attempt_id: str) -> Path:
 def write_running(results: Path, attempt_id: str, facts: Mapping[str, Any]) -> Path:
     """Called before the first side effect of an attempt, and again when `facts` change.
 
-    `facts` hold run_id, campaign (name), deployer, phase, labels and attempt (an `Attempt` as plain JSON, good
-    enough to be sealed as interrupted). Who we are is added. Raises NoSpace, Unwritable.
+    `facts` hold run_id, campaign (name), deployer, phase, labels, secrets (names, never values, of the environment
+    variables that were passed through and set) and attempt (an `Attempt` as plain JSON, good enough to be sealed as
+    interrupted). Who we are is added. Raises NoSpace, Unwritable.
     """
     me = procfs.stat(os.getpid())
     mine = {
@@ -140,8 +142,7 @@ def _seal_interrupted(results: Path, facts: Mapping[str, Any]) -> None:
     started = datetime.fromisoformat(attempt.started_utc).timestamp()
     end = max(started, *written) if written else started
     for log in logs:
-        if log.exists():
-            log.write_text(redact(log.read_text(encoding="utf-8", errors="replace")), encoding="utf-8")
+        _clean(log, facts.get("secrets", []))
     phase = Phase(facts["phase"])
     told = "the runner ended before the attempt did (killed, crashed, or the machine went down)"
     dead = replace(
@@ -154,6 +155,21 @@ def _seal_interrupted(results: Path, facts: Mapping[str, Any]) -> None:
     )
     engine_log, client_log = (log if log.exists() else None for log in logs)
     seal_attempt(results, dead, None, engine_log, client_log)
+
+
+def _clean(log: Path, secrets: Sequence[str]) -> None:
+    """Take secret values out of a log. Their runner is dead and we know only their names: a value that is not in our
+    own environment can not be found in a text, and such a log is not sealed."""
+    if not log.exists():
+        return
+    unknown = [name for name in secrets if name not in os.environ]
+    if unknown:
+        told = f"not kept: it may hold the value of {', '.join(unknown)}, which was not set when the attempt was reaped"
+        log.write_text(f"[{told}]\n", encoding="utf-8")
+        return
+    for name in secrets:
+        hide(os.environ[name])
+    redact_cut(log)
 
 
 @contextmanager

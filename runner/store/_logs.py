@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from runner.util.redact import redact
+
 HEAD_BYTES = 128 * 1024
 TAIL_BYTES = 384 * 1024
 KEPT_BYTES = HEAD_BYTES + TAIL_BYTES
@@ -27,3 +29,14 @@ def copy_cut(source: Path | None, target: Path) -> None:
     tail = tail[tail.find(b"\n") + 1 :] or tail
     cut = size - len(head) - len(tail)
     target.write_bytes(head + b"[... %d bytes cut ...]\n" % cut + tail)
+
+
+def redact_cut(source: Path) -> None:
+    """Make a log fit to be sealed: cut it first, whatever its size, then take the secret values out of what is left.
+    Nothing is done when there is no log. Raises OSError."""
+    if not source.exists():
+        return
+    part = source.with_name(f"{source.name}.part")
+    copy_cut(source, part)
+    part.write_text(redact(part.read_text(encoding="utf-8", errors="replace")), encoding="utf-8")
+    part.replace(source)

@@ -20,6 +20,7 @@ from runner.cli.reap import COMMAND
 from runner.domain.failure import Cause, Outcome, Phase
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
+from runner.store._logs import KEPT_BYTES
 from runner.store.record import read_records, verify_record
 from runner.util import procfs
 from runner.util.codec import from_plain, to_plain
@@ -143,6 +144,61 @@ def mine(tmp_path: Path) -> tuple[Path, Attempt]:
 def change(results: Path, attempt: Attempt, **changes: Any) -> None:
     path = reap.running_file(results, attempt.attempt_id)
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def leave_log(results: Path, attempt: Attempt, text: str) -> None:
+    scratch = reap.scratch_folder(results, attempt.attempt_id)
+    scratch.mkdir()
+    (scratch / "engine.log").write_text(text)
+    change(results, attempt, secrets=["MY_CANARY"], pid=2**22 + 1)
+
+
+def test_a_secret_that_was_passed_through_is_not_sealed(
+    mine: tuple[Path, Attempt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, attempt = mine
+    monkeypatch.setenv("MY_CANARY", "blue-giraffe-76")
+    leave_log(results, attempt, "loaded\nkey: blue-giraffe-76\n")
+    reap.reap(results)
+    [folder] = (results / "records").iterdir()
+    assert (folder / "engine.log").read_text() == "loaded\nkey: [redacted]\n"
+
+
+def test_a_log_with_a_secret_that_we_do_not_know_is_not_kept(
+    mine: tuple[Path, Attempt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, attempt = mine
+    monkeypatch.delenv("MY_CANARY", raising=False)
+    leave_log(results, attempt, "loaded\nkey: red-zebra-77\n")
+    reap.reap(results)
+    [folder] = (results / "records").iterdir()
+    kept = (folder / "engine.log").read_text()
+    assert "MY_CANARY" in kept
+    assert len(kept.splitlines()) == 1
+    assert "red-zebra-77" not in "".join(path.read_text(errors="replace") for path in folder.iterdir())
+
+
+def test_a_large_log_is_cut_before_it_is_read(mine: tuple[Path, Attempt], monkeypatch: pytest.MonkeyPatch) -> None:
+    results, attempt = mine
+    monkeypatch.setenv("MY_CANARY", "blue-giraffe-76")
+    line = "blue-giraffe-76 " + "x" * 84
+    leave_log(results, attempt, "first\n" + f"{line}\n" * 20_000 + "last\n")
+    read: list[int] = []
+    plain = Path.read_text
+
+    def read_text(self: Path, *args: Any, **options: Any) -> str:
+        text = plain(self, *args, **options)
+        read.append(len(text))
+        return text
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    reap.reap(results)
+    [folder] = (results / "records").iterdir()
+    lines = plain(folder / "engine.log").splitlines()
+    assert (lines[0], lines[-1]) == ("first", "last")
+    assert [text for text in lines if "bytes cut" in text]
+    assert "blue-giraffe-76" not in lines[1] + lines[-2]
+    assert max(read) <= KEPT_BYTES + 100
 
 
 def test_a_living_runner_is_left_alone(mine: tuple[Path, Attempt]) -> None:
