@@ -19,22 +19,23 @@ def command() -> None:
 def ingest_command(results: Path) -> None:
     """Take sealed records that are not yet in the store in, and publish the snapshot.
 
-    Runs do this by themselves. Records that have to wait (another program holds the store) are a warning, no error.
+    Runs do this by themselves. Records that have to wait (another program holds the store) and records that are
+    damaged are a warning, no error; the snapshot then holds all the others.
     """
     from runner.store.ingest import ingest
-    from runner.store.reader import snapshot_path
     from runner.store.record import record_folders
-    from runner.store.snapshot import snapshot_if_older
+    from runner.store.snapshot import snapshot_if_older, snapshot_is_behind
 
     done = ingest(results)
     for warning in done.warnings:
         click.echo(f"warning: {warning}", err=True)
-    pending = f", {done.pending} pending" if done.pending else ""
+    waiting = done.pending - done.damaged
+    left = (f", {waiting} pending" if waiting else "") + (f", {done.damaged} not taken in" if done.damaged else "")
     if not record_folders(results):
         click.echo(f"no sealed records in {results}")
         return
-    click.echo(f"{done.new} new records{pending}")
-    if (done.new or not snapshot_path(results).exists()) and not snapshot_if_older(results, 0.0):
+    click.echo(f"{done.new} new records{left}")
+    if not waiting and snapshot_is_behind(results) and not snapshot_if_older(results, 0.0):
         click.echo("warning: another program holds the store: the snapshot is the old one", err=True)
 
 
@@ -72,7 +73,7 @@ def rebuild_command(drop_missing: bool, results: Path) -> None:
         click.echo(f"warning: {warning}", err=True)
     snapshot(results)
     kept = f"; the old file is {made.old}" if made.old else ""
-    left = f", {made.ingested.pending} left out" if made.ingested.pending else ""
+    left = f", {made.ingested.damaged} not taken in" if made.ingested.damaged else ""
     click.echo(f"store of {made.ingested.new} records{left}{kept}")
 
 

@@ -56,14 +56,22 @@ KEYS = {
 """What a row is known by. Tables that are not listed get all their rows with their attempt, in one transaction."""
 
 
+REFUSED = (
+    "Take it in with the tunebook that sealed it, or move the folder out of records/; `tunebook store verify` tells "
+    "whether it was changed"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """`new` records were taken in, `pending` (at most) are sealed and not yet in; a warning says why, one sentence
-    each."""
+    """`new` records were taken in, `pending` (at most) are sealed and not in. `damaged` of those were refused, each
+    with a warning that says what to do: they stay out until somebody acts and keep nothing else out, so the store is
+    as current as it can be when `pending == damaged`. The others wait for the next ingest."""
 
     new: int
     pending: int
     warnings: tuple[str, ...] = ()
+    damaged: int = 0
 
 
 def ingest(results: Path) -> Ingested:
@@ -129,7 +137,7 @@ def ingest_into(connection: DuckDBPyConnection, results: Path) -> Ingested:
         new, bad = new + taken, bad + len(batch) - taken
         warnings += problems
     warnings += _in_transaction(connection, lambda: _judge_missing(connection, results))
-    return Ingested(new, bad, tuple(warnings))
+    return Ingested(new, bad, tuple(warnings), damaged=bad)
 
 
 def insert_rows(connection: DuckDBPyConnection, table: str, rows: Sequence[_rows.Row]) -> None:
@@ -184,7 +192,7 @@ def _checked(path: Path) -> tuple[Record | None, str | None]:
     try:
         return read_record(path), None
     except StoreDamaged as error:
-        return None, error.what
+        return None, f"{error.what}: not taken in; run `tunebook store verify`"
 
 
 def _take(connection: DuckDBPyConnection, results: Path, records: list[Record]) -> tuple[int, list[str]]:
@@ -199,7 +207,7 @@ def _take(connection: DuckDBPyConnection, results: Path, records: list[Record]) 
     except (ValueError, duckdb.ConstraintException, duckdb.ConversionException) as error:
         if len(records) == 1:
             reason = " ".join(str(error).split())[:300]
-            return 0, [f"record {Path(records[0].path).name} was refused and stays pending: {reason}"]
+            return 0, [f"record {Path(records[0].path).name} was refused: {reason}. {REFUSED}"]
     outcomes = [_take(connection, results, [record]) for record in records]
     return sum(taken for taken, _ in outcomes), [warning for _, said in outcomes for warning in said]
 
@@ -285,7 +293,9 @@ def _judge_missing(connection: DuckDBPyConnection, results: Path) -> list[str]:
         if attempt_id not in attempts:
             attempts[attempt_id] = _sealed_attempt(results, attempt_id)
             if attempts[attempt_id] is None:
-                warnings.append(f"attempt {attempt_id} can not be scored: its record can not be read")
+                warnings.append(
+                    f"attempt {attempt_id} can not be scored: its record can not be read; run `tunebook store verify`"
+                )
         attempt = attempts[attempt_id]
         if attempt is not None:
             judged = judge(attempt, rules_from_plain(json.loads(rules_json)))

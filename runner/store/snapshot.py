@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from runner.store._live import (
     remove_database,
     require_complete,
     store_lock,
+    wal_of,
 )
 from runner.store.reader import snapshot_path
 from runner.store.record import disk_errors, fsync
@@ -44,6 +46,7 @@ def snapshot(results: Path) -> Path:
                 copy_to(connection, unfinished, STORAGE_VERSION)
             require_complete(unfinished)
             unfinished.chmod(0o444)
+            os.utime(unfinished)  # closing the live file may have written to it: not newer than this copy of it
             fsync(unfinished)
             unfinished.replace(snapshot_path(results))
             fsync(results)
@@ -63,6 +66,16 @@ def snapshot_if_older(results: Path, seconds: float = 60.0) -> bool:
     except StoreLocked:
         return False
     return True
+
+
+def snapshot_is_behind(results: Path) -> bool:
+    """Whether the live file was written after the snapshot was published, or no snapshot stands. Without opening
+    either, so also while another program holds the store."""
+    published = snapshot_path(results)
+    if not published.exists():
+        return live_path(results).exists()
+    files = (path for path in (live_path(results), wal_of(live_path(results))) if path.exists())
+    return any(path.stat().st_mtime_ns > published.stat().st_mtime_ns for path in files)
 
 
 def copy_to(connection: DuckDBPyConnection, target: Path, storage_version: str) -> None:

@@ -133,8 +133,9 @@ def _records_and_rows(connection: DuckDBPyConnection, results: Path, folders: li
         findings.append(Finding("missing_record", what, "restore the folder from a backup; a rebuild would lose it"))
     pending = sealed.keys() - taken.keys()
     if pending:
-        what = f"{len(pending)} sealed records are not in the store yet"
-        findings.append(Finding("pending", what, "run `tunebook store ingest`"))
+        what = f"{len(pending)} sealed records are not in the store"
+        todo = "run `tunebook store ingest`: it takes them in, or says of each why not"
+        findings.append(Finding("pending", what, todo))
     for key in sorted(taken.keys() & sealed.keys()):
         try:
             same = manifest_sha256(sealed[key]) == taken[key][0]

@@ -19,7 +19,9 @@ from tests.runner.store.conftest import Ask
 SEARCHED = {0: 60.0, 1: 80.0, 2: 90.0, 3: 70.0}
 """Number of a trial -> what its search measured. 0 is the default; 1 and 2 are the finalists."""
 
-CASES: dict[str, tuple[Mapping[int, Sequence[float | None]], int]] = {
+Case = tuple[Mapping[int, Sequence[float | None]], int]
+
+CASES: dict[str, Case] = {
     "nothing is confirmed": ({}, 2),
     "the better mean": ({0: (60, 61, 62), 1: (85, 86, 87), 2: (80, 81, 82)}, 1),
     "2 of 3 failed, with a higher mean": ({0: (60, 61, 62), 1: (80, 81, 82), 2: (95, None, None)}, 1),
@@ -29,7 +31,7 @@ CASES: dict[str, tuple[Mapping[int, Sequence[float | None]], int]] = {
     "one failed, the others are not measured yet": ({2: (None,)}, 2),
     "one confirmed, the others are not measured yet": ({1: (75,)}, 1),
 }
-DEFAULT = {
+DEFAULT: dict[str, Case] = {
     "a better default": ({0: (99, 98, 97), 1: (80, 81, 82), 2: (90, 91, 92)}, 0),
     "only the default never failed": ({0: (60, 61, 62), 1: (80, None, 82), 2: (90, None, 92)}, 0),
 }

@@ -12,6 +12,7 @@ import pytest
 
 from runner.cli._main import run_command_line
 from runner.domain.records import RecordKind
+from runner.store.ingest import ingest
 from runner.store.reader import snapshot_path
 from runner.store.record import record_path
 from tests import make
@@ -150,6 +151,34 @@ def test_ingest_verify_rebuild_snapshot_export(results: Path, tmp_path: Path, ca
     assert run("store", "snapshot", "--results", results) == 0
     assert run("store", "export", tmp_path / "data", "--results", results) == 0
     assert (tmp_path / "data" / "trials.csv").exists()
+
+
+def test_a_damaged_record_does_not_freeze_the_snapshot(store: make.Made, capsys: Capture) -> None:
+    good, bad = (make.attempt(store.campaign, number=n, values={"threads": n}, n=200 + n) for n in (12, 13))
+    log = make.seal_one(store.results, bad) / "engine.log"
+    log.write_bytes(log.read_bytes() + b"!")
+    make.seal_one(store.results, good)
+    assert run("store", "ingest", "--results", store.results) == 0
+    out, err = capsys.readouterr()
+    assert out == "1 new records, 1 not taken in\n"
+    assert "tunebook store verify" in err
+    assert sql(store, "SELECT max(number) AS latest FROM trials", "--format", "csv") == 0
+    assert capsys.readouterr().out == "latest\n12\n"
+
+
+def test_ingest_publishes_what_a_killed_run_had_taken_in(store: make.Made, capsys: Capture) -> None:
+    """The record is in the store, the snapshot is older: nothing new, and yet something to publish. Once."""
+    make.seal_one(store.results, make.attempt(store.campaign, number=12, values={"threads": 3}, n=200))
+    assert ingest(store.results).new == 1
+    published = snapshot_path(store.results).stat().st_ino
+    assert run("store", "ingest", "--results", store.results) == 0
+    assert capsys.readouterr().out == "0 new records\n"
+    again = snapshot_path(store.results).stat().st_ino
+    assert again != published
+    assert sql(store, "SELECT max(number) AS latest FROM trials", "--format", "csv") == 0
+    assert capsys.readouterr().out == "latest\n12\n"
+    assert run("store", "ingest", "--results", store.results) == 0
+    assert snapshot_path(store.results).stat().st_ino == again, "it is current"
 
 
 def test_verify_tells_damage_and_exits_with_5(store: make.Made, capsys: Capture) -> None:

@@ -70,7 +70,7 @@ def test_a_shell_on_the_live_file_makes_records_wait(store: make.Made) -> None:
     with another_process(HOLD, store.results / "store.duckdb") as pid:
         make.seal_one(store.results, extra)
         waiting = ingest(store.results)
-        assert (waiting.new, waiting.pending) == (0, 1)
+        assert (waiting.new, waiting.pending, waiting.damaged) == (0, 1, 0)
         assert str(pid) in waiting.warnings[0]
         assert "store ingest" in waiting.warnings[0]
         assert snapshot_if_older(store.results, 0.0) is False
@@ -92,8 +92,9 @@ def test_a_damaged_record_waits_alone(store: make.Made) -> None:
     log = make.seal_one(store.results, bad) / "engine.log"
     log.write_bytes(log.read_bytes() + b"!")
     done = ingest(store.results)
-    assert (done.new, done.pending) == (1, 1)
+    assert (done.new, done.pending, done.damaged) == (1, 1, 1)
     assert f"attempt-{bad.attempt_id}/engine.log" in done.warnings[0]
+    assert "tunebook store verify" in done.warnings[0]
 
 
 def test_a_record_of_another_version_waits_alone(store: make.Made, tmp_path: Path) -> None:
@@ -109,8 +110,9 @@ def test_a_record_of_another_version_waits_alone(store: make.Made, tmp_path: Pat
     digest = subprocess.run(["sha256sum", "attempt.json"], cwd=target, capture_output=True, text=True, check=True)
     (target / "MANIFEST.sha256").write_text(digest.stdout)
     done = ingest(store.results)
-    assert (done.new, done.pending) == (1, 1)
+    assert (done.new, done.pending, done.damaged) == (1, 1, 1)
     assert f"attempt-{other} was refused" in done.warnings[0]
+    assert "move the folder out of records/" in done.warnings[0]
     assert "tomorrow" in done.warnings[0]
 
 
