@@ -16,14 +16,33 @@ One command, `tunebook`. This page is its own help, printed by `make golden`; a 
 Exit codes: 0 done · 1 finished, but the answer is no (no trial succeeded) · 2 usage or campaign error · 3 our bug ·
 4 environment not ready · 5 store problem · 7 already running · 10 no space · 13 hash mismatch · 130 interrupted
 (the store is whole; run again to resume). Of several files the worst counts.
+
+## Settings
+
+Of an option, an environment variable and `tunebook.toml` the first that is given counts.
+
+| Environment variable | Default | Meaning |
+|---|---|---|
+| `TUNEBOOK_RESULTS` | `results/` of the project | where records, store and snapshot lie; the option is `--results` |
+| `TUNEBOOK_CACHE` | `~/.cache/tunebook` | where models are kept |
+| `TUNEBOOK_LOCK_WAIT` | 30; `build` 120 | seconds to wait for a process that holds the store or builds the same pages |
+| `NO_COLOR` | not set | set to anything: the progress of `run` has no colour |
+
+`tunebook.toml` marks the folder of a project and may hold two paths; relative ones start at that folder:
+
+```toml
+[tunebook]
+results = "results"
+cache = "~/.cache/tunebook"
+```
 """
 
 
 def reference() -> str:
     """Markdown of the whole command tree."""
-    parts = [HEAD]
-    context = click.Context(root, info_name="tunebook")
     assert isinstance(root, Commands)
+    context = click.Context(root, info_name="tunebook", terminal_width=100, **root.context_settings)
+    parts = [HEAD, f"## tunebook\n\n```text\n{root.get_help(context)}\n```\n"]
     for name in root.list_commands(context):
         command = root.get_command(context, name)
         assert command is not None
