@@ -16,6 +16,7 @@ from runner.campaign.entry_schema import EntrySection
 from runner.campaign.schema import CampaignFile
 from runner.campaign.validate import Reading
 from runner.deployers import deployers
+from runner.domain.campaign import Deploy
 from runner.domain.metrics import VALUE, metric_ref
 from runner.domain.units import format_duration
 from runner.errors import Problem, UnknownMember, Where
@@ -26,13 +27,14 @@ from runner.space.resolve import ENV
 from runner.util.plugins import Folder
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|CREDENTIALS?)$", re.IGNORECASE)
+_SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|API[_-]?KEY|CREDENTIALS?)$", re.IGNORECASE)
+"""At the end of a name: `max-tokens` and `api-key-file` hold no secret."""
 
 
 def check(file: CampaignFile, document: Document, reading: Reading) -> list[Problem]:
     """Every problem of a file that the schema could read."""
     problems: list[Problem] = []
-    for one in (_members, _entries, _hardware, _attach, _objective, _slos, _times, _later, check_expressions):
+    for one in (_members, _entries, _hardware, _deploy, _objective, _slos, _times, _later, check_expressions):
         problems += one(file, document, reading)
     return problems
 
@@ -92,6 +94,9 @@ def _names(section: EntrySection, document: Document, i: int) -> Iterator[Proble
             yield Problem("wrong-value", f"{key!r} is no name of a flag", where)
         elif key.startswith(ENV) and not _ENV_NAME.fullmatch(name):
             yield Problem("wrong-value", f"{name!r} is no name of an environment variable", where)
+        if _SECRET.search(name) and _literal(section, key):
+            hint = "pass it through env: [NAME], or in a file that the engine reads"
+            yield Problem("secret", f"{key} looks like a secret: its value must not stand in a campaign", where, hint)
         if key in (section.space or {}) and key in fixed:
             yield Problem("wrong-value", f"{key!r} is both fixed and searched", where, "keep one of the two")
         elif key.startswith(ENV) and key in section.flags:
@@ -103,6 +108,13 @@ def _names(section: EntrySection, document: Document, i: int) -> Iterator[Proble
         if value is not None and _SECRET.search(name):
             hint = f"write env: [{name}] to pass it through from your own environment"
             yield Problem("secret", f"{name} looks like a secret: its value must not stand in a campaign", where, hint)
+
+
+def _literal(section: EntrySection, key: str) -> bool:
+    """Whether a flag has a value of its own: a bare switch gives nothing away."""
+    searched = (section.space or {}).get(key)
+    values = [section.flags.get(key)] if searched is None else searched.choice or []
+    return any(value is not None and not isinstance(value, bool) for value in values)
 
 
 def _runtime_says(section: EntrySection, document: Document, i: int) -> Iterator[Problem]:
@@ -133,12 +145,33 @@ def _hardware(file: CampaignFile, document: Document, reading: Reading) -> Itera
         yield Problem("wrong-value", "budget.gpu_hours without GPUs never ends a search", where, "use wall")
 
 
-def _attach(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
-    if not reading.sound("deploy") or file.deploy.kind != "attach":
+def _deploy(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
+    if not reading.sound("deploy") or file.deploy.kind not in deployers:
         return
-    if "url" not in (file.deploy.model_extra or {}):
-        hint = "write deploy: {kind: attach, url: http://localhost:8000}"
-        yield Problem("missing-key", "deploy: attach needs the url of the server", document.at_key("deploy"), hint)
+    options = dict(file.deploy.model_extra or {})
+    for problem in deployers.get(file.deploy.kind).check(Deploy(file.deploy.kind, options)):
+        named = next((name for name in options if repr(name) in problem.what), None)
+        where = document.at_value("deploy", named) if named else document.at_key("deploy")
+        yield Problem(problem.slug, problem.what, where, problem.hint)
+    yield from _attached(file, document, reading) if file.deploy.kind == "attach" else _started(file, document, reading)
+
+
+def _started(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
+    """What an engine that we start ourselves can not have."""
+    if reading.sound("hardware") and file.hardware.gpus:
+        where = document.at_value("hardware", "gpus")
+        hint = "leave out gpus, or attach to a live server"
+        yield Problem("not-yet", "hardware.gpus: this version leases no GPUs", where, hint)
+    if not reading.sound("model") or file.model.id is None:
+        return
+    for i, section in enumerate(file.runtimes):
+        if reading.sound_entry(i) and section.runtime in runtimes and runtimes.get(section.runtime).needs_file:
+            what = f"model.id: {runtimes.get(section.runtime).title} loads a file and takes no hub id"
+            yield Problem("wrong-value", what, document.at_value("model", "id"), "use path, or package and file")
+            return
+
+
+def _attached(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
     for i, section in enumerate(file.runtimes):
         if reading.sound_entry(i) and section.space:
             what = "deploy: attach measures a server that runs already: its flags can not be searched"
@@ -249,3 +282,8 @@ def _later(file: CampaignFile, document: Document, reading: Reading) -> Iterator
     if reading.sound("search") and file.search.warm_start:
         where = document.at_value("search", "warm_start")
         yield Problem("not-yet", "search.warm_start is not supported yet", where, "write 0, or leave it out")
+    for i, section in enumerate(file.runtimes):
+        if reading.sound_entry(i) and section.image is not None:
+            where = document.at_value("runtimes", i, "image")
+            hint = "leave image out: the engine of python: or command: is started"
+            yield Problem("not-yet", "image: no deployer starts containers yet", where, hint)

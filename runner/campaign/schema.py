@@ -84,7 +84,7 @@ class DeploySection(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    kind: Text = Field("local", description="local, docker, kubernetes or attach.")
+    kind: Text = Field("local", description="local (a process of this machine) or attach (a live server).")
 
 
 class LoadSection(Section):
@@ -204,7 +204,7 @@ class CampaignFile(Section):
     )
     name: NameText = Field(description="Unique over all campaign files.")
     description: Text = Field("", description="A sentence for the reader of the site.")
-    every: Duration | None = lasting(None, "How often `run --due` runs it again.")
+    every: Duration | None = lasting(None, "How often it is due again; noted, not acted on yet.")
     model: ModelSection = Field(description="What is served.")
     hardware: HardwareSection = Field(HardwareSection(), description="What one attempt runs on.")
     deploy: Annotated[DeploySection, BeforeValidator(_kind_only)] = Field(

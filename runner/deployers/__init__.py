@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 
 from runner.domain.campaign import Deploy
 from runner.domain.trial import Endpoint, Exit, Launch, Placement
+from runner.errors import Problem
 from runner.util.plugins import Folder
 
 
@@ -51,6 +53,12 @@ class Engine(Protocol):
 class Deployer(Protocol):
     name: str
     title: str
+    options: tuple[str, ...]  # keys of `deploy:` beside kind
+
+    def check(self, deploy: Deploy) -> list[Problem]:
+        """Problems of `deploy:` that need no hardware: unknown option, wrong value, a secret. `tunebook check` shows
+        them; `where` is filled in by the caller, from the name of the option that stands quoted in `what`."""
+        ...
 
     def place(self, request: PlaceRequest, deploy: Deploy) -> Placement:
         """Address, port, model path as the engine will see it. Reserves nothing that must be given back."""
@@ -63,6 +71,17 @@ class Deployer(Protocol):
     def reap(self, labels: Mapping[str, str]) -> list[str]:
         """End whatever carries these labels (and only that). Returns what was ended, one line each."""
         ...
+
+
+def unknown_options(deploy: Deploy, known: tuple[str, ...]) -> list[Problem]:
+    """One problem for each option that the deployer does not know, with the nearest that it knows."""
+    found = []
+    for name in deploy.options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none, only kind'}"
+            found.append(Problem("unknown-option", f"deploy {deploy.kind}: no option {name!r}", hint=hint))
+    return found
 
 
 deployers: Folder[Deployer] = Folder(__name__, "DEPLOYER", "deployer", dashed=True)

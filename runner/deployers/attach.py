@@ -6,15 +6,18 @@ deploy: {kind: attach, url: "http://10.0.0.7:8000", model: my-model, api_key_env
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from runner.deployers import Deployer, Engine, PlaceRequest
+from runner.deployers import Deployer, Engine, PlaceRequest, unknown_options
 from runner.domain.campaign import Deploy
 from runner.domain.trial import Endpoint, Exit, Launch, Placement
-from runner.errors import NotReady, UsageError
+from runner.errors import NotReady, Problem, UsageError
 from runner.util.redact import hide
+
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class AttachedEngine:
@@ -42,6 +45,20 @@ class Attach:
 
     name = "attach"
     title = "Attached server"
+    options: tuple[str, ...] = ("url", "model", "api_key_env")
+
+    def check(self, deploy: Deploy) -> list[Problem]:
+        found = unknown_options(deploy, self.options)
+        found += _url_problems(deploy.options)
+        for name in ("model", "api_key_env"):
+            value = deploy.options.get(name)
+            if name in deploy.options and not (isinstance(value, str) and value):
+                found.append(Problem("option-value", f"deploy attach: option {name!r} wants a text"))
+        key = deploy.options.get("api_key_env")
+        if isinstance(key, str) and key and not _ENV_NAME.fullmatch(key):  # most likely the key itself: not shown
+            what = "deploy attach: the value of 'api_key_env' is no name of an environment variable"
+            found.append(Problem("secret", what, hint="export MY_KEY=..., and write api_key_env: MY_KEY"))
+        return found
 
     def place(self, request: PlaceRequest, deploy: Deploy) -> Placement:
         url = urlsplit(_url(deploy.options))
@@ -64,6 +81,26 @@ class Attach:
 
     def reap(self, labels: Mapping[str, str]) -> list[str]:
         return []
+
+
+def _url_problems(options: Mapping[str, Any]) -> list[Problem]:
+    hint = "write deploy: {kind: attach, url: http://localhost:8000}"
+    if "url" not in options:
+        return [Problem("missing-key", "deploy: attach needs the url of the server", hint=hint)]
+    try:
+        url = urlsplit(str(options["url"]))
+        sound = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:  # no port, no address
+        return [Problem("option-value", "deploy attach: 'url' is no http address", hint=hint)]
+    if url.username is not None or url.password is not None or "@" in url.netloc:
+        what = "deploy attach: 'url' holds a user or a password: they must not stand in a campaign"
+        return [Problem("secret", what, hint="pass a key through your environment: api_key_env: MY_KEY")]
+    if not sound:
+        return [Problem("option-value", f"deploy attach: 'url' is no http address: {options['url']}", hint=hint)]
+    if url.query or url.fragment:
+        what = "deploy attach: 'url' has a part after ? or #: the paths of the API are appended to it"
+        return [Problem("option-value", what, hint=hint)]
+    return []
 
 
 def _url(options: Mapping[str, Any]) -> str:

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from runner.deployers import Deployer, Engine, PlaceRequest
+from runner.deployers import Deployer, Engine, PlaceRequest, unknown_options
 from runner.domain.campaign import Deploy
 from runner.domain.trial import Endpoint, Exit, Launch, Placement
-from runner.errors import EngineMissing
+from runner.errors import EngineMissing, Problem
 from runner.util import net, process
 from runner.util.files import disk_errors
 from runner.util.redact import hide
@@ -46,6 +46,10 @@ class LocalEngine:
 class Local:
     name = "local"
     title = "Local process"
+    options: tuple[str, ...] = ()
+
+    def check(self, deploy: Deploy) -> list[Problem]:
+        return unknown_options(deploy, self.options)
 
     def place(self, request: PlaceRequest, deploy: Deploy) -> Placement:
         return Placement(

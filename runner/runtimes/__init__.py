@@ -17,6 +17,7 @@ from runner.util.plugins import Folder
 class Runtime(Protocol):
     name: str
     title: str  # for people: "llama.cpp"
+    needs_file: bool  # it loads a model file of this machine and can not take a hub id
 
     def check(self, entry: Entry) -> list[Problem]:
         """Problems of an entry that need no hardware: unknown flag, wrong type, missing option. `tunebook check`

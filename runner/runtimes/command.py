@@ -31,6 +31,7 @@ BOOLEANS = ("pair", "switch", "value")
 class Command:
     name = "command"
     title = "Command template"
+    needs_file = False
 
     def check(self, entry: Entry) -> list[Problem]:
         """Flags are the server's own business; the template, the patterns and the option names are ours."""

@@ -53,6 +53,7 @@ SIGNATURES = _signatures.Table(
 class Simulated:
     name = "simulated"
     title = "Simulated engine"
+    needs_file = False
 
     def check(self, entry: Entry) -> list[Problem]:
         found = _flags.problems(entry, FLAGS, ("host", "port", "model")) + _flags.unknown_options(entry, ("python",))

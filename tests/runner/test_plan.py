@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from runner.campaign.load import parse
 from runner.cli._main import run_command_line
-from runner.domain.campaign import Campaign
+from runner.domain.campaign import Campaign, Hardware
 from runner.domain.parameters import Point
 from runner.plan import plan
 from runner.precheck import precheck
@@ -63,15 +64,18 @@ def test_worst_case_adds_every_deadline() -> None:
     assert worst.measuring == 10
 
 
+def on_gpus(of: Campaign, gpu_hours: float | None = None) -> Campaign:
+    """The arithmetic knows GPUs, though `check` lets none be asked for with a search yet."""
+    return replace(of, hardware=Hardware(gpus=2), budget=replace(of.budget, gpu_hours=gpu_hours))
+
+
 def test_budgets_cut_the_worst_case_off() -> None:
-    made = plan(
-        campaign(("search:", "hardware: {gpus: 2}\nbudget: {wall: 5m}\nconfirm: {top: 1, repeats: 2}\nsearch:"))
-    )
+    made = plan(on_gpus(campaign(("search:", "budget: {wall: 5m}\nconfirm: {top: 1, repeats: 2}\nsearch:"))))
     assert made.worst.confirm == 2 * 2 * 95
     assert made.worst.total == 300 + 380
     assert made.worst.ended_by == "budget.wall"
     assert made.worst.gpu_hours == pytest.approx(680 / 3600 * 2)
-    tight = plan(campaign(("search:", "hardware: {gpus: 2}\nbudget: {wall: 5m, gpu_hours: 0.05}\nsearch:")))
+    tight = plan(on_gpus(campaign(("search:", "budget: {wall: 5m}\nsearch:")), gpu_hours=0.05))
     assert (tight.worst.ended_by, tight.worst.total) == ("budget.gpu_hours", 90)
 
 

