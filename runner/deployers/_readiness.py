@@ -205,7 +205,7 @@ def _ask(endpoint: Endpoint, path: str, asked: dict[str, Any], timeout: float) -
         status, text = net.post_json(f"{endpoint.base_url}{path}", asked, timeout, _headers(endpoint))
     except net.NoAnswer as error:
         return 0, str(error)
-    said = f"{path}: HTTP {status} {text[:200].decode(errors='replace')}"
+    said = f"{path}: HTTP {status} {redact(text[:4096].decode(errors='replace'), cut=True)[:200]}"
     return (502 if status == 200 and not _has_choice(text) else status), said
 
 
