@@ -63,8 +63,8 @@ timeouts: {{load: 60s, ready: 2s, level: 60s, no_progress: 30s, stop: 1s}}
 """
 
 
-# With 282 letters in front the client cuts the message in the middle of the value.
-@pytest.mark.parametrize(("how", "padding"), [("ready", 0), ("ready", 282), ("never", 0)])
+# With 258 letters in front the client cuts the message in the middle of the value.
+@pytest.mark.parametrize(("how", "padding"), [("ready", 0), ("ready", 258), ("never", 0)])
 def test_a_passed_value_stands_in_no_file(tmp_path: Path, results: Path, how: str, padding: int) -> None:
     engine = tmp_path / "engine.py"
     engine.write_text(ENGINE)
