@@ -259,7 +259,7 @@ def best_trial(campaign: Campaign, trials: Sequence[JudgedTrial], attempts: Sequ
     finalists = _finalists(campaign, trials)
     if finalists:
         _, repeated = _confirmed(campaign, attempts)
-        others = [trial for trial in trials if trial.trial_id in repeated and trial not in finalists]
+        others = [t for t in trials if t.trial_id in repeated and t not in finalists and _succeeded(t)]
         candidates = [*finalists, *others]  # a default that its repeats show to be better wins
         return min(candidates, key=lambda trial: _confirmed_rank(campaign, trial, repeated.get(trial.trial_id, [])))
     succeeded = [trial for trial in trials if _succeeded(trial)]
