@@ -38,6 +38,7 @@ from runner.runtimes import Runtime, runtimes
 from runner.scoring.ascent import Ascent, after_level
 from runner.scoring.judge import judge
 from runner.scoring.rules import rules_of
+from runner.store._logs import redact_cut
 from runner.store.record import seal_attempt
 from runner.util.clock import utc_now
 from runner.util.codec import from_plain, to_plain
@@ -179,7 +180,8 @@ class _Trial:
     def secrets(self) -> list[str]:
         """Names of environment variables whose values must stand nowhere."""
         key = self.campaign.deploy.options.get("api_key_env")
-        return [*self.entry.pass_env, *([str(key)] if key else [])]
+        names = [*self.entry.pass_env, *([str(key)] if key else [])]
+        return [name for name in names if name in os.environ]
 
     def register(self) -> None:
         """Before the first side effect: whoever finds us dead knows what to end and what to seal."""
@@ -286,9 +288,12 @@ class _Trial:
         """First and last part of the engine's log: the cause often stands early, the crash at the end."""
         if not self.engine_log.exists():
             return ""
-        data = self.engine_log.read_bytes()
-        if len(data) > 2 * each_end:
-            data = data[:each_end] + b"\n" + data[-each_end:]
+        with self.engine_log.open("rb") as log:
+            data = log.read(each_end)
+            size = os.fstat(log.fileno()).st_size
+            if size > each_end:
+                log.seek(max(each_end, size - each_end))
+                data += b"\n" * (size > 2 * each_end) + log.read()
         return data.decode("utf-8", errors="replace")
 
     def diagnosed(self) -> Failure | None:
@@ -332,8 +337,9 @@ class _Trial:
             warnings=self.measured.warnings if self.measured else (),
         )
         results = Path(self.order.results)
-        _redact_file(self.engine_log)
-        _redact_file(self.client_log)
+        for log in (self.engine_log, self.client_log):
+            if log.exists():
+                redact_cut(log)
         rows = self.measured.rows if self.measured else None
         seal_attempt(results, self.attempt, rows, self.engine_log, self.client_log)
         remove_running(results, self.order.attempt_id)
@@ -364,12 +370,3 @@ def _outcome(failure: Failure | None) -> Outcome:
     if failure.cause is Cause.INTERRUPTED:
         return Outcome.INTERRUPTED
     return Outcome.INFRA if failure.cause in INFRA_CAUSES else Outcome.FAILED
-
-
-def _redact_file(path: Path) -> None:
-    """Secrets leave no log: the sealed copy is what others read."""
-    if path.exists():
-        text = path.read_text(encoding="utf-8", errors="replace")
-        clean = redact(text)
-        if clean != text:
-            path.write_text(clean, encoding="utf-8")
