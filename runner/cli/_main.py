@@ -57,7 +57,8 @@ def translated(error: OSError) -> TunebookError | None:
     """The trouble of a disk or folder that an OSError means; None when it can only be our bug."""
     name = error.filename or "a file"
     if error.errno == errno.ENOSPC:
-        return NoSpace(f"no space left on the device while writing {name}", hint="free some space, then run again")
+        hint = "free some space and run the command again; what was sealed before is whole"
+        return NoSpace(f"no space left on the disk of {name}", hint=hint)
     if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT):
         return Unwritable(f"{name} is not a folder that can be used", hint="choose another folder with --results")
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):

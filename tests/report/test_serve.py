@@ -26,6 +26,7 @@ def test_it_serves_until_ctrl_c(site: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-u", "-c", code, "serve", "--out", str(site)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background inherits "ignored"
     )  # fmt: skip
     try:
         assert process.stdout is not None

@@ -195,7 +195,7 @@ def test_an_engine_that_ignores_sigterm_and_leaves_children_is_gone_and_a_strang
 def test_a_shell_that_holds_the_store_fails_no_trial(tmp_path: Path, results: Path) -> None:
     campaign = write_campaign(tmp_path, trials=2)
     tunebook("run", campaign, "--max-trials", "1", results=results)
-    hold = "import duckdb, sys; duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    hold = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
     shell = subprocess.Popen(
         [sys.executable, "-c", hold, str(results / "store.duckdb")],
         stdin=subprocess.PIPE,
@@ -206,7 +206,7 @@ def test_a_shell_that_holds_the_store_fails_no_trial(tmp_path: Path, results: Pa
         assert shell.stdout is not None
         assert shell.stdout.readline() == "held\n"
         done = tunebook("run", campaign, results=results, TUNEBOOK_LOCK_WAIT="1")
-        assert "wait" in done.stderr
+        assert "stay pending" in done.stderr
         assert [fact["outcome"] for fact in attempts(results)] == ["measured", "measured"]
     finally:
         shell.communicate("", timeout=10)
