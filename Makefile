@@ -40,7 +40,10 @@ lint: $(VENV)/.tests
 site: $(VENV)/.demo   ## build the site from what was measured, into public/
 	$(BIN)/tunebook build
 
-golden: $(VENV)/.tests   ## accept the golden files of today's output; look at git diff afterwards
+golden: $(VENV)/.tests   ## accept today's output as golden, write the generated pages anew; look at git diff afterwards
+	$(BIN)/python -m runner.store.schema > site/reference/tables.md
+	$(BIN)/python -m runner.cli._reference > site/reference/commands.md
+	$(BIN)/python -m runner.campaign.schema > site/campaign.schema.json
 	$(PYTEST) --accept tests/docs tests/runner tests/report tests/contract
 	git diff --stat -- tests/golden site
 

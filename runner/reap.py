@@ -23,11 +23,11 @@ from runner.domain.failure import Cause, Failure, Outcome, Phase
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
 from runner.hardware.facts import boot_id
-from runner.store._logs import redact_cut
 from runner.store.record import record_path, seal_attempt
 from runner.util import process, procfs
 from runner.util.codec import from_plain
 from runner.util.files import atomic_write
+from runner.util.logs import redact_cut
 from runner.util.redact import hide
 
 VERSION = 1

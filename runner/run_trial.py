@@ -38,10 +38,10 @@ from runner.runtimes import Runtime, runtimes
 from runner.scoring.ascent import Ascent, after_level
 from runner.scoring.judge import judge
 from runner.scoring.rules import rules_of
-from runner.store._logs import redact_cut
 from runner.store.record import seal_attempt
 from runner.util.clock import utc_now
 from runner.util.codec import from_plain, to_plain
+from runner.util.logs import redact_cut
 from runner.util.redact import redact
 
 Notify = Callable[[dict[str, Any]], None]

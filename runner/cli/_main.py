@@ -1,4 +1,4 @@
-"""One handler for every error: what happened, where, what to do; and the exit status of DESIGN 7."""
+"""One handler for every error: what happened, where, what to do; and the exit status of its kind."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import click
 from runner.cli._options import results_option
 
 
-@click.group("store")
+@click.group("store", no_args_is_help=True)
 def command() -> None:
     """Look after the store of results: ingest, verify, rebuild, snapshot, export."""
 

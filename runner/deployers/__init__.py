@@ -17,7 +17,7 @@ from runner.util.plugins import Folder
 @dataclass(frozen=True, slots=True)
 class PlaceRequest:
     """What an attempt needs of a place. `model_path` is absolute on this host; `work_dir` is the attempt's own
-    scratch folder and exists; `labels` are those of DESIGN 10 (tunebook.run, tunebook.attempt, tunebook.driver)."""
+    scratch folder and exists; `labels` mark what we start (tunebook.run, tunebook.attempt, tunebook.driver)."""
 
     attempt_id: str
     model_path: str

@@ -10,6 +10,7 @@ from typing import Any
 VARIABLES = ("$MODEL", "$PORT")
 _WORD = re.compile(r"""(?:[^\s'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+""", re.DOTALL)
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_ESCAPED_VARIABLE = re.compile(r"\\\$(MODEL|PORT)(?=(\w)?)")
 _FITS = 72
 """A command that is shorter than this stays on one line."""
 
@@ -46,10 +47,8 @@ def wrapped(command: str) -> str:
 
 
 def _quoted(word: str) -> str:
-    """Quoted for a POSIX shell, with our variables left open."""
+    """Quoted for a POSIX shell, with our variables left open. `${MODEL}` where a letter follows it."""
     if not any(variable in word for variable in VARIABLES):
         return shlex.quote(word)
-    escaped = re.sub(r'([\\"`$])', r"\\\1", word)
-    for variable in VARIABLES:
-        escaped = escaped.replace("\\" + variable, variable)
-    return escaped if escaped in VARIABLES else f'"{escaped}"'
+    escaped = re.sub(r'(["\\`$])', r"\\\1", word)
+    return f'"{_ESCAPED_VARIABLE.sub(lambda m: f"${{{m[1]}}}" if m[2] else f"${m[1]}", escaped)}"'

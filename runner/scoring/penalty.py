@@ -1,7 +1,7 @@
 """Published penalties of failures: numbers for people and charts, never stored and never told to a sampler.
 
-`published_penalty` is the Python twin of the SQL macro of the store. `classic_penalty` is the scale of this tool's
-predecessor, kept to compare with; what is wrong with it (it grades by elapsed time and by words of a message) is on
+`published_penalty` is the Python twin of the SQL macro of the store. `classic_penalty` is the time-graded scale of an
+earlier tuner, kept to compare with; what is wrong with it (it grades by elapsed time and by words of a message) is on
 the methodology page.
 """
 
@@ -46,7 +46,7 @@ def published_penalty(
 
 
 def classic_penalty(message: str, elapsed: float, timeout: float, goal: Goal) -> float:
-    """What the predecessor's code made of a failure, in both of its signs: -1500 ... -80 when maximising, the same
+    """What the time-graded scale made of a failure, in both of its signs: -1500 ... -80 when maximising, the same
     sizes above 0 when minimising.
 
     `elapsed` and `timeout` in seconds; a failure without a timeout counts as one at its very end. The word list is

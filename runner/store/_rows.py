@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from runner.domain.campaign import Campaign
@@ -14,6 +12,7 @@ from runner.domain.ids import canonical, content_hash
 from runner.domain.metrics import metric_ref
 from runner.domain.records import ComparisonFact, RejectionFact, RetractionFact, RulesFact, RunEnd, RunStart
 from runner.domain.trial import Attempt, LevelResult
+from runner.render.shell import one_line
 from runner.scoring.judge import Judgement
 from runner.scoring.rules import rules_from_plain
 from runner.util.codec import from_plain, to_plain
@@ -113,19 +112,6 @@ def judgement_rows(attempt_id: str, rules_id: str, judged: Judgement) -> Rows:
     return {"score": [score], "slo_verdict": verdicts}
 
 
-def command_text(argv: Iterable[str], env: Mapping[str, str]) -> str:
-    """A line for a POSIX shell in which `$MODEL` and `$PORT` stay variables."""
-    words = [f"{name}={_shell_word(value)}" for name, value in sorted(env.items())]
-    return " ".join([*words, *(_shell_word(word) for word in argv)])
-
-
-def _shell_word(word: str) -> str:
-    if "$MODEL" not in word and "$PORT" not in word:
-        return shlex.quote(word)
-    escaped = re.sub(r'(["\\`$])', r"\\\1", word)
-    return '"' + re.sub(r"\\\$(MODEL|PORT)(?=(\w)?)", lambda m: f"${{{m[1]}}}" if m[2] else f"${m[1]}", escaped) + '"'
-
-
 def _attempt(fact: Attempt) -> Row:
     names = (
         "attempt_id run_id trial_id search_key series number role repeat outcome phase started_utc ended_utc seconds "
@@ -151,7 +137,7 @@ def _attempt(fact: Attempt) -> Row:
         row |= {"engine_build": fact.engine.build}
         row |= {"engine_settings_json": canonical(dict(fact.engine.settings))}
     if fact.launch:
-        row |= {"launch": command_text(fact.launch.portable, configuration.env)}
+        row |= {"launch": one_line(fact.launch.portable, configuration.env)}
         row |= {"launch_json": canonical({"argv": list(fact.launch.argv), "env": dict(fact.launch.env)})}
     return row
 

@@ -68,10 +68,10 @@ def seal_attempt(
     """Seal an attempt with its request rows (JSON lines of `loadgens.Row`, turned into Parquet) and its logs.
 
     Called once, when the attempt has ended, however it ended. Logs must be redacted by the caller; they are cut to
-    `_logs.KEPT_BYTES` here. `files` are moved in under their names (`gpu.parquet`). Raises as `seal`.
+    `logs.KEPT_BYTES` here. `files` are moved in under their names (`gpu.parquet`). Raises as `seal`.
     """
-    from runner.store._logs import copy_cut
     from runner.store._parquet import write_requests
+    from runner.util.logs import copy_cut
 
     def fill(folder: Path) -> None:
         (folder / "attempt.json").write_text(to_json(attempt), encoding="utf-8")

@@ -51,7 +51,7 @@ CREATE TABLE store.campaign (
   gpus INTEGER NOT NULL, -- GPUs per attempt; 0 on CPU
   price_per_gpu_hour DOUBLE CHECK (isfinite(price_per_gpu_hour)), -- in `currency`; NULL when not given
   currency VARCHAR NOT NULL, -- of the price
-  deploy VARCHAR NOT NULL, -- where engines run: local, docker, kubernetes, attach
+  deploy VARCHAR NOT NULL, -- where engines run: local or attach
   client VARCHAR NOT NULL, -- load generator of the search
   objective VARCHAR NOT NULL, -- metric, with its statistic
   objective_at VARCHAR NOT NULL, -- which level counts: worst, mean, goodput, c=N or r=N

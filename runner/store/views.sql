@@ -12,7 +12,7 @@ CREATE OR REPLACE MACRO penalty(goal, severity, low, high, resolution) AS
     ELSE high + severity * greatest(high - low, 0.1 * abs(high), resolution)
   END;
 
--- The predecessor's penalty, for comparison only: a base by the share of the timeout that had passed (`completion`),
+-- The time-graded penalty of an earlier tuner, for comparison only: a base by the share of the timeout that had passed (`completion`),
 -- times a factor by words in the message, first match; the published scale of a maximised objective (-1200 ... -80).
 -- Grading by elapsed time ranks a late hang above an early crash; `severity` does not.
 CREATE OR REPLACE MACRO penalty_classic(message, completion) AS
@@ -157,7 +157,7 @@ CREATE OR REPLACE VIEW trials (
   cause, -- of the failure
   severity, -- 0 for a success, in (0, 1) for a failure, NULL when unmeasured
   penalty, -- of a failure, in `unit`, worse than every success; NULL for a success, or when nothing succeeded
-  penalty_classic, -- what the predecessor would have told its optimiser; no unit
+  penalty_classic, -- what a time-graded penalty would have told the optimiser; no unit
   attempts, -- attempts so far, of any role
   launch, -- command line with $MODEL and $PORT, ready to copy
   attempt_id, -- the attempt that decided; the latest one when unmeasured

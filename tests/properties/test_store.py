@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from runner.domain.failure import Cause, Failure, LevelState, Phase, Role
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt, Configuration, LevelResult, MetricValue, PhaseTime
+from runner.render.shell import one_line
 from runner.store import schema
-from runner.store._rows import command_text
 from runner.store.ingest import ingest_into, insert_rows, rows_of
 from runner.store.record import read_record, record_folders, seal, seal_attempt, verify_record
 from runner.util.codec import from_plain
@@ -144,7 +144,7 @@ shell_words = pieces | st.sampled_from(
 @settings(max_examples=50, deadline=None)
 def test_a_launch_line_means_to_a_shell_what_we_meant(argv: list[str]) -> None:
     """A real shell reads it word by word; only MODEL and PORT are variables."""
-    line = command_text(["printf", "%s\\0", "begin", *argv], {"LC_ALL": "C"})
+    line = one_line(["printf", "%s\\0", "begin", *argv], {"LC_ALL": "C"})
     env = {"MODEL": "/models/a b", "PORT": "8000", "HOME": "/nobody", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(["sh", "-c", line], env=env, capture_output=True, check=True)
     expected = [word.replace("$MODEL", "/models/a b").replace("$PORT", "8000") for word in ["begin", *argv]]

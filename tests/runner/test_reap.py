@@ -20,10 +20,10 @@ from runner.cli.reap import COMMAND
 from runner.domain.failure import Cause, Outcome, Phase
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
-from runner.store._logs import KEPT_BYTES
 from runner.store.record import read_records, verify_record
 from runner.util import procfs
 from runner.util.codec import from_plain, to_plain
+from runner.util.logs import KEPT_BYTES
 from tests import make
 
 RUNNER = """

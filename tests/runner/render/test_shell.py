@@ -18,8 +18,8 @@ def test_a_launch_is_one_option_a_line_with_our_variables_open() -> None:
     assert text.splitlines() == [
         "OMP_WAIT_POLICY=passive \\",
         "  python -m engine.launcher \\",
-        "  --model $MODEL \\",
-        "  --port $PORT \\",
+        '  --model "$MODEL" \\',
+        '  --port "$PORT" \\',
         "  --ctx-size 4096 \\",
         "  --name 'two words' \\",
         "  --prefix 'it'\"'\"'s $HOME' \\",
@@ -28,7 +28,7 @@ def test_a_launch_is_one_option_a_line_with_our_variables_open() -> None:
 
 
 def test_a_short_command_stays_on_its_line() -> None:
-    assert shell({"portable": ["serve", "--model", "$MODEL"]}) == "serve --model $MODEL"
+    assert shell({"portable": ["serve", "--model", "$MODEL"]}) == 'serve --model "$MODEL"'
 
 
 def test_only_our_variables_are_open() -> None:

@@ -15,7 +15,6 @@ import pytest
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt, MetricValue
 from runner.errors import StoreDamaged, StoreError, Unwritable
-from runner.store import _logs
 from runner.store._parquet import REQUEST_COLUMNS
 from runner.store.record import (
     read_record,
@@ -27,6 +26,7 @@ from runner.store.record import (
     sweep_unfinished,
     verify_record,
 )
+from runner.util import logs
 from runner.util.codec import from_plain
 from tests import make
 
@@ -108,7 +108,7 @@ def test_long_logs_keep_head_and_tail(results: Path, tmp_path: Path) -> None:
     log.write_text("".join(f"line {n}\n" for n in range(200_000)))
     path = seal_attempt(results, make.attempt(), None, log)
     kept = (path / "engine.log").read_text()
-    assert len(kept) < _logs.KEPT_BYTES + 100
+    assert len(kept) < logs.KEPT_BYTES + 100
     assert kept.startswith("line 0\nline 1\n")
     assert kept.endswith("line 199998\nline 199999\n")
     assert "bytes cut ...]\n" in kept
