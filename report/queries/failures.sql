@@ -17,7 +17,7 @@
 --   objective VARCHAR       metric whose unit the penalty has
 --   severity DOUBLE         in (0, 1), from phase and cause alone
 --   penalty DOUBLE          in the objective's unit; NULL when nothing succeeded
---   penalty_classic DOUBLE  the predecessor's number; no unit
+--   penalty_classic DOUBLE  graded by elapsed time; no unit
 SELECT
   t.campaign, t.number, t.entry, t.params_json, t.phase, t.cause, t.evidence, f.rule, coalesce(t.hung, false) AS hung,
   f.exit_code, f.signal, coalesce(f.levels_done, 0) AS levels_done, t.seconds AS seconds_lost,

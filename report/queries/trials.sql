@@ -20,7 +20,7 @@
 --   cause VARCHAR           of the failure
 --   severity DOUBLE         0 for a success, in (0, 1) for a failure
 --   penalty DOUBLE          of a failure, in the objective's unit
---   penalty_classic DOUBLE  what the predecessor would have told its optimiser; no unit
+--   penalty_classic DOUBLE  what a time-graded penalty would have told the optimiser
 --   seconds DOUBLE          wall time of the deciding attempt (s)
 --   attempts BIGINT         attempts of any role
 --   launch VARCHAR          command line with $MODEL and $PORT

@@ -68,3 +68,72 @@ WHERE a.role = 'confirm' AND s.latest AND s.status = 'succeeded'
 GROUP BY a.number
 HAVING count(*) > 1
 ORDER BY a.number;
+
+-- What ran lately, and how each run ended
+-- A run without an end was killed or still goes on: `tunebook status` knows which.
+SELECT name, started_utc, round(seconds) AS seconds, coalesce(end_reason, 'no end recorded') AS end_reason,
+  trials, succeeded, failed, host
+FROM runs
+ORDER BY started_utc DESC
+LIMIT 20;
+
+-- Where the time goes: phases of all attempts
+SELECT p.phase, count(*) AS attempts, round(sum(p.seconds), 1) AS seconds,
+  round(100 * sum(p.seconds) / sum(sum(p.seconds)) OVER (), 1) AS share_percent
+FROM phases p
+GROUP BY p.phase
+ORDER BY seconds DESC;
+
+-- What a campaign has cost
+-- `price` is NULL where the campaign names no price per GPU hour; the time stands in any case.
+SELECT c.name, count(*) AS attempts, round(sum(k.seconds) / 3600, 3) AS hours,
+  round(sum(k.gpu_seconds) / 3600, 3) AS gpu_hours, round(sum(k.price), 2) AS price, any_value(k.currency) AS currency
+FROM cost k JOIN campaigns c USING (campaign_id)
+GROUP BY c.name
+ORDER BY hours DESC;
+
+-- The Pareto front: no other trial has both more throughput and a quicker first token
+-- At the heaviest level that each trial completed.
+WITH heaviest AS (
+  SELECT t.campaign, t.number, t.attempt_id, max(l.position) AS position
+  FROM trials t JOIN levels l USING (attempt_id)
+  WHERE t.status = 'succeeded' AND l.state = 'complete'
+  GROUP BY ALL
+), measured AS (
+  SELECT h.campaign, h.number, h.position, o.value AS tokens_per_second, f.value AS ttft_p50_seconds
+  FROM heaviest h
+  JOIN metrics o ON (o.attempt_id, o.position, o.metric) = (h.attempt_id, h.position, 'output_throughput')
+  JOIN metrics f ON (f.attempt_id, f.position, f.metric, f.stat) = (h.attempt_id, h.position, 'ttft', 'p50')
+)
+SELECT campaign, number, round(tokens_per_second, 1) AS tokens_per_second, round(ttft_p50_seconds, 4) AS ttft_p50_seconds
+FROM measured a
+WHERE NOT EXISTS (
+  FROM measured b
+  WHERE b.campaign = a.campaign AND b.position = a.position
+    AND b.tokens_per_second >= a.tokens_per_second AND b.ttft_p50_seconds <= a.ttft_p50_seconds
+    AND (b.tokens_per_second > a.tokens_per_second OR b.ttft_p50_seconds < a.ttft_p50_seconds)
+)
+ORDER BY campaign, tokens_per_second DESC;
+
+-- Which SLOs are missed, how often and by how much
+-- `ratio` is the value over its limit, for limits from above: 1.2 is 20 % too slow.
+SELECT v.slo, v.hard, count(*) AS checked, count(*) FILTER (WHERE v.verdict LIKE 'missed%') AS missed,
+  round(max(v.ratio), 2) AS worst_ratio
+FROM slo_verdicts v
+WHERE v.latest
+GROUP BY v.slo, v.hard
+ORDER BY missed DESC, v.slo;
+
+-- What the pre-check refused, and by which rule
+SELECT rule, count(*) AS configurations, any_value(reason) AS reason
+FROM rejections
+GROUP BY rule
+ORDER BY configurations DESC, rule;
+
+-- Levels that ran on a busy machine, the worst first
+-- Take numbers with care where the load average is above the CPUs, or where the hypervisor took time away.
+SELECT a.number, a.role, l.load_kind, l.load_value, l.load_before, l.load_after, l.cpus,
+  round(100 * l.steal, 1) AS steal_percent
+FROM levels l JOIN attempts a USING (attempt_id)
+ORDER BY greatest(l.load_before / l.cpus, l.load_after / l.cpus) DESC NULLS LAST, l.steal DESC NULLS LAST
+LIMIT 20;

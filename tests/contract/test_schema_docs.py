@@ -114,6 +114,10 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make.write_store(tmp_path_factory.mktemp("cookbook") / "results").results
 
 
+def test_the_cookbook_has_fifteen_questions() -> None:
+    assert len({recipe.title for recipe in recipes()}) >= 15
+
+
 @pytest.mark.parametrize("title", [recipe.title for recipe in recipes()])
 def test_every_recipe_answers(results: Path, title: str) -> None:
     (recipe,) = [recipe for recipe in recipes() if recipe.title == title]

@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from runner import errors
+from runner.render.metrics_page import metrics_page
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,14 +44,21 @@ def test_the_error_tree_of_the_docstring_is_the_tree() -> None:
             assert drawn.get(name) == str(cls.status), name
 
 
-def test_commands_page_is_the_help(request: object) -> None:
+def test_commands_page_is_the_help(request: pytest.FixtureRequest) -> None:
     path = ROOT / "site/reference/commands.md"
     # In a process of its own: click keeps a command's help option as whoever asked first saw it.
     printed = [sys.executable, "-m", "runner.cli._reference"]
     text = subprocess.run(printed, capture_output=True, text=True, check=True, timeout=60, cwd=ROOT).stdout
-    if request.config.getoption("--accept"):  # type: ignore[attr-defined]
+    if request.config.getoption("--accept"):
         path.write_text(text, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == text, "run `make golden` and read the difference"
+
+
+def test_metrics_page_is_the_table(request: pytest.FixtureRequest) -> None:
+    path = ROOT / "site/reference/metrics.md"
+    if request.config.getoption("--accept"):
+        path.write_text(metrics_page(), encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == metrics_page(), "run `make golden` and read the difference"
 
 
 def test_every_problem_of_a_campaign_file_has_an_anchor_here() -> None:

@@ -9,28 +9,32 @@ import pytest
 
 from tests.stories._world import ROOT, assert_nothing_left, attempts, tunebook
 
+GUIDES = (page for page in ROOT.glob("site/*/*.md") if "```yaml\ntunebook: 1\n" in page.read_text(encoding="utf-8"))
+PAGES = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in GUIDES)]
 
-def printed(page: str) -> str:
-    """The first whole campaign of a page."""
+
+def printed(page: str) -> list[str]:
+    """The whole campaigns of a page."""
     text = (ROOT / page).read_text(encoding="utf-8")
     blocks: list[str] = re.findall(r"^```yaml\n(.*?)^```$", text, re.M | re.S)
-    return next(block for block in blocks if "tunebook: 1\n" in block)
+    return [block for block in blocks if "tunebook: 1\n" in block]
 
 
-@pytest.mark.parametrize("page", ["README.md", "site/reference/campaign-file.md"])
-def test_a_printed_campaign_is_accepted(page: str, tmp_path: Path, results: Path) -> None:
-    campaign = tmp_path / "printed.yaml"
-    campaign.write_text(printed(page), encoding="utf-8")
-    assert tunebook("check", campaign, results=results).stdout.startswith(f"ok {campaign}: ")
-    planned = tunebook("plan", campaign, results=results).stdout
-    assert re.search(r"^  measuring  at most .* in all", planned, re.M)
+@pytest.mark.parametrize("page", PAGES)
+def test_printed_campaigns_are_accepted(page: str, tmp_path: Path, results: Path) -> None:
+    for number, text in enumerate(printed(page)):
+        campaign = tmp_path / f"printed-{number}.yaml"
+        campaign.write_text(text, encoding="utf-8")
+        assert tunebook("check", campaign, results=results).stdout.startswith(f"ok {campaign}: ")
+        planned = tunebook("plan", campaign, results=results).stdout
+        assert re.search(r"^  measuring  at most .* in all", planned, re.M)
 
 
 @pytest.mark.story
 @pytest.mark.engine
 def test_the_readmes_campaign_runs(tmp_path: Path, results: Path) -> None:
     campaign = tmp_path / "my-laptop.yaml"
-    campaign.write_text(printed("README.md"), encoding="utf-8")
+    campaign.write_text(printed("README.md")[0], encoding="utf-8")
     assert "  not here  " not in tunebook("plan", campaign, results=results).stdout
     tunebook("run", campaign, "--max-trials", "1", results=results)
     first = attempts(results)[0]
