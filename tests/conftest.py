@@ -7,12 +7,38 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.terminal import TerminalReporter
+
+from tests._machine import lacks, missing
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--accept", action="store_true", help="write golden files instead of comparing with them")
+
+
+TIERS = ("matrix", "story", "browser", "engine")
+"""Markers from the heaviest down: a test counts for the first that it has."""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in TIERS:
+        if item.get_closest_marker(marker) and (what := lacks(marker)):
+            missing(what)
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Minutes by tier, so that a tier that grows is seen. Summed over parallel workers."""
+    seconds: dict[str, float] = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                tier = next((marker for marker in TIERS if marker in report.keywords), "unit")
+                seconds[tier] = seconds.get(tier, 0.0) + report.duration
+    terminalreporter.section("time by tier")
+    for tier, spent in sorted(seconds.items(), key=lambda one: -one[1]):
+        terminalreporter.write_line(f"{tier:8} {spent / 60:6.1f} min of tests")
 
 
 @pytest.fixture

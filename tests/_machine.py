@@ -1,0 +1,31 @@
+"""What a machine must have for some tests. Outside CI what is missing skips with the reason; in CI it fails."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from typing import NoReturn
+
+import pytest
+
+
+def in_ci() -> bool:
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the running test, or fail it in CI: a green run there must not hide what was not tested."""
+    if in_ci():
+        pytest.fail(f"missing on this machine: {reason}", pytrace=False)
+    pytest.skip(f"missing on this machine: {reason}")
+
+
+def lacks(marker: str) -> str | None:
+    """What tests with this marker need and this machine lacks."""
+    if marker == "browser":
+        browsers = [shutil.which(name) for name in ("chromium", "chromium-browser")]
+        return None if any(browsers) and shutil.which("chromedriver") else "chromium with chromedriver (`make system`)"
+    if marker == "engine":
+        return None if importlib.util.find_spec("xllamacpp") else "llama.cpp (`pip install -e '.[llamacpp]'`)"
+    return None
