@@ -58,7 +58,7 @@ def command(
     label = store or "the snapshot of this project"
     problems: list[Problem] = []
     sections: list[list[str]] = []
-    for path, result in load_all(paths):
+    for path, result in load_all(paths, beside=True):
         if isinstance(result, CampaignError):
             problems += result.problems()
             sections.append(_plan_markdown.of_problems(path, result.problems()))
@@ -69,7 +69,8 @@ def command(
         if markdown:
             sections.append(_plan_markdown.of_plan(planned, path, absent, seen, left, label))
         elif as_json:
-            click.echo(json.dumps(as_plain(planned, path, absent, seen, left, store or (snapshot and str(snapshot)))))
+            read = store or (str(snapshot) if snapshot else None)
+            click.echo(json.dumps(as_plain(planned, path, absent, seen, left, read)))
         else:
             click.echo(_plan_text.as_text(planned, path, absent, seen, left, label))
     if markdown:

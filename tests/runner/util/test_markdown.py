@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-import markdown
+import markdown  # type: ignore[import-untyped]
 import pytest
 
 from runner.util.markdown import code, cut, folded, table
