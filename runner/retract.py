@@ -87,7 +87,8 @@ def _by_number(name: str, number: int, attempts: Sequence[Attempt], starts: Sequ
     lineages = [start.search_key for start in starts if start.name == name]
     if not lineages:
         names = sorted({start.name for start in starts})
-        raise UnknownId(f"no campaign {name!r} was run here", hint=_near(name, names) or "see `tunebook status`")
+        known = f"campaigns that were: {', '.join(names[:12])}" if names else "no campaign was"
+        raise UnknownId(f"no campaign {name!r} was run here", hint=_near(name, names) or known)
     mine = [attempt for attempt in attempts if attempt.search_key == lineages[-1]]
     of_number = [attempt for attempt in mine if attempt.number == number]
     if not of_number:
