@@ -27,6 +27,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         if urlsplit(newurl).scheme not in SCHEMES:
+            fp.close()
             raise urllib.error.URLError(f"it leads to an address that is not http or https: {shown(newurl)}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
