@@ -49,7 +49,7 @@ def _doubts(campaign: Row, data: Data) -> list[str]:
             doubts.append(
                 f"Trial {row['number_a']} against trial {row['number_b']}: {row['verdict']}, {row['reason']}."
             )
-    return doubts + _machine(mine("compared_levels")) + _setbacks(mine("setbacks"))
+    return doubts + _machine(mine("compared_levels")) + _setbacks(mine("setbacks"), mine("retractions"))
 
 
 def _machine(levels: Sequence[Row]) -> list[str]:
@@ -70,12 +70,10 @@ def _machine(levels: Sequence[Row]) -> list[str]:
     return doubts
 
 
-def _setbacks(rows: Sequence[Row]) -> list[str]:
-    retracted = sum(row["outcome"] == "retracted" for row in rows)
-    faults = len(rows) - retracted
+def _setbacks(faults: Sequence[Row], retracted: Sequence[Row]) -> list[str]:
     doubts = []
     if faults:
-        doubts.append(f"{phrases.count(faults, 'attempt')} ended by no fault of a configuration; see Setbacks.")
+        doubts.append(f"{phrases.count(len(faults), 'attempt')} ended by no fault of a configuration; see Setbacks.")
     if retracted:
-        doubts.append(f"{phrases.count(retracted, 'result')} withdrawn; see Setbacks.")
+        doubts.append(f"{phrases.count(len(retracted), 'result')} withdrawn; see Withdrawn results.")
     return doubts

@@ -18,7 +18,10 @@ from runner.domain.failure import Phase
 Data = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-_PICKS = ("parameter", "metric", "setting")
+BAR = 26
+"""Pixels of a bar with its gap, where a chart is as high as it has bars."""
+
+_PICKS = ("parameter", "metric", "scenario", "setting")
 """Words that pick rows of a data set: one figure for each value."""
 
 
@@ -94,6 +97,7 @@ class Figures:
         usual: dict[str, Any] = {
             "entries": sorted({str(row["entry"]) for row in same if row.get("entry") is not None}),
             "phases": [phase.value for phase in Phase if phase in failed],
+            "bars": BAR * len({row["cause"] for row in mine if row.get("cause") is not None}),
         }
         if self.campaign:
             usual["score"] = phrases.axis_text(self.campaign["objective"], self.campaign["goal"])

@@ -44,7 +44,7 @@ COLUMNS: dict[str, Treat] = {
     **dict.fromkeys(_TEXTS, Treat.TEXT),
     "host": Treat.HOST,
     "boot_id": Treat.PRIVATE,
-    "by": Treat.PRIVATE,
+    "by": Treat.TEXT,  # only what somebody wrote after `retract --by`, to be shown
     "gpus_json": Treat.PRIVATE,
     "launch_json": Treat.PRIVATE,
     "engine_settings_json": Treat.PRIVATE,

@@ -5,6 +5,7 @@
     ├── CampaignError          2   a campaign file has problems (all of them, each with file:line:col)
     ├── UnknownMember          2   no runtime, deployer, sampler, ... of that name
     ├── QueryRefused           2   `tunebook sql` reads and nothing else
+    ├── UnknownId              2   no attempt, trial or run has this id, or several begin with it
     ├── NotReady               4   the environment lacks something: model, engine package, folder, tool
     │   ├── ModelMissing       4
     │   ├── EngineMissing      4
@@ -17,6 +18,7 @@
     ├── AlreadyRunning         7   another process runs this lineage
     ├── NoSpace               10   the disk is full
     ├── HashMismatch          13   a file is not the file that was promised
+    ├── NetworkError          14   an address could not be read
     └── Interrupted          130   a signal ended the run; the store is whole
 
 A failed trial is no error: it is a `domain.failure.Failure`, a value with a row of its own.
@@ -101,6 +103,10 @@ class QueryRefused(TunebookError):
     slug, status = "query-refused", 2
 
 
+class UnknownId(TunebookError):
+    slug, status = "unknown-id", 2
+
+
 class NotReady(TunebookError):
     slug, status = "not-ready", 4
 
@@ -147,6 +153,10 @@ class NoSpace(TunebookError):
 
 class HashMismatch(TunebookError):
     slug, status = "hash-mismatch", 13
+
+
+class NetworkError(TunebookError):
+    slug, status = "network", 14
 
 
 class Interrupted(TunebookError):

@@ -24,6 +24,8 @@ class Lineage:
     """The attempts of one (search_key, series), ordered by trial number, and their judgement under `rules`.
 
     `trials` holds one judged trial per number that has a judged search or baseline attempt: its first one.
+    `withdrawn` are retracted attempts: nobody is told of them, but a number keeps the configuration that it had, and a
+    trial that lost its judged attempt is measured again.
     """
 
     campaign: Campaign
@@ -31,11 +33,14 @@ class Lineage:
     rules: Rules
     attempts: tuple[Attempt, ...]
     trials: tuple[JudgedTrial, ...]
+    withdrawn: tuple[Attempt, ...] = ()
 
     @classmethod
-    def of(cls, campaign: Campaign, series: int, attempts: Sequence[Attempt]) -> Lineage:
+    def of(
+        cls, campaign: Campaign, series: int, attempts: Sequence[Attempt], withdrawn: Sequence[Attempt] = ()
+    ) -> Lineage:
         rules = rules_of(campaign)
-        return cls(campaign, series, rules, tuple(attempts), tuple(_judged(attempts, rules)))
+        return cls(campaign, series, rules, tuple(attempts), tuple(_judged(attempts, rules)), tuple(withdrawn))
 
     @property
     def told(self) -> list[Told]:
@@ -53,11 +58,12 @@ class Lineage:
     @property
     def known(self) -> Mapping[int, Configuration]:
         """Every trial number that was ever deployed and its configuration, judged or not."""
-        return {a.number: a.configuration for a in reversed(self.attempts) if a.role in SEARCH_ROLES}
+        both = (*self.attempts, *self.withdrawn)
+        return {a.number: a.configuration for a in reversed(both) if a.role in SEARCH_ROLES}
 
     @property
     def unjudged(self) -> list[int]:
-        """Numbers that were deployed but never judged (host fault, interruption): they come first."""
+        """Numbers that were deployed but have no judgement (host fault, interruption, retraction): they come first."""
         judged = {trial.number for trial in self.trials}
         return sorted(number for number in self.known if number not in judged)
 
@@ -71,7 +77,8 @@ class Lineage:
 
     @property
     def gpu_hours(self) -> float:
-        return sum(attempt.gpu_seconds for attempt in self.attempts) / 3600
+        """Withdrawn attempts included: what they took is spent."""
+        return sum(attempt.gpu_seconds for attempt in (*self.attempts, *self.withdrawn)) / 3600
 
     def trial_id(self, configuration: Configuration) -> str:
         return trial_id(self.campaign.search_key, self.series, configuration.fingerprint)

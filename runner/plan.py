@@ -170,10 +170,13 @@ def _worst_case(campaign: Campaign, trials: int) -> WorstCase:
 
 def _unchecked(campaign: Campaign) -> Iterator[str]:
     """What only the machine that runs it can tell."""
-    if campaign.hardware.gpus:
+    if campaign.deploy.kind == "attach":
+        yield f"whether a server answers at {campaign.deploy.options.get('url')}, and with which model"
+    elif campaign.hardware.gpus:
         yield f"whether {campaign.hardware.label} is here and free, and whether model and KV cache fit its memory"
     else:
         yield "whether model and KV cache fit the memory of the machine that runs it"
-    yield "whether the engine accepts every combination of flags: known rules were checked, the rest shows at start"
+    if campaign.deploy.kind != "attach":
+        yield "whether the engine accepts every combination of flags: known rules were checked, the rest shows at start"
     if campaign.search.sampler != "grid":
         yield f"which points {campaign.search.sampler} will propose: it depends on the results"

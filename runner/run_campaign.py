@@ -33,7 +33,7 @@ from runner.preflight import refuse_unless_ready
 from runner.reap import reap
 from runner.run_trial import Order
 from runner.scoring.rules import rules_id, rules_to_plain
-from runner.store.history import LineageFacts, history, lineage_facts
+from runner.store.history import LineageFacts, history, lineage_facts, withdrawn
 from runner.store.ingest import ingest
 from runner.store.record import seal, seal_rules
 from runner.store.snapshot import snapshot
@@ -143,7 +143,8 @@ class Run:
     @property
     def lineage(self) -> Lineage:
         """Read afresh from the sealed records: the one source of truth, also for this process."""
-        return Lineage.of(self.campaign, self.series, history(self.results, self.campaign.search_key, self.series))
+        mine = self.results, self.campaign.search_key, self.series
+        return Lineage.of(self.campaign, self.series, history(*mine), withdrawn(*mine))
 
     @property
     def campaign_id(self) -> str:

@@ -1,7 +1,7 @@
 """Charts. A chart is one file here: `CHART: Chart`; file name = its name in a page's front matter.
 
-A spec is written once for all campaigns: it draws the data set `rows`, it carries no theme, and words that differ from
-figure to figure stand in it as `@word`, which the figure fills in (`report/assets/charts.js`): a text or a list.
+A spec is written once for all campaigns: it draws the data set `rows`, it carries no theme, and what differs from
+figure to figure stands in it as `@word`, which the figure fills in (`report/assets/charts.js`): text, number or list.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Rows: TypeAlias = Sequence[Mapping[str, Any]]
 Data: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
 """Query name -> its rows, as they may be published, for one campaign or for all."""
 Words: TypeAlias = Mapping[str, Any]
-"""Word -> the text or list that stands for it in one figure."""
+"""Word -> the text, number or list that stands for it in one figure."""
 
 
 @dataclass(frozen=True, slots=True)

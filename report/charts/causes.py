@@ -33,7 +33,8 @@ def spec() -> dict[str, Any]:
             ],
         )
     )
-    made: dict[str, Any] = bars.properties(height=alt.Step(26), **width()).to_dict()
+    made: dict[str, Any] = bars.properties(**width()).to_dict()
+    made["height"] = "@bars"  # a step per bar would do, but Vega warns of it in the width of a figure
     return made
 
 
@@ -68,7 +69,7 @@ def missing(rows: Rows, words: Words) -> str | None:
 CHART: Chart = Chart(
     title="What trials died of",
     queries=("failures",),
-    words=("phases",),
+    words=("phases", "bars"),
     height=140,
     rows=rows,
     spec=spec,

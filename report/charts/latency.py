@@ -18,6 +18,7 @@ def spec() -> dict[str, Any]:
     import altair as alt
 
     base = drawing().transform_filter(alt.FieldEqualPredicate(field="metric", equal="@metric"))
+    base = base.transform_filter(alt.FieldEqualPredicate(field="scenario", equal="@scenario"))
     x = alt.X("load_value:Q", title="@load", scale=alt.Scale(type="log", base=2, nice=False, padding=16))
     # One legend for colour, dash and shape: they say the same thing three times, for eyes that miss one of them.
     legend = alt.Legend(title=None, symbolOpacity=1)
@@ -49,25 +50,31 @@ def rows(data: Data) -> Rows:
         {
             "which": level["which"],
             "metric": metric,
+            "scenario": level["scenario"],
             "load_value": level["load_value"],
             **{stat: level[f"{metric}_{stat}"] for stat in _STATS},
             **{f"{stat}_text": format_value(level[f"{metric}_{stat}"], METRICS[metric]) for stat in _STATS},
         }
         for level in data["compared_levels"]
         for metric in _METRICS
-        if level[f"{metric}_p50"] is not None and level["lightest_scenario"]
+        if level[f"{metric}_p50"] is not None
     ]
 
 
 def caption(rows: Rows, words: Words) -> str:
-    best = [row for row in rows if row["metric"] == words["metric"] and row["which"] == "best"]
+    best = [row for row in _drawn(rows, words) if row["which"] == "best"]
     if not best:
         return "0 levels of the best trial carry this metric."
     first, last = best[0], best[-1]
-    text = f"Line: p50. Band: p50 to p99. Best at load {first['load_value']:g}: {_both(first)}"
+    text = "As the search measured it. Line: p50. Band: p50 to p99. "
+    text += f"Best at load {first['load_value']:g}: {_both(first)}"
     if last is not first:
         text += f"; at load {last['load_value']:g}: {_both(last)}"
     return text + "."
+
+
+def _drawn(rows: Rows, words: Words) -> Rows:
+    return [row for row in rows if row["metric"] == words["metric"] and row["scenario"] == words["scenario"]]
 
 
 def _both(row: Mapping[str, Any]) -> str:
@@ -75,14 +82,13 @@ def _both(row: Mapping[str, Any]) -> str:
 
 
 def missing(rows: Rows, words: Words) -> str | None:
-    found = any(row["metric"] == words["metric"] for row in rows)
-    return None if found else "No level of the best trial carries this metric."
+    return None if _drawn(rows, words) else "No level of the best trial carries this metric."
 
 
 CHART: Chart = Chart(
     title="Latency against load",
     queries=("compared_levels",),
-    words=("metric", "load", "axis"),
+    words=("metric", "scenario", "load", "axis"),
     height=220,
     rows=rows,
     spec=spec,

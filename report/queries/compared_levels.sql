@@ -5,7 +5,6 @@
 --   number INTEGER          of the trial
 --   position INTEGER        order of measuring
 --   scenario VARCHAR        token lengths
---   lightest_scenario BOOLEAN the scenario that is measured first
 --   load_kind VARCHAR       concurrency or rate
 --   load_value DOUBLE       users, or requests per second
 --   state VARCHAR           complete, degraded, failed, not_reached
@@ -44,7 +43,6 @@ compared AS (
 )
 SELECT
   c.campaign, c.which, c.number, l.position, l.scenario,
-  l.scenario = first_value(l.scenario) OVER (PARTITION BY l.attempt_id ORDER BY l.position) AS lightest_scenario,
   l.load_kind, l.load_value, l.state, l.sent, l.ok, l.failed, l.lost, l.short, l.seconds, l.load_before, l.load_after,
   l.steal, l.cpus, n.ttft_p50, n.ttft_p90, n.ttft_p99, n.tpot_p50, n.tpot_p90, n.tpot_p99, n.e2e_p50, n.e2e_p90,
   n.e2e_p99, n.output_throughput, n.request_throughput, n.success_rate

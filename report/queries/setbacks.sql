@@ -1,17 +1,12 @@
--- Attempts of a campaign's shown series that no configuration is to blame for, or that were withdrawn.
+-- Attempts of a campaign's shown series that no configuration is to blame for.
 -- columns:
 --   campaign VARCHAR        name
---   outcome VARCHAR         infra, interrupted, or retracted
+--   outcome VARCHAR         infra or interrupted
 --   cause VARCHAR           of the fault
 --   number INTEGER          of the trial
---   evidence VARCHAR        line that proves it, or the reason of the retraction
+--   evidence VARCHAR        line that proves it
 SELECT s.campaign, f.outcome, f.cause, f.number, f.evidence
 FROM failures f
 JOIN shown s ON s.search_key = f.search_key AND s.series = f.series
 WHERE f.outcome IN ('infra', 'interrupted')
-UNION ALL
-SELECT u.name, 'retracted', NULL, t.number, r.reason
-FROM retractions r
-JOIN runs u USING (run_id)
-LEFT JOIN known_trials t USING (trial_id)
 ORDER BY ALL

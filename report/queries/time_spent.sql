@@ -1,13 +1,18 @@
--- Where the time of the shown series of a campaign went: seconds per phase and outcome.
+-- Where the machine time of the shown series of a campaign went: one row per phase.
 -- columns:
 --   campaign VARCHAR        name
 --   phase VARCHAR           phase
---   outcome VARCHAR         of the attempts: measured, failed, infra, interrupted
---   attempts BIGINT         how many
---   seconds DOUBLE          wall time (s)
-SELECT s.campaign, p.phase, a.outcome, count(DISTINCT a.attempt_id) AS attempts, sum(p.seconds) AS seconds
+--   attempts BIGINT         attempts that were in it
+--   seconds DOUBLE          wall time in it (s)
+--   seconds_failed DOUBLE   of that in attempts that were not measured to their end
+--   share DOUBLE            of the time of all phases
+SELECT
+  s.campaign, p.phase, count(DISTINCT a.attempt_id) AS attempts, sum(p.seconds) AS seconds,
+  coalesce(sum(p.seconds) FILTER (WHERE a.outcome <> 'measured'), 0) AS seconds_failed,
+  sum(p.seconds) / nullif(sum(sum(p.seconds)) OVER (PARTITION BY s.campaign), 0) AS share
 FROM phases p
 JOIN attempts a USING (attempt_id)
 JOIN shown s ON s.search_key = a.search_key AND s.series = a.series
-GROUP BY ALL
-ORDER BY s.campaign, p.phase, a.outcome
+GROUP BY s.campaign, p.phase
+HAVING sum(p.seconds) >= 0.05
+ORDER BY s.campaign, seconds DESC, p.phase

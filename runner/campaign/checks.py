@@ -14,6 +14,8 @@ from runner.campaign.check_space import check_expressions
 from runner.campaign.document import Document
 from runner.campaign.entry_schema import EntrySection
 from runner.campaign.schema import CampaignFile
+from runner.campaign.secrets import NAME as SECRET_NAME
+from runner.campaign.secrets import in_command
 from runner.campaign.validate import Reading
 from runner.deployers import deployers
 from runner.domain.campaign import Deploy
@@ -27,8 +29,6 @@ from runner.space.resolve import ENV
 from runner.util.plugins import Folder
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|API[_-]?KEY|CREDENTIALS?)$", re.IGNORECASE)
-"""At the end of a name: `max-tokens` and `api-key-file` hold no secret."""
 
 
 def check(file: CampaignFile, document: Document, reading: Reading) -> list[Problem]:
@@ -94,18 +94,22 @@ def _names(section: EntrySection, document: Document, i: int) -> Iterator[Proble
             yield Problem("wrong-value", f"{key!r} is no name of a flag", where)
         elif key.startswith(ENV) and not _ENV_NAME.fullmatch(name):
             yield Problem("wrong-value", f"{name!r} is no name of an environment variable", where)
-        if _SECRET.search(name) and _literal(section, key):
+        if SECRET_NAME.search(name) and _literal(section, key):
             hint = "pass it through env: [NAME], or in a file that the engine reads"
             yield Problem("secret", f"{key} looks like a secret: its value must not stand in a campaign", where, hint)
         if key in (section.space or {}) and key in fixed:
             yield Problem("wrong-value", f"{key!r} is both fixed and searched", where, "keep one of the two")
         elif key.startswith(ENV) and key in section.flags:
             yield Problem("wrong-value", f"{key!r} is not a flag", where, f"write it as env: {{{name}: ...}}")
+    for name in in_command(section.command or ()):
+        where = document.at_value("runtimes", i, "command")
+        hint = "pass it through env: [NAME], which the engine reads from its environment, or in a file"
+        yield Problem("secret", f"command gives {name} a secret: it must not stand in a campaign", where, hint)
     for name, value in section.env.items():
         where = document.at_key("runtimes", i, "env", name)
         if not _ENV_NAME.fullmatch(name):
             yield Problem("wrong-value", f"{name!r} is no name of an environment variable", where)
-        if value is not None and _SECRET.search(name):
+        if value is not None and SECRET_NAME.search(name):
             hint = f"write env: [{name}] to pass it through from your own environment"
             yield Problem("secret", f"{name} looks like a secret: its value must not stand in a campaign", where, hint)
 

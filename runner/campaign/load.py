@@ -13,6 +13,8 @@ from runner.campaign.build import build
 from runner.campaign.checks import check
 from runner.campaign.document import read
 from runner.campaign.identity import from_resolved, resolved, search_key, with_identity
+from runner.campaign.neighbours import unique_names
+from runner.campaign.secrets import in_text, masked
 from runner.campaign.validate import validate
 from runner.domain.campaign import Campaign
 from runner.errors import CampaignError, Problem, Where
@@ -37,8 +39,10 @@ def parse(text: str, path: Path) -> Campaign:
     problems = list(reading.problems)
     if reading.file is not None:
         problems += check(reading.file, document, reading)
+    said = {problem.where.line for problem in problems if problem.slug == "secret" and problem.where}
+    problems += [one for one in in_text(text, str(path)) if one.where and one.where.line not in said]
     if problems or reading.file is None:
-        raise CampaignError(_in_order(problems))
+        raise CampaignError(_in_order([masked(problem) for problem in problems]))
     return with_identity(build(reading.file, _project_path(path)))
 
 
@@ -59,10 +63,11 @@ def read_text(path: Path) -> str:
     raise CampaignError([problem])
 
 
-def load_all(paths: Iterable[Path]) -> list[tuple[Path, Campaign | CampaignError]]:
+def load_all(paths: Iterable[Path], *, beside: bool = False) -> list[tuple[Path, Campaign | CampaignError]]:
     """Every campaign of these files and folders (a folder: its *.yaml and *.yml, sorted), each file once.
 
-    A broken file does not hide the others. Two files with one campaign name are both in error.
+    A broken file does not hide the others. Two files with one campaign name are both in error; with `beside` the other
+    campaign files of their folders and of the project count too.
     """
     loaded: list[tuple[Path, Campaign | CampaignError]] = []
     seen: set[Path] = set()
@@ -75,7 +80,34 @@ def load_all(paths: Iterable[Path]) -> list[tuple[Path, Campaign | CampaignError
             if (real := file.resolve()) not in seen:
                 seen.add(real)
                 loaded.append((file, _load_or_error(file)))
-    return _unique_names(loaded)
+    others = neighbours_of(path for path, _ in loaded) if beside else []
+    return unique_names(loaded, _texts([*(path for path, _ in loaded), *others]))
+
+
+def neighbours_of(files: Iterable[Path]) -> list[Path]:
+    """The other files that lie in the folders of these, and in campaigns/ of their projects."""
+    given = {file.resolve() for file in files}
+    folders = {folder for file in given for folder in (file.parent, project_folder(file.parent) / "campaigns")}
+    found = [file for folder in sorted(folders) if folder.is_dir() for file in _files(folder)]
+    return [_from_here(file) for file in dict.fromkeys(found) if file.resolve() not in given]
+
+
+def _from_here(file: Path) -> Path:
+    """As a person in the working folder writes it."""
+    try:
+        return file.relative_to(Path.cwd())
+    except ValueError:
+        return file
+
+
+def _texts(files: Iterable[Path]) -> dict[Path, str]:
+    texts: dict[Path, str] = {}
+    for file in files:
+        try:
+            texts[file] = read_text(file)
+        except CampaignError:
+            continue  # said already, or nobody asked
+    return texts
 
 
 def _load_or_error(path: Path) -> Campaign | CampaignError:
@@ -89,27 +121,6 @@ def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     return sorted(file for file in path.iterdir() if file.suffix in SUFFIXES and file.is_file())
-
-
-def _unique_names(loaded: list[tuple[Path, Campaign | CampaignError]]) -> list[tuple[Path, Campaign | CampaignError]]:
-    files: dict[str, list[Path]] = {}
-    for path, result in loaded:
-        if isinstance(result, Campaign):
-            files.setdefault(result.name, []).append(path)
-    checked: list[tuple[Path, Campaign | CampaignError]] = []
-    for path, result in loaded:
-        if isinstance(result, Campaign) and len(files[result.name]) > 1:
-            checked.append((path, _same_name(result.name, path, files[result.name])))
-        else:
-            checked.append((path, result))
-    return checked
-
-
-def _same_name(name: str, path: Path, files: Sequence[Path]) -> CampaignError:
-    others = ", ".join(str(file) for file in files if file != path)
-    where = read(read_text(path), str(path)).at_value("name")
-    what = f"campaign name {name!r} is also used by {others}"
-    return CampaignError([Problem("duplicate-name", what, where, "give each file a name of its own")])
 
 
 def _near_file(path: Path) -> str | None:

@@ -14,8 +14,8 @@ HEAD = """# Commands
 One command, `tunebook`. This page is its own help, printed by `make golden`; a test keeps it equal.
 
 Exit codes: 0 done · 1 finished, but the answer is no (no trial succeeded) · 2 usage or campaign error · 3 our bug ·
-4 environment not ready · 5 store problem · 7 already running · 10 no space · 13 hash mismatch · 130 interrupted
-(the store is whole; run again to resume). Of several files the worst counts.
+4 environment not ready · 5 store problem · 7 already running · 10 no space · 13 hash mismatch · 14 network ·
+130 interrupted (the store is whole; run again to resume). Of several files the worst counts.
 
 ## Settings
 

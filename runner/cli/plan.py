@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli._options import json_option
-from runner.errors import CampaignError, Problem, TunebookError
-from runner.util.project import project_folder
+from runner.cli._options import json_option, results_option
+from runner.errors import CampaignError, Problem, TunebookError, UsageError
+from runner.util.project import cache_folder, project_folder
 
 if TYPE_CHECKING:
     from runner.domain.campaign import Campaign
     from runner.plan import Plan, Planned
+    from runner.prospect import Prospect
+    from runner.store.known import Known
 
-_SHOWN, _SHOWN_REFUSED = 12, 6
-"""Rows of the two tables; `--json` has all."""
+MOST_BYTES = 1 << 30
+"""Of a published snapshot."""
+DOWNLOAD_SECONDS = 300.0
 
 
 @click.command("plan")
@@ -26,27 +29,80 @@ _SHOWN, _SHOWN_REFUSED = 12, 6
 @click.option(
     "--limit", default=200, show_default=True, type=click.IntRange(min=1), help="Configurations looked at, per file."
 )
+@click.option(
+    "--store",
+    metavar="FILE|URL",
+    help="Snapshot that says what is measured: a snapshot.duckdb, or results/data/results.duckdb of a published site. "
+    "Default: the snapshot of the results folder, when there is one.",
+)
+@click.option("--markdown", is_flag=True, help="The comment of a pull request: every text in it is escaped.")
+@results_option
 @json_option
-def command(paths: tuple[Path, ...], limit: int, as_json: bool) -> None:
-    """Show what campaign files would run: configurations, duplicates, rejections, levels, time and GPU-hours at worst.
+def command(
+    paths: tuple[Path, ...], limit: int, store: str | None, markdown: bool, results: Path, as_json: bool
+) -> None:
+    """Show what campaign files would run: configurations, duplicates, rejections, levels, time and cost.
 
-    Starts nothing and writes nothing.
+    With a snapshot it also says what is measured already, what `run` would still do, and about how long that takes.
+    Starts nothing. Writes nothing but to the cache: a downloaded snapshot, and a note that a model file was verified.
     """
     from runner.campaign.load import load_all
+    from runner.cli import _plan_markdown, _plan_text
     from runner.plan import plan
+    from runner.prospect import prospect
+    from runner.store.known import known
 
+    if markdown and as_json:
+        raise UsageError("--markdown and --json are two forms of one answer", hint="give one of them")
+    snapshot = snapshot_file(store, results)
+    label = store or "the snapshot of this project"
     problems: list[Problem] = []
-    for path, result in load_all(paths):
+    sections: list[list[str]] = []
+    for path, result in load_all(paths, beside=True):
         if isinstance(result, CampaignError):
             problems += result.problems()
+            sections.append(_plan_markdown.of_problems(path, result.problems()))
             continue
-        planned = plan(result, limit)
-        absent = not_here(result)
-        click.echo(json.dumps(as_plain(planned, path, absent)) if as_json else as_text(planned, path, absent))
+        planned, absent = plan(result, limit), not_here(result)
+        seen = known(snapshot, result) if snapshot else None
+        left = prospect(planned, seen) if seen else None
+        if markdown:
+            sections.append(_plan_markdown.of_plan(planned, path, absent, seen, left, label))
+        elif as_json:
+            read = store or (str(snapshot) if snapshot else None)
+            click.echo(json.dumps(as_plain(planned, path, absent, seen, left, read)))
+        else:
+            click.echo(_plan_text.as_text(planned, path, absent, seen, left, label))
+    if markdown:
+        click.echo(_plan_markdown.comment(sections), nl=False)
     if as_json:
         click.echo(json.dumps({"event": "end", "exit_code": CampaignError.status if problems else 0}))
     if problems:
         raise CampaignError(problems)
+
+
+def snapshot_file(store: str | None, results: Path) -> Path | None:
+    """The file that `--store` means, downloaded when it is an address; without it the project's own, when there is
+    one. Raises UsageError, NetworkError, NoSpace, Unwritable."""
+    from runner.store.reader import snapshot_path
+    from runner.util.download import download, is_address
+
+    if store is None:
+        own = snapshot_path(results)
+        return own if own.is_file() else None
+    if is_address(store):
+        name = f"{hashlib.sha256(store.encode()).hexdigest()[:32]}.duckdb"
+        target = cache_folder() / "snapshots" / name
+        return download(store, target, most=MOST_BYTES, seconds=DOWNLOAD_SECONDS)
+    path = Path(store).expanduser()
+    if path.name == "store.duckdb":
+        raise UsageError(
+            f"{path} is the live store, which only runs open", hint=f"name {path.with_name('snapshot.duckdb')}"
+        )
+    if path.is_dir():
+        inside = [path / name for name in ("snapshot.duckdb", "results/data/results.duckdb", "results.duckdb")]
+        path = next((one for one in inside if one.is_file()), inside[0])
+    return path
 
 
 def not_here(campaign: Campaign) -> Problem | None:
@@ -60,105 +116,17 @@ def not_here(campaign: Campaign) -> Problem | None:
     return None
 
 
-def as_text(plan: Plan, path: Path, absent: Problem | None = None) -> str:
-    """The plan for people: the sums first, then the configurations, then what was refused and why."""
-    return (
-        "\n".join([*_sums(plan, path), *_absent(absent), *_configurations(plan), *_rejections(plan), *_unchecked(plan)])
-        + "\n"
-    )
-
-
-def _sums(plan: Plan, path: Path) -> Iterator[str]:
-    from runner.domain.units import format_duration
-
-    campaign, worst = plan.campaign, plan.worst
-    looked = len(plan.configurations)
-    refused = len(plan.rejected)
-    yield f"{campaign.name} ({path})"
-    yield f"  model      {campaign.model.label} on {campaign.hardware.label}, deploy {campaign.deploy.kind}"
-    more = ", and all between: ranges are searched as such" if plan.continuous else ""
-    yield f"  space      {plan.grid:,} points on the grid of {', '.join(e.name for e in campaign.entries)}{more}"
-    what = "all" if plan.complete else "a sample"
-    yield f"  looked at  {looked:,} configurations ({what}): {refused} refused, {plan.duplicates} duplicates"
-    search = campaign.search
-    first = f", of them {len(plan.defaults)} engine default{'s'[: len(plan.defaults) > 1]}" if search.baseline else ""
-    yield f"  trials     {plan.trials} by {search.sampler}, seed {search.seed}{first}"
-    yield f"  levels     {len(plan.levels)} per trial: {_levels(plan)}"
-    each = format_duration(campaign.workload.each_level.duration)
-    count = f"{len(plan.levels)} level{'s'[: len(plan.levels) > 1]} x {each} x {worst.attempts:,} attempts"
-    measuring = format_duration(worst.measuring * worst.attempts)
-    yield f"  measuring  at most {measuring} in all ({count}, {format_duration(worst.measuring)} each)"
-    confirm = f" + {format_duration(worst.confirm)} to confirm" if worst.confirm else ""
-    end = "" if worst.ended_by == "trials" else f", ended by {worst.ended_by}"
-    total = f"{format_duration(worst.total)} ({format_duration(worst.attempt)} per attempt{confirm}{end})"
-    yield f"  at worst   {total}, if every phase runs into its deadline"
-    if campaign.hardware.gpus:
-        price = campaign.hardware.price_per_gpu_hour
-        cost = f", {worst.gpu_hours * price:,.2f} {campaign.hardware.currency}" if price else ""
-        yield f"  GPU-hours  {worst.gpu_hours:.1f} at worst{cost}"
-
-
-def _absent(problem: Problem | None) -> Iterator[str]:
-    if problem is not None:
-        yield f"  not here   {problem.what}" + (f" ({problem.hint})" if problem.hint else "")
-
-
-def _levels(plan: Plan) -> str:
-    scenarios: dict[str, list[str]] = {}
-    for level in plan.levels:
-        scenarios.setdefault(level.scenario.text, []).append(f"{level.load_value:g}")
-    kind = plan.levels[0].load_kind
-    return "; ".join(f"{scenario} at {kind} {', '.join(values)}" for scenario, values in scenarios.items())
-
-
-def _configurations(plan: Plan) -> Iterator[str]:
-    yield ""
-    yield "  configurations"
-    rows = [*((planned, "default") for planned in plan.defaults), *((planned, "") for planned in plan.configurations)]
-    kept = [(planned, note) for planned, note in rows if planned.rule is None]
-    for planned, note in kept[:_SHOWN]:
-        configuration = planned.configuration
-        text = values(configuration.values.items()) if not note else f"{note} {values(configuration.flags.items())}"
-        yield f"    {configuration.fingerprint[:8]}  {configuration.entry}  {text.rstrip()}"
-    yield from _rest(len(kept), _SHOWN)
-
-
-def _rejections(plan: Plan) -> Iterator[str]:
-    refused = [planned for planned in (*plan.defaults, *plan.configurations) if planned.rule is not None]
-    if not refused:
-        return
-    yield ""
-    yield "  refused before any deployment"
-    for planned in refused[:_SHOWN_REFUSED]:
-        configuration = planned.configuration
-        what = values(configuration.values.items()) or "default"
-        yield f"    {configuration.fingerprint[:8]}  {configuration.entry}  {what}"
-        yield f"              {planned.rule}: {planned.reason}"
-    yield from _rest(len(refused), _SHOWN_REFUSED)
-
-
-def _rest(count: int, shown: int) -> Iterator[str]:
-    if count > shown:
-        yield f"    ... {count - shown:,} more (--json shows all)"
-
-
-def _unchecked(plan: Plan) -> Iterator[str]:
-    yield ""
-    yield "  not checked here"
-    for text in plan.unchecked:
-        yield f"    - {text}"
-
-
-def values(items: Iterable[tuple[str, object]]) -> str:
-    """`parallel=4 flash-attn=on`"""
-    from runner.space.constraints import show
-
-    return " ".join(f"{name}={v if isinstance(v, str) else show(v)}" for name, v in items)  # type: ignore[arg-type]
-
-
-def as_plain(plan: Plan, path: Path, absent: Problem | None = None) -> dict[str, Any]:
+def as_plain(
+    plan: Plan,
+    path: Path,
+    absent: Problem | None = None,
+    known: Known | None = None,
+    left: Prospect | None = None,
+    store: str | None = None,
+) -> dict[str, Any]:
     """The plan as one JSON object: `event` is `plan`."""
     campaign, worst = plan.campaign, plan.worst
+    price = campaign.hardware.price_per_gpu_hour
     return {
         "event": "plan",
         "file": str(path),
@@ -182,12 +150,48 @@ def as_plain(plan: Plan, path: Path, absent: Problem | None = None) -> dict[str,
             "confirm_seconds": worst.confirm,
             "total_seconds": worst.total,
             "gpu_hours": worst.gpu_hours,
+            "cost": worst.gpu_hours * price if price and campaign.hardware.gpus else None,
+            "currency": campaign.hardware.currency if price and campaign.hardware.gpus else None,
             "ended_by": worst.ended_by,
         },
+        "store": store,
+        "measured": _measured(known, left),
+        "would": _would(known, left),
         "defaults": [_plain(planned) for planned in plan.defaults],
         "configurations": [_plain(planned) for planned in plan.configurations],
         "unchecked": list(plan.unchecked),
         "not_here": {"error": absent.slug, "what": absent.what, "hint": absent.hint} if absent else None,
+    }
+
+
+def _measured(known: Known | None, left: Prospect | None) -> dict[str, Any] | None:
+    """None without a snapshot."""
+    if known is None or left is None:
+        return None
+    states = [trial.status for trial in known.trials]
+    return {
+        "series": known.series,
+        "points": left.points,
+        "looked_at": left.looked_at,
+        "trials": len(states),
+        **{state: states.count(state) for state in ("succeeded", "failed", "unmeasured", "withdrawn")},
+        "confirming_attempts": len(known.confirmed),
+    }
+
+
+def _would(known: Known | None, left: Prospect | None) -> dict[str, Any] | None:
+    if known is None or left is None:
+        return None
+    pace = known.pace
+    return {
+        "run": left.would.value,
+        "text": left.text,
+        "new_trials": left.new_trials,
+        "trials_again": left.again,
+        "confirming_attempts": left.confirm,
+        "seconds": left.seconds,
+        "cost": left.cost,
+        "pace": {"median_seconds": pace.seconds, "attempts": pace.attempts, "of": pace.of} if pace else None,
     }
 
 

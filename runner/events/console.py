@@ -10,6 +10,17 @@ from runner.domain.events import Event
 from runner.domain.metrics import METRICS, format_value
 from runner.domain.units import format_duration
 
+ENDS = {
+    "trials": "done",
+    "wall": "stopped by budget.wall",
+    "gpu_hours": "stopped by budget.gpu_hours",
+    "failures": "stopped by budget.failures",
+    "converged": "nothing untried is left",
+    "interrupted": "interrupted",
+    "error": "given up, this machine failed too often",
+}
+"""Why a run ended (`EndReason`), in words that go before `after 3m`."""
+
 
 def values_text(values: Mapping[str, Any]) -> str:
     """`threads=2 flash-attn=on`; the default configuration has none."""
@@ -44,10 +55,11 @@ def describe(event: Event) -> str | None:
     data = event.data
     match event.name:
         case "run_started":
-            verb = "resumes" if data["trials_done"] else "starts"
+            how = "goes on" if data["trials_done"] else "starts again" if data["series"] else "starts"
+            series = f" (series {data['series']})" if data["series"] else ""
             return (
-                f"{data['campaign']}: {verb} series {data['series']}, {data['trials_done']} of "
-                f"{data['trials_planned']} trials done, sampler {data['sampler']}, objective {data['objective']}"
+                f"{data['campaign']}: {how}{series}, {data['trials_done']} of {data['trials_planned']} trials done, "
+                f"sampler {data['sampler']}, objective {data['objective']}"
             )
         case "trial_ended":
             head = f"{_trial_name(data)}  {data['entry']:<12}"
@@ -71,7 +83,7 @@ def describe(event: Event) -> str | None:
         case "run_ended":
             return (
                 f"{data['campaign']}: {data['trials']} trials, {data['succeeded']} succeeded, {data['failed']} failed; "
-                f"ended by {data['end_reason']} after {format_duration(round(data['seconds']))}"
+                f"{ENDS.get(data['end_reason'], data['end_reason'])} after {format_duration(round(data['seconds']))}"
             )
         case "warning":
             return f"warning: {data['message']}"

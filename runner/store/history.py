@@ -6,7 +6,7 @@ Records never change, so each is parsed once per process; a call costs one listi
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,19 +62,36 @@ def history(results: Path, search_key: str, series: int | None = None) -> list[A
     Retracted attempts are left out. Called before every ask and at the start of a run. Raises StoreDamaged when a
     record can not be read.
     """
-    retracted = {fact.attempt_id for fact in facts(results, RecordKind.RETRACTION)}
-    mine = [
+    retracted = _retracted(results)
+    return [fact for fact in _attempts(results, search_key, series) if fact.attempt_id not in retracted]
+
+
+def withdrawn(results: Path, search_key: str, series: int | None = None) -> list[Attempt]:
+    """The retracted attempts of a lineage, ordered as `history` orders the others. Raises StoreDamaged."""
+    retracted = _retracted(results)
+    return [fact for fact in _attempts(results, search_key, series) if fact.attempt_id in retracted]
+
+
+def _attempts(results: Path, search_key: str, series: int | None) -> list[Attempt]:
+    mine: list[Attempt] = [
         fact
         for fact in facts(results, RecordKind.ATTEMPT)
-        if fact.search_key == search_key
-        and (series is None or fact.series == series)
-        and fact.attempt_id not in retracted
+        if fact.search_key == search_key and (series is None or fact.series == series)
     ]
     return sorted(mine, key=lambda fact: (fact.number, fact.started_utc, fact.attempt_id))
 
 
+def _retracted(results: Path) -> dict[str, str]:
+    """Attempt id -> when it was first withdrawn."""
+    times: dict[str, str] = {}
+    for fact in facts(results, RecordKind.RETRACTION):
+        times[fact.attempt_id] = min(fact.retracted_utc, times.get(fact.attempt_id, fact.retracted_utc))
+    return times
+
+
 def lineage_facts(results: Path, search_key: str) -> LineageFacts:
-    """Runs, rejections, comparisons and rules of a lineage. Raises StoreDamaged when a record can not be read."""
+    """Runs, rejections, comparisons and rules of a lineage; a comparison that rests on a retracted attempt is left
+    out. Raises StoreDamaged when a record can not be read."""
 
     def mine(kind: RecordKind, time: str) -> tuple[Any, ...]:
         found = [fact for fact in facts(results, kind) if fact.search_key == search_key]
@@ -91,10 +108,26 @@ def lineage_facts(results: Path, search_key: str) -> LineageFacts:
         starts,
         tuple(sorted(ends, key=lambda end: str(end.ended_utc))),
         mine(RecordKind.REJECTION, "rejected_utc"),
-        mine(RecordKind.COMPARISON, "compared_utc"),
+        _standing(mine(RecordKind.COMPARISON, "compared_utc"), withdrawn(results, search_key), _retracted(results)),
         mine(RecordKind.RULES, "written_utc"),
         seconds,
     )
+
+
+def _standing(
+    comparisons: Sequence[ComparisonFact], gone: Sequence[Attempt], retracted: Mapping[str, str]
+) -> tuple[ComparisonFact, ...]:
+    """Without those that were made from an attempt of one of their two trials before it was withdrawn (the same rule
+    as view `comparisons`)."""
+
+    def stands(fact: ComparisonFact) -> bool:
+        return not any(
+            attempt.trial_id in (fact.trial_a, fact.trial_b)
+            and attempt.ended_utc <= fact.compared_utc < retracted[attempt.attempt_id]
+            for attempt in gone
+        )
+
+    return tuple(fact for fact in comparisons if stands(fact))
 
 
 def facts(results: Path, kind: RecordKind) -> list[Any]:

@@ -57,6 +57,52 @@ def open_snapshot(results: Path, *, confined: bool = True, writable: Path | None
     return connection
 
 
+PUBLISHED = ("campaigns", "runs", "rules", "trials", "attempts", "retractions")
+"""What must stand in a file that `open_published` takes."""
+
+
+def open_published(path: Path) -> DuckDBPyConnection:
+    """A read-only connection to a snapshot that may come from anywhere: `snapshot.duckdb` of a results folder, or the
+    `results.duckdb` that a site offers for download. The caller closes it.
+
+    A statement reaches no other file and no network, whatever views the file holds. Raises StoreError when there is
+    no such file, StoreNewer, StoreDamaged when it is no snapshot.
+    """
+    import duckdb
+
+    if not path.is_file():
+        raise StoreError(f"no snapshot at {path}", hint="name a snapshot.duckdb, or the results.duckdb of a site")
+    connection = duckdb.connect(config={"threads": 2})
+    try:
+        connection.execute(f"ATTACH {literal(path)} AS snapshot (READ_ONLY)")
+        connection.execute("USE snapshot")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        found = {row[0] for row in connection.execute("SELECT table_name FROM information_schema.tables").fetchall()}
+    except duckdb.Error as error:
+        connection.close()
+        known = translated(error, path)
+        if isinstance(known, StoreDamaged):
+            raise _no_snapshot(path) from error
+        raise known from error
+    try:
+        if "schema_migration" in found:
+            _require_known(connection, path)
+        if not found.issuperset(PUBLISHED):
+            raise _no_snapshot(path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _no_snapshot(path: Path) -> StoreDamaged:
+    return StoreDamaged(
+        f"{path.name} is no snapshot that this tunebook can read",
+        hint="name a snapshot.duckdb, or the results.duckdb of a site that a tunebook of this version built",
+    )
+
+
 def _require_known(connection: DuckDBPyConnection, path: Path) -> None:
     import duckdb
 

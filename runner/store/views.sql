@@ -438,7 +438,20 @@ CREATE OR REPLACE VIEW rules (
     r.written_utc, r.record_id = l.record_id
   FROM store.rules r JOIN store.latest_rules l USING (search_key);
 
--- Two trials compared on one metric by repeated, interleaved measurement.
+-- When each withdrawn attempt was withdrawn first; a second retraction of it says nothing new.
+CREATE OR REPLACE VIEW store.first_retraction AS
+  SELECT * FROM store.retraction
+  QUALIFY row_number() OVER (PARTITION BY attempt_id ORDER BY retracted_utc, retraction_id) = 1;
+
+-- Comparisons, without those that were made from an attempt of one of their two trials before it was withdrawn (the
+-- same rule as runner.store.history). One that was made afterwards rests on what was left.
+CREATE OR REPLACE VIEW store.standing_comparison AS
+  SELECT m.* FROM store.comparison m
+  WHERE NOT EXISTS (
+    FROM store.first_retraction r JOIN store.attempt a USING (attempt_id)
+    WHERE a.trial_id IN (m.trial_a, m.trial_b) AND a.ended_utc <= m.compared_utc AND m.compared_utc < r.retracted_utc);
+
+-- Two trials compared on one metric by repeated, interleaved measurement. What rests on a withdrawn attempt is left out.
 CREATE OR REPLACE VIEW comparisons (
   comparison_id, -- id of the record
   campaign_id, -- latest version of the campaign of the lineage
@@ -466,7 +479,7 @@ CREATE OR REPLACE VIEW comparisons (
     m.series, m.compared_utc,
     row_number() OVER (PARTITION BY m.trial_a, m.trial_b, m.metric
       ORDER BY m.compared_utc DESC, m.comparison_id DESC) = 1
-  FROM store.comparison m
+  FROM store.standing_comparison m
   LEFT JOIN store.latest_campaign c USING (search_key)
   LEFT JOIN store.run u USING (run_id);
 
@@ -584,16 +597,38 @@ CREATE OR REPLACE VIEW cost (
   LEFT JOIN store.run r USING (run_id)
   LEFT JOIN store.campaign c ON c.campaign_id = r.campaign_id;
 
--- Withdrawn attempts: every other view leaves them out.
+-- Withdrawn attempts, one row each: every other view leaves them out.
 CREATE OR REPLACE VIEW retractions (
   retraction_id, -- id of the record
   attempt_id, -- the attempt
   reason, -- why
-  "by", -- who
+  "by", -- who, as given with --by; empty when nobody was named
   retracted_utc, -- when
   trial_id, -- its trial
   run_id, -- run that made it
-  outcome -- what it had been
+  outcome, -- what it had been: measured, failed, infra, interrupted
+  search_key, -- lineage
+  series, -- repetition of the lineage
+  campaign, -- campaign name
+  number, -- number of the trial
+  role, -- why it ran
+  repeat, -- round of a confirm attempt, from 1
+  entry, -- runtime block
+  runtime, -- inference engine
+  fingerprint, -- of the configuration
+  params_json, -- what the sampler had chosen
+  score, -- under the rules in force; it counts nowhere
+  unit, -- of the score
+  objective, -- metric that is optimised
+  seconds, -- wall time of the attempt
+  gpu_seconds, -- wall time x GPUs of the attempt
+  started_utc -- when the attempt began
 ) AS
-  SELECT r.retraction_id, r.attempt_id, r.reason, r."by", r.retracted_utc, a.trial_id, a.run_id, a.outcome
-  FROM store.retraction r LEFT JOIN store.attempt a USING (attempt_id);
+  SELECT r.retraction_id, r.attempt_id, r.reason, r."by", r.retracted_utc, a.trial_id, a.run_id, a.outcome,
+    a.search_key, a.series, u.name, a.number, a.role, a.repeat, a.entry, a.runtime, a.fingerprint, a.params_json,
+    s.value, l.unit, l.objective, a.seconds, a.gpu_seconds, a.started_utc
+  FROM store.first_retraction r
+  LEFT JOIN store.attempt a USING (attempt_id)
+  LEFT JOIN store.run u USING (run_id)
+  LEFT JOIN store.latest_rules l ON l.search_key = a.search_key
+  LEFT JOIN store.score s ON s.attempt_id = a.attempt_id AND s.rules_id = l.rules_id;

@@ -16,7 +16,7 @@ def data(**changes: Any) -> dict[str, Any]:
                 "best_basis": "confirmed"}  # fmt: skip
     rows: dict[str, Any] = {
         "campaigns": [campaign | changes.pop("campaign", {})], "trials": [{"campaign": "c"}], "failures": [],
-        "comparisons": [], "compared_levels": [LEVEL], "setbacks": [],
+        "comparisons": [], "compared_levels": [LEVEL], "setbacks": [], "retractions": [],
     }  # fmt: skip
     return rows | changes
 
@@ -42,8 +42,8 @@ def test_an_unknown_core_count_is_no_crash() -> None:
 
 
 def test_setbacks_are_counted_apart() -> None:
-    rows = [{"campaign": "c", "outcome": "infra"}, {"campaign": "c", "outcome": "retracted"}]
-    assert [text.split(";")[0] for text in check(data(setbacks=rows))["c"]] == [
+    rows = {"setbacks": [{"campaign": "c", "outcome": "infra"}], "retractions": [{"campaign": "c"}]}
+    assert [text.split(";")[0] for text in check(data(**rows))["c"]] == [
         "1 attempt ended by no fault of a configuration",
         "1 result withdrawn",
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,12 @@ from report.check import check
 from report.gather import gather, prepare, query_names
 from report.publish import Publisher
 from report.render import Page, render, templates
+from runner.domain.failure import Role
+from runner.domain.records import RecordKind
+from runner.store.ingest import ingest
 from runner.store.reader import open_snapshot
+from runner.store.record import seal
+from runner.store.snapshot import snapshot
 from tests import make
 
 
@@ -22,6 +28,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
     results = tmp_path_factory.mktemp("pages") / "results"
     make.write_store(results)
     make.write_all_failed(results)
+    return rendered(results)
+
+
+def rendered(results: Path) -> dict[str, Page]:
     with closing(open_snapshot(results)) as connection:
         prepare(connection)
         data = gather(connection, query_names(), Publisher(["bench-1"]))
@@ -60,3 +70,40 @@ def test_every_campaign_has_its_page(pages: Mapping[str, Page]) -> None:
 def test_no_bulky_table_passes_through_markdown(pages: Mapping[str, Page]) -> None:
     rows: Sequence[str] = [path for path, page in pages.items() if "<tr" in page.markdown]
     assert rows == []
+
+
+def test_what_was_withdrawn_is_struck_through_with_why_who_and_when(tmp_path: Path) -> None:
+    """A trial whose attempts are all withdrawn keeps its row and its anchor; a withdrawn repeat is only listed."""
+    made = make.write_store(tmp_path)
+    of_best = [one for one in made.attempts if one.number == 11]
+    for n, gone in enumerate([*of_best, made.of(4, Role.CONFIRM)]):
+        fact = make.retraction(gone, retraction_id=make.an_id(7000 + n), by="Ada <b>")
+        seal(tmp_path, RecordKind.RETRACTION, fact.retraction_id, fact)
+    ingest(tmp_path)
+    snapshot(tmp_path)
+    page = rendered(tmp_path)["campaigns/smollm-cpu/index.md"]
+    rows = re.findall(r"<tr[^>]*>.*?</tr>", page.tables["campaigns/smollm-cpu/trials"])
+    struck = [row for row in rows if "tb-retracted" in row]
+    assert len(struck) == 1
+    assert 'id="trial-11"' in struck[0]
+    assert "another job ran on the machine" in struck[0]
+    assert "by Ada &#60;b&#62;, 2026-03-02 03:30 UTC" in struck[0]
+    ids = re.findall(r'id="(trial-\d+)"', "".join(rows))
+    assert ids == [f"trial-{n}" for n in range(12)]
+    listed = re.findall(r'<tr class="tb-retracted">', page.tables["campaigns/smollm-cpu/retractions"])
+    assert len(listed) == 5
+    assert "Comparisons" not in page.markdown, "all of them were made with trials 4 or 11"
+    assert "5 results withdrawn" in page.markdown
+    assert "trial-11" not in page.tables["campaigns/smollm-cpu/failures"]
+    failures = rendered(tmp_path)["failures.md"]
+    assert failures.tables["failures/retractions"].count("tb-retracted") == 5
+
+
+def test_every_trial_of_a_big_campaign_has_an_anchor(tmp_path: Path) -> None:
+    attempts = [make.attempt(number=n, values={"batch-size": 64 + n}, throughput=50 + n / 10) for n in range(130)]
+    make.write_store(tmp_path, attempts=attempts)
+    page = rendered(tmp_path)["campaigns/smollm-cpu/index.md"]
+    tables = page.tables["campaigns/smollm-cpu/trials"], page.tables["campaigns/smollm-cpu/more-trials"]
+    assert [table.count("<tr id=") for table in tables] == [100, 30]
+    assert re.findall(r'id="trial-(\d+)"', "".join(tables)) == [str(n) for n in range(130)]
+    assert "Trials 100 to 129" in page.markdown

@@ -5,12 +5,15 @@ New or changed messages are accepted with `pytest --accept`.
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from runner.campaign.secrets import in_command, in_text
 from runner.cli._main import run_command_line
 
 FOLDER = Path(__file__).parents[2] / "golden" / "campaign-errors"
@@ -26,9 +29,10 @@ def check(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.yaml")))
 def test_message(
-    name: str, golden: Golden, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    name: str, golden: Golden, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.chdir(FOLDER)
+    shutil.copy(FOLDER / f"{name}.yaml", tmp_path)  # alone: those beside it have the same name
+    monkeypatch.chdir(tmp_path)
     status, out, err = check([f"{name}.yaml"], capsys)
     assert status == 2
     assert out == ""
@@ -87,8 +91,96 @@ def test_a_name_used_twice_is_an_error_of_both_files(
     assert status == 2
     assert out == "ok c.yaml: third, 2 entries, 91 grid points, 4 levels, 20 trials\n"
     assert err == (
-        "error[duplicate-name]: campaign name 'good' is also used by b.yaml (a.yaml:3:7)\n"
+        "error[duplicate-name]: campaign name 'good' is also used by b.yaml:3:7 (a.yaml:3:7)\n"
         "  hint: give each file a name of its own\n"
-        "error[duplicate-name]: campaign name 'good' is also used by a.yaml (b.yaml:3:7)\n"
+        "error[duplicate-name]: campaign name 'good' is also used by a.yaml:3:7 (b.yaml:3:7)\n"
         "  hint: give each file a name of its own\n"
     )
+
+
+def test_a_single_file_is_checked_against_those_beside_it_and_in_the_project(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other file may be broken, or far away in campaigns/; files that are no campaigns do not count."""
+    good = (Path(__file__).parent / "good.yaml").read_text()
+    (tmp_path / "mkdocs.yml").write_text("name: good\n")
+    for folder, text in (("proposed", good), ("campaigns", "tunebook: 1\nname: good\nbroken: true\n")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "one.yaml").write_text(text)
+    (tmp_path / "proposed" / "compose.yml").write_text("name: good\nservices: {}\n")
+    monkeypatch.chdir(tmp_path)
+    status, out, err = check(["proposed/one.yaml"], capsys)
+    assert (status, out) == (2, "")
+    assert err == (
+        "error[duplicate-name]: campaign name 'good' is also used by campaigns/one.yaml:2:7 (proposed/one.yaml:3:7)\n"
+        "  hint: give each file a name of its own\n"
+    )
+
+
+def test_two_names_for_one_lineage_are_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = (Path(__file__).parent / "good.yaml").read_text()
+    (tmp_path / "a.yaml").write_text(good)
+    (tmp_path / "b.yaml").write_text(good.replace("name: good", "name: twin"))
+    monkeypatch.chdir(tmp_path)
+    status, _, err = check(["b.yaml"], capsys)
+    assert status == 0
+    assert err == (
+        "warning: good (a.yaml) and twin (b.yaml) measure the same: they would share their trials, and the objective "
+        "and SLOs of the one that ran last judge all of them\n"
+    )
+    status, out, _ = check([".", "--json"], capsys)
+    assert status == 0
+    assert [json.loads(line)["event"] for line in out.splitlines()] == ["checked", "checked", "warning", "end"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# my key is hf_abcDEF123456ghijkl",
+        "description: Authorization is Bearer abc123def456",
+        "description: sk-proj-abc123def456ghi789",
+        "description: ghp_abcdefghij1234567890",
+        "description: glpat-abcdefghij1234567890",
+        "description: AKIAIOSFODNN7EXAMPLE",
+        "description: https://me:hunter2@host/x",
+        "hf_abcDEF123456ghijkl: an unknown key",
+    ],
+)
+def test_a_secret_is_refused_wherever_it_stands_and_never_shown(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = (Path(__file__).parent / "good.yaml").read_text()
+    good = "".join(one for one in good.splitlines(keepends=True) if not one.startswith("description:"))
+    (tmp_path / "a.yaml").write_text(good + line + "\n")
+    monkeypatch.chdir(tmp_path)
+    status, _, err = check(["a.yaml"], capsys)
+    assert status == 2
+    (problem,) = [one for one in err.splitlines() if one.startswith("error[secret]: what looks like a")]
+    assert "env: [NAME]" in err
+    secret = max(line.split(), key=len).rstrip(":")
+    assert secret not in err
+    assert len(good.splitlines()) + 1 == int(problem.rsplit(":", 2)[1])
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        ("serve --api-key abc --port {port}", ["--api-key"]),
+        ("serve --api-key $KEY --token ${TOKEN} --max-token 5 --api-key-file key.txt {flags}", []),
+        ("env HF_TOKEN=abc serve", ["HF_TOKEN"]),
+        ('sh -c "serve --password=abc --port {port}"', ["--password"]),
+        (["serve", "--token", "abc"], ["--token"]),
+        ("serve --api-key --port {port}", []),
+    ],
+)
+def test_literal_secrets_of_a_command_line(command: str | list[str], names: list[str]) -> None:
+    assert list(in_command(command)) == names
+
+
+@pytest.mark.parametrize(
+    "text", ["bearer tokens are passed through", "sk-learn-something-else", "hf_transfer", "http://host:8000/x@y"]
+)
+def test_words_are_no_secrets(text: str) -> None:
+    assert in_text(text, "x.yaml") == []
