@@ -15,7 +15,7 @@ from runner.campaign.document import read
 from runner.campaign.identity import from_resolved, resolved, search_key, with_identity
 from runner.campaign.validate import validate
 from runner.domain.campaign import Campaign
-from runner.errors import CampaignError, Problem, Where
+from runner.errors import CampaignError, OtherHardware, Problem, Where
 from runner.util.project import project_folder
 
 __all__ = ["from_resolved", "load", "load_all", "read_text", "resolved", "search_key"]
@@ -38,7 +38,8 @@ def parse(text: str, path: Path) -> Campaign:
     if reading.file is not None:
         problems += check(reading.file, document, reading)
     if problems or reading.file is None:
-        raise CampaignError(_in_order(problems))
+        foreign = bool(problems) and all(problem.slug == OtherHardware.slug for problem in problems)
+        raise (OtherHardware if foreign else CampaignError)(_in_order(problems))
     return with_identity(build(reading.file, _project_path(path)))
 
 
