@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from report import escape, phrases
+from report.due import schedule
 from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
 from runner.render.shell import wrapped
@@ -75,6 +76,7 @@ GLOBALS: dict[str, Any] = {
     "count": phrases.count,
     "load": phrases.load_text,
     "marks": marks,
+    "schedule": schedule,
     "METRICS": METRICS,
     "STATS": STATS,
     "SEVERITY": SEVERITY,

@@ -3,6 +3,7 @@
     TunebookError              3   base; never raised itself
     ├── UsageError             2   the command line was wrong
     ├── CampaignError          2   a campaign file has problems (all of them, each with file:line:col)
+    │   └── OtherHardware      4   nothing is wrong with the file but that this machine can not run it
     ├── UnknownMember          2   no runtime, deployer, sampler, ... of that name
     ├── QueryRefused           2   `tunebook sql` reads and nothing else
     ├── UnknownId              2   no attempt, trial or run has this id, or several begin with it
@@ -93,6 +94,12 @@ class CampaignError(TunebookError):
 
     def problems(self) -> Sequence[Problem]:
         return self._problems
+
+
+class OtherHardware(CampaignError):
+    """A good file for another machine: `run --matching` skips it."""
+
+    slug, status = "other-hardware", 4
 
 
 class UnknownMember(TunebookError):

@@ -55,12 +55,13 @@ class RunResult:
     comparisons: tuple[ComparisonFact, ...]
     run_id: str | None
     pending: int = 0  # sealed records not yet in the store
+    out_of_time: bool = False  # `enough` said so: interrupted as it was asked for
 
     @property
     def exit_code(self) -> int:
         match self.end_reason:
             case EndReason.INTERRUPTED:
-                return 130
+                return 0 if self.out_of_time else 130
             case EndReason.ERROR:
                 return 4
             case _:
@@ -75,17 +76,19 @@ def run_campaign(
     again: bool = False,
     max_trials: int | None = None,
     stop: Callable[[], bool] = lambda: False,
+    enough: Callable[[], bool] = lambda: False,
 ) -> RunResult:
     """Run one campaign file to its end, or on from where its records stop.
 
     `again` starts the next series of a finished lineage; `max_trials` caps the new trials of this run; `stop` is
-    polled and ends the run cleanly. Raises CampaignError, NotReady, AlreadyRunning, StoreError, NoSpace.
+    polled and ends the run cleanly, its attempt too; when `enough` turns true no further attempt starts. Raises
+    CampaignError, NotReady, AlreadyRunning, StoreError, NoSpace.
     """
     campaign = load(path)
     results.mkdir(parents=True, exist_ok=True)
     with owned_lineage(results, campaign.search_key, campaign.name):
         reap(results)
-        run = Run.open(campaign, path, results, project, again, max_trials, stop)
+        run = Run.open(campaign, path, results, project, again, max_trials, stop, enough)
         if run.nothing_to_do():
             run.store(last=True)
             return run.result(run.over)
@@ -112,6 +115,7 @@ class Run:
     facts: LineageFacts
     max_trials: int | None
     stop: Callable[[], bool]
+    enough: Callable[[], bool] = lambda: False
     run_id: str = field(default_factory=new_id)
     began: float | None = None
     executor: Executor = field(default_factory=lambda: executors.get("local"))
@@ -121,6 +125,7 @@ class Run:
     pending: int = 0
     over: EndReason = EndReason.TRIALS
     cut_short: bool = False
+    out_of_time: bool = False
 
     @classmethod
     def open(
@@ -129,13 +134,15 @@ class Run:
         path: Path,
         results: Path,
         project: Path,
-        again: bool,
-        max_trials: int | None,
-        stop: Callable[[], bool],
+        again: bool = False,
+        max_trials: int | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        enough: Callable[[], bool] = lambda: False,
     ) -> Run:
+        """What is known of the lineage, read; nothing is written."""
         facts = lineage_facts(results, campaign.search_key)
         series = max((start.series for start in facts.starts), default=0)
-        run = cls(campaign, path, results, project, series, facts, max_trials, stop)
+        run = cls(campaign, path, results, project, series, facts, max_trials, stop, enough)
         if again and facts.starts and run.series_is_over():
             run.series += 1  # an unfinished series is resumed first: nothing is abandoned half-way
         return run
@@ -222,8 +229,15 @@ class Run:
             if isinstance(step, Over):
                 self.cut_short = step.cut_short
                 return step.reason
+            if self.time_is_up():
+                break
             self.try_step(step, lineage)
         return EndReason.INTERRUPTED
+
+    def time_is_up(self) -> bool:
+        """Asked where an attempt would start: what runs is not cut, its numbers are paid for."""
+        self.out_of_time = self.enough()
+        return self.out_of_time
 
     def try_step(self, step: Step, lineage: Lineage) -> None:
         role = Role.BASELINE if step.configuration.is_default else Role.SEARCH
@@ -247,7 +261,7 @@ class Run:
             emit("confirm_started", self.run_id, attempts=len(left), repeats=self.campaign.confirm.repeats)
         for target, repeat in left:
             for _ in range(MOST_HOST_FAULTS):
-                if self.stop():
+                if self.stop() or self.time_is_up():
                     return EndReason.INTERRUPTED
                 attempt = self.deploy(target.number, target.configuration, Role.CONFIRM, repeat)
                 if attempt.outcome is not Outcome.INFRA:
@@ -303,6 +317,7 @@ class Run:
             trials=len(lineage.known),
             succeeded=len(lineage.succeeded),
             failed=len(lineage.failed),
+            message="the time of --budget was used up" if self.out_of_time else "",
         )
         seal(self.results, RecordKind.RUN_END, new_id(), end)
         self.store(last=True)
@@ -312,7 +327,9 @@ class Run:
         facts = lineage_facts(self.results, self.campaign.search_key)
         newest = {(fact.trial_a, fact.trial_b): fact for fact in facts.comparisons if fact.series == self.series}
         run_id = self.run_id if self.began is not None else None
-        return RunResult(self.campaign, self.lineage, reason, tuple(newest.values()), run_id, self.pending)
+        return RunResult(
+            self.campaign, self.lineage, reason, tuple(newest.values()), run_id, self.pending, self.out_of_time
+        )
 
     @contextmanager
     def executor_open(self) -> Iterator[None]:

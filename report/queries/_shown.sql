@@ -18,6 +18,10 @@ LEFT JOIN (
 WHERE c.latest
 QUALIFY row_number() OVER (PARTITION BY c.name ORDER BY c.last_run_utc DESC, c.campaign_id) = 1;
 
+-- The name of each lineage: that of its latest run. What ran under a former name is told under this one.
+CREATE OR REPLACE TEMP TABLE lineage_names AS
+SELECT DISTINCT search_key, name AS campaign FROM campaigns WHERE latest;
+
 -- The trials of what is shown, and the best of each campaign.
 CREATE OR REPLACE TEMP TABLE shown_trials AS
 SELECT t.* FROM known_trials t JOIN shown s ON s.search_key = t.search_key AND s.series = t.series;

@@ -16,7 +16,8 @@
 --   succeeded INTEGER       of them with a score
 --   failed INTEGER          of them failed
 SELECT
-  name AS campaign, run_id, series, host, git_commit, tunebook_version, seed, started_utc, ended_utc, seconds, end_reason,
+  n.campaign, run_id, series, host, git_commit, tunebook_version, seed, started_utc, ended_utc, seconds, end_reason,
   message, trials, succeeded, failed
 FROM runs
+JOIN lineage_names n USING (search_key)
 ORDER BY started_utc DESC, run_id DESC

@@ -11,7 +11,7 @@ SELECT
     (SELECT max(coalesce(ended_utc, started_utc)) FROM runs),
     (SELECT max(ended_utc) FROM attempts)
   ) AS as_of,
-  (SELECT count(DISTINCT name) FROM campaigns) AS campaigns,
+  (SELECT count(DISTINCT name) FROM campaigns WHERE latest) AS campaigns,
   (SELECT count(*) FROM known_trials) AS trials,
   (SELECT count(*) FROM known_trials WHERE status = 'failed') AS failed,
   (SELECT count(*) FROM attempts) AS attempts,

@@ -17,7 +17,7 @@ from runner.campaign.neighbours import unique_names
 from runner.campaign.secrets import in_text, masked
 from runner.campaign.validate import validate
 from runner.domain.campaign import Campaign
-from runner.errors import CampaignError, Problem, Where
+from runner.errors import CampaignError, OtherHardware, Problem, Where
 from runner.util.project import project_folder
 
 __all__ = ["from_resolved", "load", "load_all", "read_text", "resolved", "search_key"]
@@ -42,7 +42,8 @@ def parse(text: str, path: Path) -> Campaign:
     said = {problem.where.line for problem in problems if problem.slug == "secret" and problem.where}
     problems += [one for one in in_text(text, str(path)) if one.where and one.where.line not in said]
     if problems or reading.file is None:
-        raise CampaignError(_in_order([masked(problem) for problem in problems]))
+        foreign = bool(problems) and all(problem.slug == OtherHardware.slug for problem in problems)
+        raise (OtherHardware if foreign else CampaignError)(_in_order([masked(problem) for problem in problems]))
     return with_identity(build(reading.file, _project_path(path)))
 
 

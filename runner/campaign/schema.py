@@ -204,7 +204,7 @@ class CampaignFile(Section):
     )
     name: NameText = Field(description="Unique over all campaign files.")
     description: Text = Field("", description="A sentence for the reader of the site.")
-    every: Duration | None = lasting(None, "How often it is due again; noted, not acted on yet.")
+    every: Duration | None = lasting(None, "How often it is due again, such as 7d, for `run --due`.")
     model: ModelSection = Field(description="What is served.")
     hardware: HardwareSection = Field(HardwareSection(), description="What one attempt runs on.")
     deploy: Annotated[DeploySection, BeforeValidator(_kind_only)] = Field(

@@ -13,7 +13,7 @@ from runner.events.console import values_text
 from runner.render.comparison import comparison_text
 from runner.render.shell import one_line
 from runner.run_campaign import RunResult
-from runner.scoring.judge import judge
+from runner.scoring.judge import Judgement, judge
 
 
 def summary(result: RunResult, results: Path) -> str:
@@ -40,6 +40,8 @@ def summary(result: RunResult, results: Path) -> str:
 
 def _next(result: RunResult) -> str:
     known, planned = len(result.lineage.known), result.campaign.search.trials
+    if result.out_of_time:
+        return "the time of --budget is used up: run again to go on"
     if result.end_reason is EndReason.INTERRUPTED:
         return "interrupted: run the same command again to go on"
     if result.end_reason is EndReason.ERROR:
@@ -76,11 +78,7 @@ def _measured(result: RunResult, best: JudgedTrial) -> str:
     """The mean of the confirming runs where there are some, else the one measurement of the search."""
     campaign = result.campaign
     metric, where = metric_ref(campaign.objective.metric).metric, at_text(campaign.objective.at)
-    repeats = [
-        judge(attempt, result.lineage.rules)
-        for attempt in result.lineage.attempts
-        if attempt.role is Role.CONFIRM and attempt.trial_id == best.trial_id
-    ]
+    repeats = confirming(result, best)
     values = [one.objective_value for one in repeats if one.value is not None and one.objective_value is not None]
     if values:
         text = f"{metric.title} {format_value(fmean(values), metric)} {where}, mean of {len(values)} confirming runs"
@@ -89,6 +87,15 @@ def _measured(result: RunResult, best: JudgedTrial) -> str:
     if best.judgement.soft_penalty:
         text += f"; score {format_value(best.judgement.value, metric)} because a soft SLO was missed"
     return text
+
+
+def confirming(result: RunResult, best: JudgedTrial) -> list[Judgement]:
+    """How the confirming runs of a trial are judged."""
+    return [
+        judge(attempt, result.lineage.rules)
+        for attempt in result.lineage.attempts
+        if attempt.role is Role.CONFIRM and attempt.trial_id == best.trial_id
+    ]
 
 
 def at_text(at: str) -> str:

@@ -99,12 +99,14 @@ CREATE OR REPLACE VIEW campaigns (
   first_run_utc, -- start of the first run of this version
   last_run_utc, -- start of its latest run
   campaign_json, -- the resolved campaign
-  campaign_text -- the file as it was written
+  campaign_text, -- the file as it was written
+  every_seconds -- how often it is due again (s), NULL when the file does not say
 ) AS
   SELECT c.campaign_id, c.name, c.version_sha256, c.search_key, c.model, c.hardware, c.objective, c.goal, c.unit,
     c.objective_at, c.campaign_id = l.campaign_id, c.path, c.description, s.series, c.trials_planned, c.sampler,
     c.seed, c.deploy, c.client, c.gpus, c.price_per_gpu_hour, c.currency, c.model_revision,
-    r.first_run_utc, r.last_run_utc, c.campaign_json, c.campaign_text
+    r.first_run_utc, r.last_run_utc, c.campaign_json, c.campaign_text,
+    CAST(c.campaign_json ->> '$.every' AS DOUBLE)
   FROM store.campaign c
   JOIN (SELECT campaign_id, min(started_utc) AS first_run_utc, max(started_utc) AS last_run_utc
         FROM store.run GROUP BY campaign_id) r USING (campaign_id)
