@@ -4,6 +4,7 @@
     ├── UsageError             2   the command line was wrong
     ├── CampaignError          2   a campaign file has problems (all of them, each with file:line:col)
     ├── UnknownMember          2   no runtime, deployer, sampler, ... of that name
+    ├── UnknownId              2   no run, trial, attempt or campaign of that name, or more than one
     ├── QueryRefused           2   `tunebook sql` reads and nothing else
     ├── NotReady               4   the environment lacks something: model, engine package, folder, tool
     │   ├── ModelMissing       4
@@ -95,6 +96,10 @@ class CampaignError(TunebookError):
 
 class UnknownMember(TunebookError):
     slug, status = "unknown-member", 2
+
+
+class UnknownId(TunebookError):
+    slug, status = "unknown-id", 2
 
 
 class QueryRefused(TunebookError):
