@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from runner.cli.reap import COMMAND
 from runner.domain.failure import Cause, Outcome, Phase
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
+from runner.lineage_lock import lock_path, owned_lineage
 from runner.store.record import read_records, verify_record
 from runner.util import procfs
 from runner.util.codec import from_plain, to_plain
@@ -254,3 +256,30 @@ def test_old_scratch_without_a_running_file_is_swept(mine: tuple[Path, Attempt])
     assert not (folder / "orphan").exists()
     assert (folder / "fresh").exists()
     assert (folder / attempt.attempt_id).exists()
+
+
+def test_the_lock_of_a_run_that_is_longer_than_an_hour_is_not_swept(mine: tuple[Path, Attempt]) -> None:
+    results, attempt = mine
+    with owned_lineage(results, attempt.search_key, "quickstart"):
+        path = lock_path(results, attempt.search_key)
+        long_ago = time.time() - 2 * reap.STALE
+        os.utime(path, (long_ago, long_ago))
+        reap.reap(results)
+        assert path.exists(), "else a second run of the same campaign could start beside the first"
+
+
+def test_the_end_of_a_dead_attempt_is_its_last_sign_of_life(mine: tuple[Path, Attempt]) -> None:
+    results, attempt = mine
+    leave_log(results, attempt, "loaded\n")
+    scratch = running_file.scratch_folder(results, attempt.attempt_id)
+    running_file.Progress(scratch).hear("level_started", {"position": 0})
+    change(results, attempt, secrets=[])
+    for path, seconds in (
+        (running_file.running_file(results, attempt.attempt_id), 10),
+        (scratch / "engine.log", 20),
+        (scratch / running_file.PROGRESS, 30),
+    ):
+        moment = datetime.fromisoformat(attempt.started_utc).timestamp() + seconds
+        os.utime(path, (moment, moment))
+    reap.reap(results)
+    assert [one.seconds for one in sealed(results)] == [30.0]
