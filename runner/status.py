@@ -94,6 +94,12 @@ class Machine:
 
 def look(results: Path, now: datetime) -> Machine:
     """Everything `status` shows. `last` is only looked for when nothing runs. Never raises for what runs or died."""
+    runs = runs_now(results)
+    return Machine(now, runs, store_state(results), None if runs else _last_run(results))
+
+
+def runs_now(results: Path) -> tuple[RunNow, ...]:
+    """Runs that hold a lineage, oldest first; then those of which only attempts are left."""
     running = read_running(results)
     starts = _Starts(results)
     held = [owner for owner in owners(results) if runner_lives(owner) is not False]
@@ -104,7 +110,7 @@ def look(results: Path, now: datetime) -> Machine:
         if facts["attempt_id"] not in shown:
             left.setdefault(str(facts["run_id"]), []).append(facts)
     runs += [_of_attempts(results, run_id, files, starts) for run_id, files in left.items()]
-    return Machine(now, tuple(runs), store_state(results), None if runs else _last_run(results))
+    return tuple(runs)
 
 
 class _Starts:

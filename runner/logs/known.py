@@ -71,9 +71,7 @@ class Known:
         """In the order in which they began. Running ones are listed first and sealed ones looked at afterwards, so that
         one that is sealed just now is in neither list twice nor in none."""
         running = {str(facts["attempt_id"]): facts for facts in read_running(self.results)}
-        sealed = [
-            LoggedAttempt(facts, path, None) for path, facts in self._records(RecordKind.ATTEMPT) if "trial_id" in facts
-        ]
+        sealed = [LoggedAttempt(facts, path, None) for path, facts in self._records(RecordKind.ATTEMPT)]
         done = {attempt.attempt_id for attempt in sealed}
         live = [
             LoggedAttempt(facts["attempt"], scratch_folder(self.results, attempt_id), facts)
