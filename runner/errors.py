@@ -5,6 +5,7 @@
     ├── CampaignError          2   a campaign file has problems (all of them, each with file:line:col)
     │   └── OtherHardware      4   nothing is wrong with the file but that this machine can not run it
     ├── UnknownMember          2   no runtime, deployer, sampler, ... of that name
+    ├── UnknownId              2   no run, trial, attempt or campaign of that name, or more than one
     ├── QueryRefused           2   `tunebook sql` reads and nothing else
     ├── UnknownId              2   no attempt, trial or run has this id, or several begin with it
     ├── NotReady               4   the environment lacks something: model, engine package, folder, tool
@@ -104,6 +105,10 @@ class OtherHardware(CampaignError):
 
 class UnknownMember(TunebookError):
     slug, status = "unknown-member", 2
+
+
+class UnknownId(TunebookError):
+    slug, status = "unknown-id", 2
 
 
 class QueryRefused(TunebookError):

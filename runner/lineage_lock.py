@@ -8,26 +8,48 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from runner.errors import AlreadyRunning
+from runner.running_file import identity, running_folder
 from runner.util.clock import utc_now
 
 
 @contextmanager
 def owned_lineage(results: Path, search_key: str, name: str) -> Iterator[None]:
     """Hold the lineage while the block runs. Raises AlreadyRunning with who holds it and since when."""
-    folder = results / "running"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"lineage-{search_key[:16]}.lock"
+    path = lock_path(results, search_key)
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle = _locked(path, name)
     try:
-        owner = {"pid": os.getpid(), "host": os.uname().nodename, "since": utc_now()}
+        owner = {**identity(), "campaign": name, "search_key": search_key, "since": utc_now()}
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps(owner).encode(), 0)
         yield
     finally:
         path.unlink(missing_ok=True)
         os.close(handle)
+
+
+def lock_path(results: Path, search_key: str) -> Path:
+    return running_folder(results) / f"lineage-{search_key[:16]}.lock"
+
+
+def read_owner(path: Path) -> dict[str, Any] | None:
+    """Who wrote the lock file: host, boot_id, pid, pid_started, campaign, search_key, since. A killed owner leaves its
+    file behind, so ask `runner_lives`. Without touching the lock: a look must not keep a run from starting."""
+    try:
+        owner = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    known = {"host", "boot_id", "pid", "pid_started", "campaign", "search_key", "since"}
+    return owner if isinstance(owner, dict) and known <= owner.keys() else None
+
+
+def owners(results: Path) -> list[dict[str, Any]]:
+    """Every owner that a lock file names, living or dead, oldest first."""
+    found = (read_owner(path) for path in running_folder(results).glob("lineage-*.lock"))
+    return sorted((owner for owner in found if owner is not None), key=lambda owner: str(owner["since"]))
 
 
 def _locked(path: Path, name: str) -> int:

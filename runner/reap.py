@@ -1,13 +1,11 @@
 """Attempts whose runner died: end what they left running, seal what is known, and clean up.
 
-An attempt writes `results/running/<attempt_id>.json` before its first side effect and removes it after its record is
-sealed. Only this module and `status` read these files.
+Which attempts these are is written in their running files (`runner.running_file`).
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import time
@@ -22,15 +20,21 @@ from runner.deployers import deployers
 from runner.domain.failure import Cause, Failure, Outcome, Phase
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
-from runner.hardware.facts import boot_id
+from runner.running_file import (
+    PROGRESS,
+    read_facts,
+    remove_running,
+    runner_lives,
+    running_file,
+    running_folder,
+    scratch_folder,
+)
 from runner.store.record import record_path, seal_attempt
-from runner.util import process, procfs
+from runner.util import process
 from runner.util.codec import from_plain
-from runner.util.files import atomic_write
 from runner.util.logs import redact_cut
 from runner.util.redact import hide
 
-VERSION = 1
 GRACE = 2.0
 STALE = 3600.0
 """Seconds after which a scratch folder without a running file is nobody's."""
@@ -44,65 +48,6 @@ class Reaped:
     campaign: str
     ended: tuple[str, ...]
     sealed: bool
-
-
-def running_folder(results: Path) -> Path:
-    return results / "running"
-
-
-def running_file(results: Path, attempt_id: str) -> Path:
-    return running_folder(results) / f"{attempt_id}.json"
-
-
-def scratch_folder(results: Path, attempt_id: str) -> Path:
-    """The attempt's own folder: job, rows, logs and the engine's working folder, until they are sealed."""
-    return running_folder(results) / attempt_id
-
-
-def write_running(results: Path, attempt_id: str, facts: Mapping[str, Any]) -> Path:
-    """Called before the first side effect of an attempt, and again when `facts` change.
-
-    `facts` hold run_id, campaign (name), deployer, phase, labels, secrets (names, never values, of the environment
-    variables that were passed through and set) and attempt (an `Attempt` as plain JSON, good enough to be sealed as
-    interrupted). Who we are is added. Raises NoSpace, Unwritable.
-    """
-    me = procfs.stat(os.getpid())
-    mine = {
-        "version": VERSION,
-        "attempt_id": attempt_id,
-        "host": os.uname().nodename,
-        "boot_id": boot_id(),
-        "pid": os.getpid(),
-        "pid_started": me.started if me else 0,
-    }
-    path = running_file(results, attempt_id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(path, json.dumps({**facts, **mine}, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-    return path
-
-
-def remove_running(results: Path, attempt_id: str) -> None:
-    """Called after the record is sealed."""
-    running_file(results, attempt_id).unlink(missing_ok=True)
-
-
-def read_running(results: Path) -> list[dict[str, Any]]:
-    """Every running file that can be read, living or dead, of all hosts; ordered by attempt."""
-    found = []
-    for path in sorted(running_folder(results).glob("*.json")):
-        facts = _read(path)
-        if facts is not None:
-            found.append(facts)
-    return found
-
-
-def runner_lives(facts: Mapping[str, Any]) -> bool | None:
-    """Whether the runner that wrote `facts` still runs. None: it is on another host, we can not know."""
-    if facts["host"] != os.uname().nodename:
-        return None
-    now = procfs.stat(int(facts["pid"]))
-    same_boot = facts["boot_id"] == boot_id()
-    return same_boot and now is not None and not now.zombie and now.started == facts["pid_started"]
 
 
 def reap(results: Path) -> list[Reaped]:
@@ -138,7 +83,8 @@ def _seal_interrupted(results: Path, facts: Mapping[str, Any]) -> None:
     attempt = from_plain(Attempt, facts["attempt"])
     scratch = scratch_folder(results, attempt.attempt_id)
     logs = [scratch / "engine.log", scratch / "client.log"]
-    written = [p.stat().st_mtime for p in (running_file(results, attempt.attempt_id), *logs) if p.exists()]
+    signs = (running_file(results, attempt.attempt_id), scratch / PROGRESS, *logs)
+    written = [p.stat().st_mtime for p in signs if p.exists()]
     started = datetime.fromisoformat(attempt.started_utc).timestamp()
     end = max(started, *written) if written else started
     for log in logs:
@@ -186,22 +132,14 @@ def _claimed(path: Path) -> Iterator[dict[str, Any] | None]:
         except BlockingIOError:
             yield None
             return
-        yield _read(path)
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    """None when it is gone or not ours to understand (a newer version); such a file is left alone."""
-    try:
-        facts = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return facts if isinstance(facts, dict) and facts.get("version") == VERSION else None
+        yield read_facts(path)
 
 
 def _sweep(folder: Path) -> None:
-    """Scratch folders and half-written files whose attempt has no running file any more."""
+    """Scratch folders and half-written files whose attempt has no running file any more. Locks are not ours: one that
+    is held for longer than an hour is as old as its run."""
     for path in folder.iterdir() if folder.is_dir() else ():
-        if path.suffix == ".json" or path.with_name(f"{path.name}.json").exists():
+        if path.suffix in (".json", ".lock") or path.with_name(f"{path.name}.json").exists():
             continue
         try:
             old = time.time() - path.stat().st_mtime > STALE

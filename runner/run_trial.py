@@ -11,6 +11,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from runner.hardware.facts import boot_id, host_facts
 from runner.loadgens import loadgens
 from runner.measure import Measured, measure
 from runner.models.fetch import locate
-from runner.reap import remove_running, scratch_folder, write_running
+from runner.running_file import Progress, remove_running, scratch_folder, write_running
 from runner.runtimes import Runtime, runtimes
 from runner.scoring.ascent import Ascent, after_level
 from runner.scoring.judge import judge
@@ -41,7 +42,7 @@ from runner.scoring.rules import rules_of
 from runner.store.record import seal_attempt
 from runner.util.clock import utc_now
 from runner.util.codec import from_plain, to_plain
-from runner.util.logs import redact_cut
+from runner.util.logs import both_ends, redact_cut
 from runner.util.redact import redact
 
 Notify = Callable[[dict[str, Any]], None]
@@ -111,7 +112,9 @@ class _Trial:
     attempt: Attempt
     clock: float
     phase_clock: float
+    progress: Progress
     phase: Phase = Phase.PRECHECK
+    phase_utc: str = field(default_factory=utc_now)
     phases: list[PhaseTime] = field(default_factory=list)
     request: PlaceRequest | None = None
     exit: Exit | None = None
@@ -124,6 +127,7 @@ class _Trial:
         entry = campaign.entry(order.configuration.entry)
         loadgen = loadgens.get(campaign.workload.client)
         now = time.monotonic()
+        scratch = scratch_folder(Path(order.results), order.attempt_id)
         attempt = Attempt(
             attempt_id=order.attempt_id,
             run_id=order.run_id,
@@ -154,10 +158,11 @@ class _Trial:
             deployer=deployers.get(campaign.deploy.kind),
             stop=stop,
             notify=notify,
-            scratch=scratch_folder(Path(order.results), order.attempt_id),
+            scratch=scratch,
             attempt=attempt,
             clock=now,
             phase_clock=now,
+            progress=Progress(scratch),
         )
 
     @property
@@ -197,6 +202,10 @@ class _Trial:
                 "campaign": self.campaign.name,
                 "deployer": self.deployer.name,
                 "phase": self.phase.value,
+                "phase_utc": self.phase_utc,
+                "trials": self.campaign.search.trials,
+                "repeats": self.campaign.confirm.repeats,
+                "levels": len(self.campaign.workload.levels),
                 "labels": self.labels,
                 "secrets": self.secrets,
                 "attempt": to_plain(self.attempt),
@@ -241,7 +250,7 @@ class _Trial:
         if ready.failure is not None:
             self.fail(ready.failure)
             return False
-        facts = self.runtime.facts(engine.endpoint.base_url, self._log_text())
+        facts = self.runtime.facts(engine.endpoint.base_url, both_ends(self.engine_log))
         self.attempt = replace(self.attempt, engine=facts)
         return True
 
@@ -267,6 +276,7 @@ class _Trial:
         return True
 
     def _level_event(self, name: str, data: dict[str, Any]) -> None:
+        self.progress.hear(name, data)
         self.notify({"event": name, "number": self.order.number, **data})
 
     def reached(self, phase: Phase) -> None:
@@ -275,7 +285,10 @@ class _Trial:
             return
         now = time.monotonic()
         self.phases.append(PhaseTime(self.phase, round(now - self.phase_clock, 6)))
-        self.phase, self.phase_clock = phase, now
+        self.phase, self.phase_clock, self.phase_utc = phase, now, utc_now()
+        if phase is not Phase.DONE:
+            with suppress(NoSpace, Unwritable, OSError):  # a disk that is full for a moment costs no measurement
+                self._write_running()
         self.notify({"event": "phase", "number": self.order.number, "phase": phase.value})
 
     def fail(self, failure: Failure) -> None:
@@ -284,24 +297,12 @@ class _Trial:
     def note_exit(self, engine: Engine) -> None:
         self.exit = engine.poll()
 
-    def _log_text(self, each_end: int = 200_000) -> str:
-        """First and last part of the engine's log: the cause often stands early, the crash at the end."""
-        if not self.engine_log.exists():
-            return ""
-        with self.engine_log.open("rb") as log:
-            data = log.read(each_end)
-            size = os.fstat(log.fileno()).st_size
-            if size > each_end:
-                log.seek(max(each_end, size - each_end))
-                data += b"\n" * (size > 2 * each_end) + log.read()
-        return data.decode("utf-8", errors="replace")
-
     def diagnosed(self) -> Failure | None:
         """What we saw from outside, made precise by what the engine's log says. A stop that was asked for is one."""
         seen = self.failure
         if seen is None or seen.cause is Cause.INTERRUPTED or self.stop():
             return seen if seen is None else Failure(seen.phase, Cause.INTERRUPTED, "stopped on request")
-        found = self.runtime.diagnose(self._log_text(), self.exit, self.entry)
+        found = self.runtime.diagnose(both_ends(self.engine_log), self.exit, self.entry)
         counted = (Cause.ERROR_RATE, Cause.SHORT_OUTPUT)
         if found is None or (seen.cause in counted and self.exit is None):
             # The engine still runs and answers: what the client counted says more than a line of the log.

@@ -17,7 +17,8 @@ def command(results: Path) -> None:
     Only what a running file of this host names is ended; living runners are left alone. `run` does this by itself
     before it starts.
     """
-    from runner.reap import read_running, reap, runner_lives
+    from runner.reap import reap
+    from runner.running_file import read_running, runner_lives
 
     for one in reap(results):
         record = "sealed as interrupted" if one.sealed else "was sealed already"

@@ -16,6 +16,7 @@ from runner.errors import QueryRefused, UsageError
 from runner.store._live import literal
 from runner.store.reader import open_snapshot, snapshot_age
 from runner.store.record import disk_errors
+from runner.util.visible import visible
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -168,7 +169,7 @@ def _number(value: Any) -> str:
 
 
 def _visible(text: str, limit: int | None) -> str:
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    text = visible(text)
     return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"
 
 

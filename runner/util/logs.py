@@ -31,6 +31,19 @@ def copy_cut(source: Path | None, target: Path) -> None:
     target.write_bytes(head + b"[... %d bytes cut ...]\n" % cut + tail)
 
 
+def both_ends(log: Path, each: int = 200_000) -> str:
+    """First and last `each` bytes of a log that still grows: the cause often stands early, the crash at the end."""
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        data = file.read(each)
+        size = os.fstat(file.fileno()).st_size
+        if size > each:
+            file.seek(max(each, size - each))
+            data += b"\n" * (size > 2 * each) + file.read()
+    return data.decode("utf-8", errors="replace")
+
+
 def redact_cut(source: Path) -> None:
     """Make a log fit to be sealed: cut it first, whatever its size, then take the secret values out of what is left.
     Nothing is done when there is no log. Raises OSError."""

@@ -62,6 +62,38 @@ def environment_has(pid: int, name: str, value: str) -> bool:
     return f"{name}={value}".encode() in text.split(b"\0")
 
 
+def environment_value(pid: int, name: str) -> str | None:
+    """The value that the process was started with. None when it had none, or we may not look."""
+    try:
+        text = (PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return None
+    prefix = f"{name}=".encode()
+    found = next((one for one in text.split(b"\0") if one.startswith(prefix)), None)
+    return None if found is None else os.fsdecode(found.removeprefix(prefix))
+
+
+def command_name(pid: int) -> str:
+    """The short name that the kernel has for a process; without its arguments, which may hold anything."""
+    try:
+        return (PROC / str(pid) / "comm").read_text(errors="replace").strip()
+    except OSError:
+        return "?"
+
+
+def lock_holders(path: Path) -> list[int]:
+    """Processes that hold a lock on a file, of either kind (flock, fcntl), without opening it: an open and a close
+    could drop somebody's lock. Empty when nobody does, when there is no such file, or when the kernel does not tell."""
+    try:
+        file = path.stat()
+        lines = (PROC / "locks").read_text().splitlines()
+    except OSError:
+        return []
+    place = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
+    locks = (line.split() for line in lines if " -> " not in line)  # an arrow marks one that waits
+    return sorted({int(words[4]) for words in locks if len(words) > 5 and words[5] == place})
+
+
 def labelled(name: str, value: str) -> list[Stat]:
     """Living processes started with `name=value` in their environment, without ourselves."""
     me = os.getpid()

@@ -11,6 +11,7 @@ HIDDEN = "[redacted]"
 _SHORTEST = 6
 """A shorter value is no secret worth the damage: hiding every `1` would make a log unreadable."""
 
+# No pattern may look far ahead from many places: a log may hold a line of a megabyte without a space.
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(?:hf|api)_[A-Za-z0-9]{8,}"), HIDDEN),
     (re.compile(r"\b(?:sk|pk|rk)-[A-Za-z0-9_-]{8,}"), HIDDEN),
@@ -18,11 +19,11 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\bAKIA[0-9A-Z]{16}\b"), HIDDEN),
     (re.compile(r"\bnvapi-[A-Za-z0-9_-]{8,}"), HIDDEN),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {HIDDEN}"),
-    (re.compile(r"(?i)([a-z][a-z0-9+.-]*://)[^/\s:@]+:[^/\s@]+@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"(?i)([a-z0-9+.-]://)[^/\s:@]+:[^/\s@]+@"), rf"\1{HIDDEN}@"),
     (
         re.compile(
-            r"""(?ix)\b([a-z0-9_-]*(?:token|secret|passw(?:or)?d|api[_-]?key|access[_-]?key))
-                (["']?\s*[=:]\s*["']?|\s+)(?=[^\s"',;]*[0-9])[^\s"',;]{8,}"""
+            r"""(?ix)(token|secret|passw(?:or)?d|api[_-]?key|access[_-]?key)
+                (["']?\s*[=:]\s*["']?|\s+)(?=[^\s"',;]{0,256}[0-9])[^\s"',;]{8,}"""
         ),
         rf"\1\2{HIDDEN}",
     ),

@@ -87,7 +87,9 @@ def test_no_file_is_a_crowd() -> None:
     assert not list(ROOT.glob("runner/**/utils.py")) + list(ROOT.glob("report/**/utils.py"))
 
 
-@pytest.mark.parametrize("command", ["", "run", "build", "sql", "check", "plan", "store", "reap", "new", "serve"])
+@pytest.mark.parametrize(
+    "command", ["", "run", "build", "sql", "check", "plan", "store", "reap", "new", "serve", "status", "logs"]
+)
 def test_help_imports_nothing_heavy(command: str) -> None:
     """`--help` answers at once because none of these is imported at module level of a command."""
     heavy = ["optuna", "duckdb", "altair", "vl_convert", "transformers", "docker", "mkdocs", "aiohttp", "pydantic"]

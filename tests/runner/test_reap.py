@@ -9,17 +9,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from runner import reap
+from runner import reap, running_file
 from runner.cli.reap import COMMAND
 from runner.domain.failure import Cause, Outcome, Phase
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
+from runner.lineage_lock import lock_path, owned_lineage
 from runner.store.record import read_records, verify_record
 from runner.util import procfs
 from runner.util.codec import from_plain, to_plain
@@ -29,12 +31,12 @@ from tests import make
 RUNNER = """
 import json, sys, time
 from pathlib import Path
-from runner import reap
+from runner import running_file
 from runner.util import process
 results, facts = Path(sys.argv[1]), json.loads(sys.argv[2])
 attempt_id = facts["attempt"]["attempt_id"]
-reap.write_running(results, attempt_id, facts)
-scratch = reap.scratch_folder(results, attempt_id)
+running_file.write_running(results, attempt_id, facts)
+scratch = running_file.scratch_folder(results, attempt_id)
 scratch.mkdir()
 sleep = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
@@ -106,7 +108,7 @@ def test_the_engine_of_a_dead_runner_is_ended_and_its_attempt_sealed(dead: tuple
     [folder] = (results / "records").iterdir()
     assert verify_record(folder) == []
     assert "hf_abc" not in (folder / "engine.log").read_text()
-    assert list(reap.running_folder(results).iterdir()) == []
+    assert list(running_file.running_folder(results).iterdir()) == []
 
 
 def test_reaping_twice_does_nothing_more(dead: tuple[Path, Attempt, int]) -> None:
@@ -123,7 +125,7 @@ def test_an_attempt_that_was_sealed_before_the_kill_stays_as_it_is(dead: tuple[P
     assert not one.sealed
     assert sealed(results) == [attempt]
     assert not lives(engine)
-    assert not reap.running_file(results, attempt.attempt_id).exists()
+    assert not running_file.running_file(results, attempt.attempt_id).exists()
 
 
 def test_the_command_says_what_it_did(dead: tuple[Path, Attempt, int]) -> None:
@@ -137,17 +139,17 @@ def test_the_command_says_what_it_did(dead: tuple[Path, Attempt, int]) -> None:
 @pytest.fixture
 def mine(tmp_path: Path) -> tuple[Path, Attempt]:
     results, attempt = tmp_path / "results", make.attempt()
-    reap.write_running(results, attempt.attempt_id, facts(attempt))
+    running_file.write_running(results, attempt.attempt_id, facts(attempt))
     return results, attempt
 
 
 def change(results: Path, attempt: Attempt, **changes: Any) -> None:
-    path = reap.running_file(results, attempt.attempt_id)
+    path = running_file.running_file(results, attempt.attempt_id)
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def leave_log(results: Path, attempt: Attempt, text: str) -> None:
-    scratch = reap.scratch_folder(results, attempt.attempt_id)
+    scratch = running_file.scratch_folder(results, attempt.attempt_id)
     scratch.mkdir()
     (scratch / "engine.log").write_text(text)
     change(results, attempt, secrets=["MY_CANARY"], pid=2**22 + 1)
@@ -204,7 +206,7 @@ def test_a_large_log_is_cut_before_it_is_read(mine: tuple[Path, Attempt], monkey
 def test_a_living_runner_is_left_alone(mine: tuple[Path, Attempt]) -> None:
     results, attempt = mine
     assert reap.reap(results) == []
-    assert [one["attempt_id"] for one in reap.read_running(results)] == [attempt.attempt_id]
+    assert [one["attempt_id"] for one in running_file.read_running(results)] == [attempt.attempt_id]
     result = CliRunner().invoke(COMMAND, ["--results", str(results)])
     assert f"left alone: attempt {attempt.attempt_id} of quickstart runs in process {os.getpid()}" in result.output
 
@@ -213,7 +215,7 @@ def test_another_host_is_left_alone(mine: tuple[Path, Attempt]) -> None:
     results, attempt = mine
     change(results, attempt, host="another-host", pid=2**22 + 1)
     assert reap.reap(results) == []
-    assert reap.running_file(results, attempt.attempt_id).exists()
+    assert running_file.running_file(results, attempt.attempt_id).exists()
 
 
 @pytest.mark.parametrize("changes", [{"boot_id": "of-last-week"}, {"pid_started": 1}, {"pid": 2**22 + 1}])
@@ -228,14 +230,14 @@ def test_a_file_of_a_newer_version_is_left_alone(mine: tuple[Path, Attempt]) -> 
     results, attempt = mine
     change(results, attempt, version=99, pid=2**22 + 1)
     assert reap.reap(results) == []
-    assert reap.running_file(results, attempt.attempt_id).exists()
+    assert running_file.running_file(results, attempt.attempt_id).exists()
 
 
 def test_a_removed_file_is_nobody_to_reap(mine: tuple[Path, Attempt]) -> None:
     results, attempt = mine
-    reap.remove_running(results, attempt.attempt_id)
-    reap.remove_running(results, attempt.attempt_id)
-    assert reap.read_running(results) == []
+    running_file.remove_running(results, attempt.attempt_id)
+    running_file.remove_running(results, attempt.attempt_id)
+    assert running_file.read_running(results) == []
 
 
 def test_no_results_folder_is_nothing_to_do(tmp_path: Path) -> None:
@@ -244,7 +246,7 @@ def test_no_results_folder_is_nothing_to_do(tmp_path: Path) -> None:
 
 def test_old_scratch_without_a_running_file_is_swept(mine: tuple[Path, Attempt]) -> None:
     results, attempt = mine
-    folder = reap.running_folder(results)
+    folder = running_file.running_folder(results)
     for name in ("orphan", "fresh", attempt.attempt_id):
         (folder / name).mkdir()
     long_ago = time.time() - 2 * reap.STALE
@@ -254,3 +256,30 @@ def test_old_scratch_without_a_running_file_is_swept(mine: tuple[Path, Attempt])
     assert not (folder / "orphan").exists()
     assert (folder / "fresh").exists()
     assert (folder / attempt.attempt_id).exists()
+
+
+def test_the_lock_of_a_run_that_is_longer_than_an_hour_is_not_swept(mine: tuple[Path, Attempt]) -> None:
+    results, attempt = mine
+    with owned_lineage(results, attempt.search_key, "quickstart"):
+        path = lock_path(results, attempt.search_key)
+        long_ago = time.time() - 2 * reap.STALE
+        os.utime(path, (long_ago, long_ago))
+        reap.reap(results)
+        assert path.exists(), "else a second run of the same campaign could start beside the first"
+
+
+def test_the_end_of_a_dead_attempt_is_its_last_sign_of_life(mine: tuple[Path, Attempt]) -> None:
+    results, attempt = mine
+    leave_log(results, attempt, "loaded\n")
+    scratch = running_file.scratch_folder(results, attempt.attempt_id)
+    running_file.Progress(scratch).hear("level_started", {"position": 0})
+    change(results, attempt, secrets=[])
+    for path, seconds in (
+        (running_file.running_file(results, attempt.attempt_id), 10),
+        (scratch / "engine.log", 20),
+        (scratch / running_file.PROGRESS, 30),
+    ):
+        moment = datetime.fromisoformat(attempt.started_utc).timestamp() + seconds
+        os.utime(path, (moment, moment))
+    reap.reap(results)
+    assert [one.seconds for one in sealed(results)] == [30.0]

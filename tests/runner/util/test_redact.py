@@ -16,6 +16,7 @@ from runner.util.redact import HIDDEN, Secret, hide, redact
         ("git clone https://me:s3cr3t@example.org/x.git", "s3cr3t"),
         ("--api-key my-long-key-12345", "my-long-key-12345"),
         ('{"password": "hunter2hunter2"}', "hunter2hunter2"),
+        ("MY_HF_TOKEN=abcdefgh1", "abcdefgh1"),
         ("ghp_abcdefghijklmnop1234", "ghp_abcdefghijklmnop1234"),
     ],
 )
@@ -37,6 +38,13 @@ def test_what_looks_like_a_secret_goes(text: str, secret: str) -> None:
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert redact(text) == text
+
+
+@pytest.mark.parametrize("piece", ["x", "a-", "a.", "token", "token=", "http://", "sk-", "hf_", "basic ", "token  "])
+def test_a_line_of_a_megabyte_is_no_trap(piece: str) -> None:
+    """Ends at once, or, with a pattern that goes over the line from each of its letters, not on this day."""
+    line = piece * (2**20 // len(piece))
+    assert redact(line) in (line, HIDDEN)
 
 
 def test_a_hidden_value_goes_wherever_it_stands() -> None:
