@@ -33,6 +33,12 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own name
 
+    def fetch_flow_collection_start(self, token_class: Any) -> None:
+        """PyYAML looks at all open brackets again for every token: 500 of them take seconds."""
+        if self.flow_level >= DEEPEST:
+            raise _TooMuch
+        super().fetch_flow_collection_start(token_class)
+
 
 @dataclass(slots=True)
 class Document:
