@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ VERSION = 1
 GRACE = 2.0
 STALE = 3600.0
 """Seconds after which a scratch folder without a running file is nobody's."""
+_OURS = re.compile(r"\.?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +201,11 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _sweep(folder: Path) -> None:
-    """Scratch folders and half-written files whose attempt has no running file any more."""
+    """Scratch folders and half-written files whose attempt has no running file any more. What is not named after an
+    attempt is not ours."""
     for path in folder.iterdir() if folder.is_dir() else ():
+        if not _OURS.match(path.name):
+            continue
         if path.suffix == ".json" or path.with_name(f"{path.name}.json").exists():
             continue
         try:

@@ -7,6 +7,7 @@ Whatever happens in the block must leave all of it alone; leaving the block chec
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,7 @@ def bystander(folder: Path) -> Iterator[Beside]:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+        os.utime(path, (0, 0))  # old enough for anybody who cleans up
     words = ["runner.simulated.server", "llama-server", "tb-00000000", str(folder)]
     with subprocess.Popen(
         [sys.executable, "-c", SERVER, *words], stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -61,7 +63,7 @@ def bystander(folder: Path) -> Iterator[Beside]:
         try:
             yield Beside(process.pid, port)
             assert process.poll() is None, "a process that is not ours was ended"
-            assert net.get(f"http://127.0.0.1:{port}/", 10)[1] == "mine"
+            assert net.get(f"http://127.0.0.1:{port}/", 10)[1] == b"mine"
             for name, text in FILES.items():
                 assert (folder / name).read_text(encoding="utf-8") == text, f"{name} is not ours"
         finally:
