@@ -7,7 +7,6 @@
     ├── UnknownMember          2   no runtime, deployer, sampler, ... of that name
     ├── UnknownId              2   no run, trial, attempt or campaign of that name, or more than one
     ├── QueryRefused           2   `tunebook sql` reads and nothing else
-    ├── UnknownId              2   no attempt, trial or run has this id, or several begin with it
     ├── NotReady               4   the environment lacks something: model, engine package, folder, tool
     │   ├── ModelMissing       4
     │   ├── EngineMissing      4
@@ -113,10 +112,6 @@ class UnknownId(TunebookError):
 
 class QueryRefused(TunebookError):
     slug, status = "query-refused", 2
-
-
-class UnknownId(TunebookError):
-    slug, status = "unknown-id", 2
 
 
 class NotReady(TunebookError):

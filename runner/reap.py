@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ from runner.util.redact import hide
 GRACE = 2.0
 STALE = 3600.0
 """Seconds after which a scratch folder without a running file is nobody's."""
+_OURS = re.compile(r"\.?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +138,11 @@ def _claimed(path: Path) -> Iterator[dict[str, Any] | None]:
 
 
 def _sweep(folder: Path) -> None:
-    """Scratch folders and half-written files whose attempt has no running file any more. Locks are not ours: one that
-    is held for longer than an hour is as old as its run."""
+    """Scratch folders and half-written files whose attempt has no running file any more. What is not named after an
+    attempt is not ours, and a lock that is held for longer than an hour is as old as its run."""
     for path in folder.iterdir() if folder.is_dir() else ():
+        if not _OURS.match(path.name):
+            continue
         if path.suffix in (".json", ".lock") or path.with_name(f"{path.name}.json").exists():
             continue
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,7 +52,10 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         assert path.exists(), f"no golden file {name}: look at the text, then run pytest --accept\n{text}"
-        assert text == path.read_text(encoding="utf-8")
+        if text != (before := path.read_text(encoding="utf-8")):
+            changed = difflib.unified_diff(before.splitlines(), text.splitlines(), f"golden/{name}", "now", lineterm="")
+            lines = "\n".join(line[:400] for line in changed)
+            pytest.fail(f"{name} is not what it was; accept it with `make golden`\n{lines}", pytrace=False)
 
     return compare
 

@@ -106,7 +106,7 @@ def missing(rows: Rows, words: Words) -> str | None:
 CHART: Chart = Chart(
     title="Score by parameter",
     queries=("trials",),
-    words=("parameter", "score", "entries", "phases"),
+    words=("parameter", "score", "entries"),
     height=170,
     rows=rows,
     spec=spec,

@@ -27,11 +27,20 @@ _FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
 
+_HALF = re.compile("[\ud800-\udfff]")
+"""What an escape such as "\\ud83d" makes: one half of a pair, which no file, hash or database can hold."""
+
 
 class _Loader(yaml.SafeLoader):
     """Tokens and nodes of PyYAML, every plain scalar left as text: `_scalar` gives it its type."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own name
+
+    def fetch_flow_collection_start(self, token_class: Any) -> None:
+        """PyYAML looks at all open brackets again for every token: 500 of them take seconds."""
+        if self.flow_level >= DEEPEST:
+            raise _TooMuch
+        super().fetch_flow_collection_start(token_class)
 
 
 @dataclass(slots=True)
@@ -100,6 +109,9 @@ class _Builder:
             return self._mapping(node, path, (*above, id(node)))
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*path, i), (*above, id(node))) for i, item in enumerate(node.value)]
+        if _HALF.search(str(node.value)):
+            self._complain("campaign-yaml", f"{node.value!a} holds half a character", node)
+            return None
         return _scalar(node)
 
     def _mapping(self, node: yaml.MappingNode, path: Path, above: Sequence[int]) -> dict[str, Any]:
@@ -109,6 +121,9 @@ class _Builder:
                 self._complain("wrong-type", "a key must be plain text", key_node)
                 continue
             key = str(key_node.value)  # as written: `on:` and `1:` are the texts "on" and "1"
+            if _HALF.search(key):
+                self._complain("campaign-yaml", f"key {key!a} holds half a character", key_node)
+                continue
             if key in made:
                 first = self._document.keys[(*path, key)][0]
                 self._complain("duplicate-key", f"key {key!r} stands here twice (first in line {first})", key_node)

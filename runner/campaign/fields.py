@@ -85,6 +85,8 @@ def _text(value: Any) -> Any:
     if not isinstance(value, str):
         hint = "quote it" if isinstance(value, int | float) else None
         raise complaint("wrong-type", f"must be text, not {spelled(value)}", hint)
+    if any(ord(c) < 32 and c not in "\n\t" for c in value):
+        raise complaint("wrong-value", f"{value!r} holds a control character")
     return value
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from runner.campaign.build import build
@@ -23,8 +24,11 @@ from runner.util.project import project_folder
 __all__ = ["from_resolved", "load", "load_all", "read_text", "resolved", "search_key"]
 
 SUFFIXES = (".yaml", ".yml")
-LARGEST = 1_000_000
-"""Bytes of a campaign file; it is written by people."""
+LARGEST = 200_000
+"""Bytes of a campaign file. People write it: a thousand lines stay far below, and a megabyte takes seconds to read."""
+
+LONGEST = 600
+"""Characters of one message: a value of a thousand characters is shown by its two ends."""
 
 
 def load(path: Path) -> Campaign:
@@ -146,4 +150,12 @@ def _in_order(problems: Sequence[Problem]) -> list[Problem]:
         where = problem.where
         return (where.line or 0, where.column or 0) if where else (0, 0)
 
-    return sorted(dict.fromkeys(problems), key=place)
+    return sorted(dict.fromkeys(map(_readable, problems)), key=place)
+
+
+def _readable(problem: Problem) -> Problem:
+    """The message cut to a length that a person reads."""
+    if len(problem.what) <= LONGEST:
+        return problem
+    head, tail = problem.what[: LONGEST * 2 // 3], problem.what[-LONGEST // 3 :]
+    return replace(problem, what=f"{head} ... {tail}")

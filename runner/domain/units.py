@@ -9,12 +9,16 @@ _BYTES = {
     "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
 }  # fmt: skip
+LONGEST = 1e9
+"""Seconds: thirty years. A longer duration is a slip of the key."""
+LARGEST = 2**63
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGT]i?B|B)")
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of `30s`, `10m`, `1h30m`, `500ms`, `7d`. Raises ValueError when the unit is missing or unknown."""
+    """Seconds of `30s`, `10m`, `1h30m`, `500ms`, `7d`. Raises ValueError when the unit is missing or unknown, or the
+    duration is absurd."""
     compact = text.replace(" ", "")
     position = 0
     total = 0.0
@@ -25,6 +29,8 @@ def parse_duration(text: str) -> float:
         position = part.end()
     if not compact or position != len(compact):
         raise ValueError(f"{text!r} is not a duration: write a number with a unit, such as 500ms, 30s, 10m, 2h or 7d")
+    if total > LONGEST:
+        raise ValueError(f"{text[:40]!r} is too long: at most {format_duration(LONGEST)}")
     return total
 
 
@@ -50,7 +56,10 @@ def parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not a size: write a number with a unit, such as 512MiB or 24GB")
-    return round(float(match[1]) * _BYTES[match[2]])
+    count = float(match[1]) * _BYTES[match[2]]
+    if count > LARGEST:
+        raise ValueError(f"{text[:40]!r} is too large")
+    return round(count)
 
 
 def format_size(count: float) -> str:

@@ -14,10 +14,15 @@ def commit_of(folder: Path) -> str:
     return head + "+changes" if head and _git(folder, "status", "--porcelain") else head
 
 
+_NEEDED = ("PATH", "HOME", "XDG_CONFIG_HOME")
+"""What git needs of our environment. Its tokens are not its business."""
+
+
 def _git(folder: Path, *arguments: str) -> str:
+    # Optional locks off: reading the status must never disturb somebody's rebase.
+    env = {name: os.environ[name] for name in _NEEDED if name in os.environ} | {"GIT_OPTIONAL_LOCKS": "0"}
     try:
-        # Optional locks off: reading the status must never disturb somebody's rebase.
-        done = run(["git", "-C", str(folder), *arguments], timeout=10, env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"})
+        done = run(["git", "-C", str(folder), *arguments], timeout=10, env=env)
     except OSError:
         return ""  # no git on this machine
     return done.stdout.strip() if done.ok else ""

@@ -24,6 +24,7 @@ from runner.domain.campaign import Deploy, Timeouts
 from runner.domain.failure import Cause, Phase
 from runner.domain.trial import Health, Launch, Placement
 from runner.util import net, process, procfs
+from tests.contract.bystander import bystander
 
 TIMEOUTS = Timeouts(load=60, ready=60, no_progress=60, stop=0.3)
 ATTACHING = {"attach"}
@@ -86,14 +87,18 @@ def bench(name: str, tmp_path: Path) -> Iterator[Bench]:
 
 
 @pytest.fixture
-def foreign() -> Iterator[subprocess.Popen[bytes]]:
-    """A simulated engine of somebody else, on a port of its own, with the very same program."""
+def foreign(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A simulated engine of somebody else, on a port of its own, with the very same program; and beside the attempt a
+    server and files that are nobody's business."""
     argv = [sys.executable, "-m", "runner.simulated.server", "--port", "0", "--time-scale", "0.02"]
     popen = subprocess.Popen(argv, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    yield popen
-    assert popen.poll() is None, "a process that is not ours was ended"
-    popen.kill()
-    popen.wait()
+    try:
+        with bystander(tmp_path):
+            yield popen
+        assert popen.poll() is None, "a process that is not ours was ended"
+    finally:
+        popen.kill()
+        popen.wait()
 
 
 def owns(name: str) -> None:

@@ -17,6 +17,7 @@ import pytest
 from runner.domain.trial import Endpoint
 from runner.loadgens import LoadGenerator, Row, loadgens
 from runner.loadgens._driver import Child
+from tests.contract.bystander import bystander
 from tests.runner.loadgens.driving import Ran, closed, job, run, wait_for
 from tests.runner.simulated.world import PATIENCE, serving
 
@@ -88,6 +89,16 @@ def test_the_end_of_its_stdin_ends_it_in_the_middle_of_a_level(loadgen: LoadGene
             assert stdin is not None
             stdin.close()
             assert child._process.wait(PATIENCE) is not None
+
+
+def test_what_is_beside_it_is_left_alone(loadgen: LoadGenerator, tmp_path: Path) -> None:
+    """Loaded, stopped and killed: a server, its port and files of somebody else are as they were."""
+    with bystander(tmp_path), serving(tmp_path) as world:
+        run(job(world.endpoint, closed(1), requests=2), tmp_path, loadgen)
+        with Child(loadgen, job(world.endpoint, closed(2)), tmp_path, tmp_path / "client.log", "test") as child:
+            child.order("next")
+            wait_for(child, "progress", Ran())
+        assert child._process.poll() is not None
 
 
 def test_what_a_killed_child_leaves_is_whole_rows(loadgen: LoadGenerator, tmp_path: Path) -> None:

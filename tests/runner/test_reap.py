@@ -27,6 +27,7 @@ from runner.util import procfs
 from runner.util.codec import from_plain, to_plain
 from runner.util.logs import KEPT_BYTES
 from tests import make
+from tests.contract.bystander import FILES, bystander
 
 RUNNER = """
 import json, sys, time
@@ -89,15 +90,12 @@ def sealed(results: Path) -> list[Attempt]:
 
 def test_the_engine_of_a_dead_runner_is_ended_and_its_attempt_sealed(dead: tuple[Path, Attempt, int]) -> None:
     results, attempt, engine = dead
-    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    found = reap.reap(results)
+    with bystander(results):
+        found = reap.reap(results)
     assert [one.attempt_id for one in found] == [attempt.attempt_id]
     assert found[0].sealed
     assert str(engine) in found[0].ended[0]
     assert not lives(engine)
-    assert bystander.poll() is None
-    bystander.kill()
-    bystander.wait()
 
     [record] = sealed(results)
     assert record.outcome is Outcome.INTERRUPTED
@@ -105,10 +103,12 @@ def test_the_engine_of_a_dead_runner_is_ended_and_its_attempt_sealed(dead: tuple
     assert (record.failure.phase, record.failure.cause) == (Phase.LOAD, Cause.INTERRUPTED)
     assert (record.trial_id, record.configuration) == (attempt.trial_id, attempt.configuration)
     assert record.ended_utc >= record.started_utc
-    [folder] = (results / "records").iterdir()
+    [folder] = (results / "records").glob("attempt-*")
     assert verify_record(folder) == []
     assert "hf_abc" not in (folder / "engine.log").read_text()
-    assert list(running_file.running_folder(results).iterdir()) == []
+    foreign = {Path(name).name for name in FILES}
+    left = [path for path in running_file.running_folder(results).iterdir() if path.name not in foreign]
+    assert left == []
 
 
 def test_reaping_twice_does_nothing_more(dead: tuple[Path, Attempt, int]) -> None:
@@ -247,14 +247,16 @@ def test_no_results_folder_is_nothing_to_do(tmp_path: Path) -> None:
 def test_old_scratch_without_a_running_file_is_swept(mine: tuple[Path, Attempt]) -> None:
     results, attempt = mine
     folder = running_file.running_folder(results)
-    for name in ("orphan", "fresh", attempt.attempt_id):
+    orphan, fresh, foreign = make.an_id(1), make.an_id(2), "of-another-tool"
+    for name in (orphan, fresh, foreign, attempt.attempt_id):
         (folder / name).mkdir()
     long_ago = time.time() - 2 * reap.STALE
-    for name in ("orphan", attempt.attempt_id):
+    for name in (orphan, foreign, attempt.attempt_id):
         os.utime(folder / name, (long_ago, long_ago))
     reap.reap(results)
-    assert not (folder / "orphan").exists()
-    assert (folder / "fresh").exists()
+    assert not (folder / orphan).exists()
+    assert (folder / fresh).exists()
+    assert (folder / foreign).exists()
     assert (folder / attempt.attempt_id).exists()
 
 
