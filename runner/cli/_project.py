@@ -15,6 +15,8 @@ from runner.errors import UsageError
 SCHEMA = "site/campaign.schema.json"
 """For editors: the first line of a campaign points at it."""
 
+_BY_NAME = "# By name, as yours was installed: is the index that CI asks the one that has this tunebook?"
+
 _NAMED = 4
 """Files that a refusal names."""
 
@@ -76,12 +78,12 @@ def write_project(folder: Path, texts: Mapping[str, str]) -> None:
 
 
 def requirement(extra: str | None) -> str:
-    """What installs this very tunebook elsewhere: from where this one came, never from an index that it did not come
-    from, where the name may be somebody else's."""
+    """What installs this very tunebook elsewhere: from where this one came. The bare name only when it was installed by
+    its name: on an index that it did not come from, the name may be somebody else's."""
     extras = f"[{extra}]" if extra else ""
     origin = _origin()
     if origin is None:
-        return f"tunebook{extras}=={__version__}"
+        return f"{_BY_NAME}\ntunebook{extras}=={__version__}"
     if vcs := origin.get("vcs_info"):
         return f"tunebook{extras} @ {vcs['vcs']}+{origin['url']}@{vcs['commit_id']}"
     if str(origin["url"]).startswith("https://"):

@@ -130,6 +130,7 @@ _MODELS = {"simulated": "model: {id: simulated/tiny}        # pretended too: not
 _ENTRIES = {
     "llama_cpp": """\
   - runtime: llama_cpp
+    env: {OMP_WAIT_POLICY: passive}    # threads that spin while they wait starve on a busy machine
     flags: {ctx-size: 4096}        # fixed
     space:                         # searched
       parallel: [1, 2, 4]

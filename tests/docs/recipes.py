@@ -74,6 +74,8 @@ def parse(words: list[str]) -> None:
     """Parse one command line as the command itself would, without running it. Raises click.UsageError."""
     assert isinstance(root, Commands)
     context = click.Context(root, info_name="tunebook")
+    if words in (["--version"], ["--help"]):
+        return
     name, command, rest = root.resolve_command(context, words)
     assert command is not None
     assert name is not None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,11 +37,12 @@ def install(python: Path | str, *words: str | Path, cwd: Path, environment: dict
 
 
 @pytest.fixture(scope="module")
-def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with nothing of the clone above it."""
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with nothing of the clone above it. Removed at the end: an environment is half a gigabyte."""
     folder = tmp_path_factory.mktemp("outside")
     assert not folder.is_relative_to(ROOT)
-    return folder
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
