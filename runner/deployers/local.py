@@ -92,7 +92,7 @@ def _environment(engine: Mapping[str, str], passed: Sequence[str], gpus: Sequenc
     """Ours without what looks like a secret, the names that the campaign passes through, and the engine's own.
 
     A value that is passed through is taken out of every text from then on. No engine inherits PYTHONPATH, which
-    belongs to our interpreter and not to the engine's.
+    belongs to our interpreter and not to the engine's. Where a proxy is set, loopback never goes through it.
     """
     kept = {name: value for name, value in os.environ.items() if not SECRET_NAME.search(name)}
     kept.pop("PYTHONPATH", None)
@@ -103,7 +103,7 @@ def _environment(engine: Mapping[str, str], passed: Sequence[str], gpus: Sequenc
     kept["PYTHONUNBUFFERED"] = "1"
     if gpus:
         kept["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
-    return kept | dict(engine)
+    return net.without_loopback(kept | dict(engine))
 
 
 DEPLOYER: Deployer = Local()

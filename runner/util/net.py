@@ -9,10 +9,11 @@ import socket
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 PORTS = range(20_000, 32_000)
 """Below the range that Linux gives to outgoing connections (32768 and up): a client can not take our port."""
@@ -52,6 +53,20 @@ def _can_bind(host: str, port: int) -> bool:
     return True
 
 
+def without_loopback(environment: Mapping[str, str]) -> dict[str, str]:
+    """`environment` for a program that speaks to itself over loopback: where a proxy is set, NO_PROXY names loopback
+    too. What it named before stays."""
+    found = dict(environment)
+    if not any(name.lower() in _PROXIES and value for name, value in found.items()):
+        return found
+    for name in ("no_proxy", "NO_PROXY"):  # some programs read only the one, some only the other
+        given = found.get(name) or found.get("NO_PROXY") or found.get("no_proxy") or ""
+        hosts = [host.strip() for host in given.split(",") if host.strip()]
+        if hosts != ["*"]:
+            found[name] = ",".join([*hosts, *(host for host in LOOPBACK if host not in hosts)])
+    return found
+
+
 def get(url: str, timeout: float, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
     """Status and body, whatever the status. No retry. Raises NoAnswer."""
     return _ask(urllib.request.Request(url, headers=headers or {}), timeout)
@@ -65,10 +80,8 @@ def post_json(url: str, body: Any, timeout: float, headers: dict[str, str] | Non
 
 
 def _ask(request: urllib.request.Request, timeout: float) -> tuple[int, bytes]:
-    handlers = []
-    if urlsplit(request.full_url).hostname in LOOPBACK:
-        handlers.append(urllib.request.ProxyHandler({}))  # a proxy of the environment knows nothing of loopback
-    opener = urllib.request.build_opener(*handlers)
+    # No proxy, to loopback or elsewhere: the load does not go through one either, and both must meet the same server.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=timeout) as answer:
             return answer.status, answer.read()

@@ -48,6 +48,19 @@ def test_the_command_is_plain_strings_with_both_paths(name: str, tmp_path: Path)
     assert {str(tmp_path / "a job.json"), str(tmp_path / "rows.jsonl")} <= set(command)
 
 
+def test_load_never_goes_through_a_proxy(
+    loadgen: LoadGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be measured too; and a proxy knows nothing of our loopback."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with serving(tmp_path) as world:
+        ran = run(job(world.endpoint, closed(1), requests=2), tmp_path, loadgen)
+    assert [row.error for row in ran.rows] == [None, None]
+
+
 def test_two_levels_from_order_to_end(loadgen: LoadGenerator, tmp_path: Path) -> None:
     with serving(tmp_path) as world:
         ran = run(job(world.endpoint, closed(1, 3), requests=9, warmup=2), tmp_path, loadgen)

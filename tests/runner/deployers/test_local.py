@@ -44,6 +44,15 @@ def test_the_engine_gets_its_environment_and_no_secret(tmp_path: Path, monkeypat
     assert "a-secret-of-the-hub" not in redact(said), "what is passed through leaves no text"
 
 
+def test_an_engine_behind_a_proxy_still_speaks_to_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv("no_proxy", "hub.example")
+    said = run(tmp_path, (sys.executable, "-c", DUMP), {})
+    assert '"https_proxy": "http://proxy.example:3128"' in said
+    assert '"NO_PROXY": "hub.example,127.0.0.1,localhost,::1"' in said
+
+
 def test_a_missing_interpreter_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(EngineMissing) as caught:
         run(tmp_path, ("/nowhere/python", "-c", ""), {})

@@ -46,10 +46,37 @@ def test_post_sends_json_and_headers(base_url: str) -> None:
     assert (status, body) == (200, json.dumps({"a": 1}).encode() + b"!")
 
 
-def test_a_proxy_of_the_environment_is_not_asked_about_loopback(base_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    monkeypatch.delenv("no_proxy", raising=False)
+@pytest.fixture
+def proxied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy for everything, in every spelling, at which nobody answers."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("proxied")
+def test_no_question_to_an_engine_goes_through_a_proxy(base_url: str) -> None:
     assert net.get(f"{base_url}/ok", 30)[0] == 200
+    assert net.post_json(f"{base_url}/v1", {}, 30)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "127.0.0.1,localhost,::1"),
+        ({"NO_PROXY": "hub.example, localhost"}, "hub.example,localhost,127.0.0.1,::1"),
+        ({"no_proxy": ".example"}, ".example,127.0.0.1,localhost,::1"),
+    ],
+)
+def test_no_proxy_is_extended_never_replaced(given: dict[str, str], expected: str) -> None:
+    found = net.without_loopback({"https_proxy": "http://proxy:3128", **given})
+    assert (found["no_proxy"], found["NO_PROXY"]) == (expected, expected)
+
+
+@pytest.mark.parametrize("given", [{"A": "b"}, {"HTTP_PROXY": ""}, {"http_proxy": "http://p", "no_proxy": "*"}])
+def test_without_a_proxy_or_with_all_excepted_nothing_is_added(given: dict[str, str]) -> None:
+    assert set(net.without_loopback(given).get("no_proxy", "*").split(",")) == {"*"}
 
 
 def test_nobody_there_is_no_answer() -> None:
