@@ -26,7 +26,7 @@ from runner.hardware.facts import boot_id
 from runner.store.record import record_path, seal_attempt
 from runner.util import process, procfs
 from runner.util.codec import from_plain
-from runner.util.files import atomic_write
+from runner.util.files import atomic_write, remove_abandoned
 from runner.util.logs import redact_cut
 from runner.util.redact import hide
 
@@ -128,8 +128,8 @@ def _reap_one(results: Path, facts: Mapping[str, Any]) -> Reaped:
     if not record_path(results, RecordKind.ATTEMPT, attempt_id).exists():
         _seal_interrupted(results, facts)
         sealed = True
-    remove_running(results, attempt_id)
     shutil.rmtree(scratch_folder(results, attempt_id), ignore_errors=True)
+    remove_running(results, attempt_id)  # last: who is killed before it is done over again
     return Reaped(attempt_id, str(facts.get("campaign", "")), tuple(ended), sealed)
 
 
@@ -201,6 +201,9 @@ def _read(path: Path) -> dict[str, Any] | None:
 def _sweep(folder: Path) -> None:
     """Scratch folders and half-written files whose attempt has no running file any more."""
     for path in folder.iterdir() if folder.is_dir() else ():
+        if path.suffix == ".part":
+            remove_abandoned(path)
+            continue
         if path.suffix == ".json" or path.with_name(f"{path.name}.json").exists():
             continue
         try:

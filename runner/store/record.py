@@ -24,6 +24,7 @@ from runner.domain.records import Record, RecordKind, RulesFact
 from runner.domain.trial import Attempt
 from runner.errors import NoSpace, StoreDamaged, StoreError, Unwritable
 from runner.util.codec import to_json
+from runner.util.files import new_folder, remove_abandoned
 
 MANIFEST = "MANIFEST.sha256"
 UNFINISHED = ".tmp-"
@@ -158,11 +159,14 @@ def manifest_sha256(path: Path) -> str:
 
 
 def sweep_unfinished(results: Path, older_than: float = UNFINISHED_KEPT_SECONDS) -> list[str]:
-    """Remove `.tmp-*` folders that a killed process left more than `older_than` seconds ago. Returns their names."""
+    """Remove the `.tmp-*` folders of killed processes: those that nobody holds, and on a file system without locks
+    those older than `older_than` seconds. Returns their names."""
     folder = records_folder(results)
     removed = []
     for path in folder.glob(UNFINISHED + "*") if folder.is_dir() else ():
-        if time.time() - path.stat().st_mtime > older_than:
+        if remove_abandoned(path):
+            removed.append(path.name)
+        elif path.exists() and time.time() - path.stat().st_mtime > older_than:
             shutil.rmtree(path, ignore_errors=True)
             removed.append(path.name)
     return removed
@@ -175,8 +179,7 @@ def _seal(results: Path, kind: RecordKind, record_id: str, fill: Callable[[Path]
     with disk_errors(parent):
         parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(unfinished, ignore_errors=True)  # of a killed process: ids belong to one producer
-        unfinished.mkdir()
-        try:
+        with new_folder(unfinished):
             fill(unfinished)
             _write_manifest(unfinished)
             for path in (*sorted(unfinished.iterdir()), unfinished):
@@ -186,8 +189,6 @@ def _seal(results: Path, kind: RecordKind, record_id: str, fill: Callable[[Path]
             else:
                 unfinished.rename(final)
                 fsync(parent)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
     return final
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -254,3 +255,15 @@ def test_old_scratch_without_a_running_file_is_swept(mine: tuple[Path, Attempt])
     assert not (folder / "orphan").exists()
     assert (folder / "fresh").exists()
     assert (folder / attempt.attempt_id).exists()
+
+
+def test_what_a_killed_writer_left_half_made_is_swept_at_once(mine: tuple[Path, Attempt]) -> None:
+    results, attempt = mine
+    half = reap.running_folder(results) / f".{attempt.attempt_id}.json.0123abcd.part"
+    half.write_text("{", encoding="utf-8")
+    with half.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        reap.reap(results)
+        assert half.exists(), "its writer lives"
+    reap.reap(results)
+    assert not half.exists()
