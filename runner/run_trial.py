@@ -342,8 +342,8 @@ class _Trial:
                 redact_cut(log)
         rows = self.measured.rows if self.measured else None
         seal_attempt(results, self.attempt, rows, self.engine_log, self.client_log)
-        remove_running(results, self.order.attempt_id)
         shutil.rmtree(self.scratch, ignore_errors=True)
+        remove_running(results, self.order.attempt_id)  # last: as long as it stands, `reap` finds what is left
         judgement = judge(self.attempt, rules_of(self.campaign))
         self.notify(
             {
