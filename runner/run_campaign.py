@@ -173,7 +173,7 @@ class Run:
         if not isinstance(step, Over):
             return False
         self.over = step.reason
-        return not self.confirm_left(lineage)
+        return not self.confirm_left(lineage) and not self.verdicts_left(lineage)
 
     def may_confirm(self, reason: EndReason) -> bool:
         """Not after an interruption, on a host found broken, or after a slice of the search (`--max-trials`)."""
@@ -279,17 +279,19 @@ class Run:
         self.store()
         return attempt
 
+    def verdicts_left(self, lineage: Lineage) -> list[ComparisonFact]:
+        """What the confirm attempts say and nobody has sealed: a run may be killed between the two."""
+        newest = {(fact.trial_a, fact.trial_b): fact for fact in self.facts.comparisons if fact.series == self.series}
+        known = {_essence(fact) for fact in newest.values()}
+        found = comparisons(self.campaign, lineage.trials, lineage.attempts, series=self.series, run_id=self.run_id)
+        return [fact for fact in found if _essence(fact) not in known]
+
     def compare(self) -> None:
         """Seal what the confirm attempts say, unless exactly that is sealed already."""
         lineage = self.lineage
-        newest = {(fact.trial_a, fact.trial_b): fact for fact in self.facts.comparisons if fact.series == self.series}
-        known = {_essence(fact) for fact in newest.values()}
-        for fact in comparisons(
-            self.campaign, lineage.trials, lineage.attempts, series=self.series, run_id=self.run_id
-        ):
-            if _essence(fact) not in known:
-                seal(self.results, RecordKind.COMPARISON, fact.comparison_id, fact)
-                emit("comparison", self.run_id, **run_events.comparison(fact, lineage))
+        for fact in self.verdicts_left(lineage):
+            seal(self.results, RecordKind.COMPARISON, fact.comparison_id, fact)
+            emit("comparison", self.run_id, **run_events.comparison(fact, lineage))
 
     def end(self, reason: EndReason) -> None:
         lineage = self.lineage
