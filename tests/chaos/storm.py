@@ -130,7 +130,7 @@ class Storm:
             return
         run.popen.kill()
         run.popen.wait()
-        self.hits[victim, victims.where(self.results, run.last())] += 1
+        self.hits[victim, victims.where(self.results, run.since, run.last())] += 1
         self.after_kill(self)
 
     def kill_child(self, victim: str, run: Command) -> None:
@@ -171,6 +171,7 @@ class Command:
     out: Path
     err: Path
     name: str
+    since: float = field(default_factory=time.time)
 
     def wait(self) -> int:
         return self.popen.wait(LONGEST)

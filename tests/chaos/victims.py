@@ -58,15 +58,16 @@ def labelled(attempts: set[str]) -> list[str]:
     return found
 
 
-def where(results: Path, last: str) -> str:
-    """What the killed runner was doing: what it left half-made says it best, else its last event."""
-    records, running = results / "records", results / "running"
-    if any(records.glob(".tmp-*")):
-        return "sealing"
-    if any(running.glob("*.part")):
-        return "running file"
-    if (results / ".snapshot.duckdb.tmp").exists():
-        return "snapshot"
-    if (results / "store.duckdb.wal").exists() or (results / ".store.duckdb.tmp").exists():
-        return "ingest"
+def where(results: Path, since: float, last: str) -> str:
+    """What the runner that started at `since` was doing when it was killed: what it left half-made says it best, else
+    its last event."""
+    places = {
+        "sealing": (results / "records").glob(".tmp-*"),
+        "running file": (results / "running").glob(".*.part"),
+        "snapshot": results.glob(".snapshot.duckdb.tmp*"),
+        "ingest": (*results.glob("store.duckdb.wal"), *results.glob(".store.duckdb.tmp*")),
+    }
+    for place, left in places.items():
+        if any(path.stat().st_mtime >= since for path in left):
+            return place
     return last
