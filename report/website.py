@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import logging
@@ -22,7 +21,7 @@ from report.charts import charts, specs
 from report.charts._style import DARK
 from report.render import Page
 from runner.errors import AlreadyRunning, NoSpace, NotReady, SiteError, Unwritable
-from runner.util.files import atomic_write, new_folder, remove_abandoned
+from runner.util.files import FULL, atomic_write, new_folder, remove_abandoned
 from runner.util.project import cache_folder
 
 ASSETS = ("charts.js", "site.css")
@@ -46,7 +45,6 @@ def sources(project: Path, results: Path) -> tuple[Path, Path]:
 
 
 OLD = "-old"
-FULL = (errno.ENOSPC, errno.EDQUOT)
 WAIT = 120.0
 """Seconds to wait for another build of the same pages, unless TUNEBOOK_LOCK_WAIT says otherwise."""
 

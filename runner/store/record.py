@@ -7,7 +7,6 @@ in the folder changes (`MANIFEST.sha256` says what it held). A kill at any momen
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -15,22 +14,19 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from runner.domain.ids import NAMESPACE
 from runner.domain.records import Record, RecordKind, RulesFact
 from runner.domain.trial import Attempt
-from runner.errors import NoSpace, StoreDamaged, StoreError, Unwritable
+from runner.errors import StoreDamaged, StoreError
 from runner.util.codec import to_json
-from runner.util.files import new_folder, remove_abandoned
+from runner.util.files import disk_errors, new_folder, remove_abandoned
 
 MANIFEST = "MANIFEST.sha256"
 UNFINISHED = ".tmp-"
 UNFINISHED_KEPT_SECONDS = 24 * 3600.0
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def records_folder(results: Path) -> Path:
@@ -219,40 +215,3 @@ def fsync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn what the disk says into NoSpace and Unwritable, DuckDB's words included."""
-    import duckdb
-
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise _no_space(folder) from error
-        if error.errno in _REFUSED:
-            raise _unwritable(folder, str(error.strerror)) from error
-        raise
-    except duckdb.Error as error:
-        text = str(error)
-        if any(os.strerror(number) in text for number in _FULL):
-            raise _no_space(folder) from error
-        for number in _REFUSED:
-            if os.strerror(number) in text:
-                raise _unwritable(folder, os.strerror(number)) from error
-        raise
-
-
-def _unwritable(folder: Path, reason: str) -> Unwritable:
-    return Unwritable(
-        f"can not write to {folder}: {reason}",
-        hint="check the folder's owner and mode, or choose another one with --results DIR",
-    )
-
-
-def _no_space(folder: Path) -> NoSpace:
-    return NoSpace(
-        f"no space left on the disk of {folder}",
-        hint="free some space and run the command again; what was sealed before is whole",
-    )

@@ -12,12 +12,16 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 
 from runner.errors import NoSpace, Unwritable
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def atomic_write(path: Path, content: bytes | str, *, mode: int = 0o644) -> None:
@@ -114,16 +118,44 @@ def fsync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Turn a full or forbidden disk into the error that says what to do. Other OSErrors pass."""
+def disk_errors(path: Path, option: str = "--results") -> Iterator[None]:
+    """Turn what a full or forbidden disk says, through the system or in DuckDB's words, into NoSpace and Unwritable.
+
+    `path` is what the message names, `option` what chooses another place. Everything else passes.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpace(f"no space left for {path}", hint="free some space and run the same command again") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise Unwritable(
-                f"can not write {path}: {error.strerror}",
-                hint="choose another folder with --results DIR, or change its owner",
-            ) from error
+        if (known := _meaning([error.errno], path, option)) is not None:
+            raise known from error
         raise
+    except _duckdb_errors() as error:
+        said = [number for number in (*FULL, *REFUSED) if os.strerror(number) in str(error)]
+        if (known := _meaning(said, path, option)) is not None:
+            raise known from error
+        raise
+
+
+def no_space(path: Path) -> NoSpace:
+    return NoSpace(
+        f"no space left on the disk of {path}",
+        hint="free some space and run the command again; what was sealed before is whole",
+    )
+
+
+def _meaning(numbers: Sequence[int | None], path: Path, option: str) -> NoSpace | Unwritable | None:
+    if any(number in FULL for number in numbers):
+        return no_space(path)
+    for number in numbers:
+        if number in REFUSED:
+            return Unwritable(
+                f"can not write to {path}: {os.strerror(number)}",
+                hint=f"check the folder's owner and mode, or choose another one with {option} DIR",
+            )
+    return None
+
+
+def _duckdb_errors() -> tuple[type[Exception], ...]:
+    """Of a DuckDB that is loaded: nobody else raises them."""
+    module = sys.modules.get("duckdb")
+    return (module.Error,) if module is not None else ()
