@@ -6,11 +6,12 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runner.errors import AlreadyRunning
 from runner.util.clock import utc_now
+from runner.util.files import disk_errors
 
 
 @contextmanager
@@ -22,11 +23,13 @@ def owned_lineage(results: Path, search_key: str, name: str) -> Iterator[None]:
     handle = _locked(path, name)
     try:
         owner = {"pid": os.getpid(), "host": os.uname().nodename, "since": utc_now()}
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps(owner).encode(), 0)
+        with disk_errors(path):
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, json.dumps(owner).encode(), 0)
         yield
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that became read-only: the kernel frees the lock, whatever the file says
+            path.unlink(missing_ok=True)
         os.close(handle)
 
 

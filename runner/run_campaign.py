@@ -23,7 +23,7 @@ from runner.domain.failure import EndReason, Outcome, Role
 from runner.domain.ids import campaign_id
 from runner.domain.records import ComparisonFact, RecordKind, RejectionFact, RulesFact, RunEnd, RunStart
 from runner.domain.trial import Attempt, Configuration
-from runner.errors import NoSpace, StoreError, Unwritable
+from runner.errors import StoreError
 from runner.events import emit
 from runner.executors import Executor, executors
 from runner.hardware.facts import host_facts
@@ -79,7 +79,8 @@ def run_campaign(
     """Run one campaign file to its end, or on from where its records stop.
 
     `again` starts the next series of a finished lineage; `max_trials` caps the new trials of this run; `stop` is
-    polled and ends the run cleanly. Raises CampaignError, NotReady, AlreadyRunning, StoreError, NoSpace.
+    polled and ends the run cleanly. Raises CampaignError, NotReady (Unwritable too), AlreadyRunning,
+    StoreError, NoSpace.
     """
     campaign = load(path)
     results.mkdir(parents=True, exist_ok=True)
@@ -325,7 +326,8 @@ class Run:
             self.executor.close()
 
     def store(self, *, last: bool = False) -> None:
-        """Ingest what is sealed. A locked or damaged store never stops a run: the records wait for it."""
+        """Ingest what is sealed. A locked or damaged store never stops a run: the records wait for it. A full or
+        read-only disk does: the next attempt could not be sealed either. Raises NoSpace, Unwritable."""
         try:
             done = ingest(self.results)
             self.pending = done.pending
@@ -334,7 +336,7 @@ class Run:
             if done.pending == done.damaged and (last or time.monotonic() - self.snapshot_at >= SNAPSHOT_EVERY):
                 snapshot(self.results)
                 self.snapshot_at = time.monotonic()
-        except (StoreError, NoSpace, Unwritable) as error:
+        except StoreError as error:
             emit("warning", self.run_id, message=f"the records are sealed but not in the store: {error.what}")
 
     def reject(self, refused: tuple[Refused, ...]) -> None:

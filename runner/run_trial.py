@@ -41,11 +41,14 @@ from runner.scoring.rules import rules_of
 from runner.store.record import seal_attempt
 from runner.util.clock import utc_now
 from runner.util.codec import from_plain, to_plain
+from runner.util.files import disk_errors, no_space
 from runner.util.logs import redact_cut
 from runner.util.redact import redact
 
 Notify = Callable[[dict[str, Any]], None]
 Stop = Callable[[], bool]
+LEAST_FREE = 64 * 1024
+"""Bytes. With less, a failure may well be the disk's: even a short log needs more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def run_trial(order: Order, stop: Stop, notify: Notify) -> Attempt:
     trial = _Trial.of(order, stop, notify)
     trial.register()
     try:
-        with trial.placed() as engine:
+        with disk_errors(trial.scratch), trial.placed() as engine:
             if trial.becomes_ready(engine) and trial.is_measured(engine):
                 trial.reached(Phase.DONE)
             trial.note_exit(engine)
@@ -88,6 +91,7 @@ def run_trial(order: Order, stop: Stop, notify: Notify) -> Attempt:
         place = traceback.extract_tb(error.__traceback__)[-1]
         told = f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
         trial.fail(Failure(trial.phase, Cause.INFRA, redact(told)[:500], rule="bug"))
+    trial.refuse_to_judge_a_full_disk()
     return trial.seal()
 
 
@@ -316,6 +320,12 @@ class _Trial:
             exit_code=died_with.code,
             signal=died_with.signal,
         )
+
+    def refuse_to_judge_a_full_disk(self) -> None:
+        """An engine or a client that could not write says nothing about the configuration. Raises NoSpace: the next
+        run finds the running file and seals the attempt as interrupted."""
+        if self.failure is not None and shutil.disk_usage(self.scratch).free < LEAST_FREE:
+            raise no_space(self.scratch)
 
     def seal(self) -> Attempt:
         """Turn what was seen into facts and seal them, the commit point; then nothing is left outside."""
