@@ -31,6 +31,14 @@ search: {sampler: random, trials: 4, seed: 5}
 timeouts: {load: 60s, ready: 30s, level: 60s, no_progress: 30s}
 """
 
+SECOND = """\
+  - runtime: simulated
+    name: other
+    flags: {time-scale: 0.02}
+workload:
+"""
+"""A second entry: its default is compared with the best, whichever wins."""
+
 COMMANDS = {"ingest": 12, "snapshot": 6, "rebuild": 8, "reap": 8, "build": 8}
 """Weights of the commands that are started beside a run (reap: after its death) and killed."""
 
@@ -51,12 +59,18 @@ class Kind:
     def write(self, folder: Path) -> Path:
         """The campaign file in `folder`."""
         if not self.real:
-            return write_campaign(
+            path = write_campaign(
                 folder, name=self.name, trials=self.trials, top=self.top, sampler=self.sampler, loads="[1]"
             )
+            return with_second_entry(path) if self.top else path
         path = folder / f"{self.name}.yaml"
         path.write_text(LLAMA, encoding="utf-8")
         return path
+
+
+def with_second_entry(path: Path) -> Path:
+    path.write_text(path.read_text(encoding="utf-8").replace("workload:\n", SECOND, 1), encoding="utf-8")
+    return path
 
 
 EVERYTHING = {"runner": 34, "engine": 12, "client": 12, **COMMANDS}

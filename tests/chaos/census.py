@@ -13,13 +13,14 @@ from itertools import pairwise
 from pathlib import Path
 
 from runner.campaign.load import load
+from runner.confirm import comparisons
 from runner.decide import MOST_HOST_FAULTS, SoFar, Step, next_step
 from runner.domain.failure import Role
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
 from runner.errors import TunebookError
 from runner.lineage import JUDGED_OUTCOMES, SEARCH_ROLES, Lineage
-from runner.store.history import history
+from runner.store.history import history, lineage_facts
 from runner.store.reader import open_snapshot
 from runner.store.record import record_folders, verify_record
 from runner.store.verify import verify
@@ -83,7 +84,9 @@ def take(storm: Storm, watch: Watch, expected: Sequence[tuple[int, str]] | None)
     attempts = history(storm.results, campaign.search_key)
     _lost(storm, watch, attempts, census)
     _doubled(attempts, census)
-    _replayed(Lineage.of(campaign, 0, attempts), expected, census)
+    lineage = Lineage.of(campaign, 0, attempts)
+    _replayed(lineage, expected, census)
+    _verdicts(storm, lineage, census)
     _partial(storm, census)
     _store(storm, attempts, census)
     _left(storm, attempts, census)
@@ -114,8 +117,21 @@ def _lost(storm: Storm, watch: Watch, attempts: Sequence[Attempt], census: Censu
             census.lost.append(f"{name} was sealed and is gone")
         elif hashlib.sha256(now[name].read_bytes()).hexdigest() != digest:
             census.lost.append(f"{name} is not what was sealed")
-    if storm.kind.top and not any(path.name.startswith("comparison-") for path in record_folders(storm.results)):
-        census.lost.append("the campaign was confirmed and no comparison is sealed")
+
+
+def _verdicts(storm: Storm, lineage: Lineage, census: Census) -> None:
+    """Of every pair that the repeats compare, the verdict is sealed."""
+    sealed = {
+        (one.trial_a, one.trial_b) for one in lineage_facts(storm.results, lineage.campaign.search_key).comparisons
+    }
+    said = comparisons(lineage.campaign, lineage.trials, lineage.attempts, series=lineage.series, run_id="")
+    if storm.kind.top and not said:
+        census.lost.append("the campaign was not confirmed")
+    census.lost += [
+        f"{one.trial_a} against {one.trial_b}: no verdict is sealed"
+        for one in said
+        if (one.trial_a, one.trial_b) not in sealed
+    ]
 
 
 def _doubled(attempts: Sequence[Attempt], census: Census) -> None:

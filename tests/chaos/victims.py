@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import closing
 from pathlib import Path
 
 from runner.util import procfs
@@ -34,14 +33,15 @@ def kill(one: Stat) -> bool:
         handle = os.pidfd_open(one.pid)
     except ProcessLookupError:
         return False
-    with closing(os.fdopen(handle, "rb", buffering=0, closefd=True)):
+    try:
         if not procfs.same(one):
             return False
-        try:
-            signal.pidfd_send_signal(handle, signal.SIGKILL)
-        except ProcessLookupError:
-            return False
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
         return True
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(handle)
 
 
 def labelled(attempts: set[str]) -> list[str]:
