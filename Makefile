@@ -7,7 +7,7 @@ SYSTEM ?= 1
 PYTEST := $(BIN)/python -m pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check fast lint golden model system site clean bench-ask bench-client
+.PHONY: help demo test test-all check fast lint golden model system site clean bench-ask bench-client chaos
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -64,6 +64,9 @@ bench-ask: $(VENV)/.tests      ## milliseconds per proposal
 
 bench-client: $(VENV)/.tests   ## the load generator against the server's own truth
 	$(BIN)/python -m tests.benchmarks.bench_client
+
+chaos: $(VENV)/.tests model    ## kill -9 at random: 300 kills on simulated, 20 on real campaigns; CHAOS="--seed N" repeats
+	$(BIN)/python -m tests.chaos --kills 300 --llama 20 $(CHAOS)
 
 clean:           ## the site and caches; results stay
 	rm -rf public site/results .mypy_cache .ruff_cache .import_linter_cache

@@ -24,6 +24,7 @@ from report.render import render
 from runner import __version__
 from runner.events import emit
 from runner.store.reader import open_snapshot
+from runner.util.files import disk_errors
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -45,7 +46,7 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
     """Build the site of `project` from the snapshot in `results` into `out` (default: `<project>/public`).
 
     `private` shows host names and paths. Same snapshot, same version: same bytes. Raises StoreError without a snapshot,
-    NotReady when `out` is not ours to replace, SiteError when MkDocs complains of one.
+    NotReady when `out` is not ours to replace, SiteError when MkDocs complains of one, NoSpace, Unwritable.
     """
     out = out or project / "public"
     config, source = website.sources(project, results)
@@ -56,15 +57,16 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
         data = gather(connection, query_names(), publisher)
         doubts = check(data)
 
-        shutil.rmtree(folder, ignore_errors=True)
-        exports = export(connection, folder / "data", publisher)
-        reference = (source / "reference" / "tables.md").is_file()
-        facts = facts_of(data, doubts, private) | {"exports": exports, "reference": reference}
-        pages = render(data, facts)
-        website.write_pages(folder, pages)
-        write_mark(folder / "data" / website.MARK, facts)
+        with disk_errors(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            exports = export(connection, folder / "data", publisher)
+            reference = (source / "reference" / "tables.md").is_file()
+            facts = facts_of(data, doubts, private) | {"exports": exports, "reference": reference}
+            pages = render(data, facts)
+            website.write_pages(folder, pages)
+            write_mark(folder / "data" / website.MARK, facts)
 
-        with website.replacing(out) as fresh:
+        with disk_errors(out, "--out"), website.replacing(out) as fresh:
             website.run_mkdocs(config, fresh, epoch(data))
             count = postpass.fill(fresh, {name: table for page in pages for name, table in page.tables.items()})
     store = data["snapshot"][0]

@@ -6,11 +6,12 @@ import fcntl
 import json
 import logging
 import os
+import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from glob import escape
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -19,7 +20,8 @@ from typing import Any
 from report.charts import charts, specs
 from report.charts._style import DARK
 from report.render import Page
-from runner.errors import AlreadyRunning, NotReady, SiteError, Unwritable
+from runner.errors import AlreadyRunning, NoSpace, NotReady, SiteError, Unwritable
+from runner.util.files import FULL, atomic_write, new_folder, remove_abandoned
 from runner.util.project import cache_folder
 
 ASSETS = ("charts.js", "site.css")
@@ -42,6 +44,7 @@ def sources(project: Path, results: Path) -> tuple[Path, Path]:
     return skeleton / "mkdocs.yml", skeleton / "site"
 
 
+OLD = "-old"
 WAIT = 120.0
 """Seconds to wait for another build of the same pages, unless TUNEBOOK_LOCK_WAIT says otherwise."""
 
@@ -121,10 +124,8 @@ def _vega() -> bytes:
     bundle = vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;").encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(bundle)
-        Path(file.name).replace(path)
-    except OSError:
+        atomic_write(path, bundle)
+    except (OSError, NoSpace, Unwritable):
         pass  # without a cache the next build makes it again
     return bundle
 
@@ -189,8 +190,11 @@ def _environment(**values: str) -> Iterator[None]:
 def replacing(out: Path) -> Iterator[Path]:
     """A folder beside `out` to build in; it takes the place of `out` when all went well. Until then the old site stays.
 
-    Raises NotReady when `out` holds something that is not a built site, Unwritable when the place can not be written.
+    What a killed build left beside `out` is removed; when it was killed while the two changed places, the old site is
+    put back. Raises NotReady when `out` holds something that is not a built site, Unwritable when the place can not be
+    written.
     """
+    _tidy(out)
     if out.exists() and not out.is_dir():
         raise NotReady(f"{out} is a file", hint="name a folder with --out")
     if out.is_dir() and any(out.iterdir()) and not (out / "results" / "data" / MARK).is_file():
@@ -198,20 +202,29 @@ def replacing(out: Path) -> Iterator[Path]:
             f"{out} holds something that is not a built site, and a build would replace it",
             hint="name an empty or a new folder with --out, or remove it yourself",
         )
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as error:
-        raise Unwritable(
-            f"can not write in {out.parent}: {error.strerror}", hint="name another folder with --out"
-        ) from error
-    try:
-        fresh.chmod(0o755)
+    with ExitStack() as stack:
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            fresh = stack.enter_context(new_folder(out.with_name(f".{out.name}-{secrets.token_hex(4)}")))
+        except OSError as error:
+            if error.errno in FULL:
+                raise  # the disk's fault, not the folder's: the command line says so
+            raise Unwritable(
+                f"can not write in {out.parent}: {error.strerror}", hint="name another folder with --out"
+            ) from error
         yield fresh
-        old = fresh.with_name(f"{fresh.name}-old")
+        old = fresh.with_name(f"{fresh.name}{OLD}")
         if out.is_dir():
             out.rename(old)
         fresh.rename(out)
         shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _tidy(out: Path) -> None:
+    """Only names that `replacing` makes, and of those only what no living build holds."""
+    ours = f".{escape(out.name)}-{'[0-9a-f]' * 8}"
+    olds = sorted(out.parent.glob(f"{ours}{OLD}"))
+    if olds and not out.exists():
+        olds.pop().rename(out)
+    for left in (*out.parent.glob(ours), *olds):
+        remove_abandoned(left)

@@ -6,13 +6,14 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from runner.errors import AlreadyRunning
 from runner.running_file import identity, running_folder
 from runner.util.clock import utc_now
+from runner.util.files import disk_errors
 
 
 @contextmanager
@@ -23,11 +24,13 @@ def owned_lineage(results: Path, search_key: str, name: str) -> Iterator[None]:
     handle = _locked(path, name)
     try:
         owner = {**identity(), "campaign": name, "search_key": search_key, "since": utc_now()}
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps(owner).encode(), 0)
+        with disk_errors(path):
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, json.dumps(owner).encode(), 0)
         yield
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that became read-only: the kernel frees the lock, whatever the file says
+            path.unlink(missing_ok=True)
         os.close(handle)
 
 

@@ -33,6 +33,7 @@ from runner.running_file import (
 from runner.store.record import record_path, seal_attempt
 from runner.util import process
 from runner.util.codec import from_plain
+from runner.util.files import remove_abandoned
 from runner.util.logs import redact_cut
 from runner.util.redact import hide
 
@@ -75,8 +76,8 @@ def _reap_one(results: Path, facts: Mapping[str, Any]) -> Reaped:
     if not record_path(results, RecordKind.ATTEMPT, attempt_id).exists():
         _seal_interrupted(results, facts)
         sealed = True
-    remove_running(results, attempt_id)
     shutil.rmtree(scratch_folder(results, attempt_id), ignore_errors=True)
+    remove_running(results, attempt_id)  # last: who is killed before it is done over again
     return Reaped(attempt_id, str(facts.get("campaign", "")), tuple(ended), sealed)
 
 
@@ -142,6 +143,9 @@ def _sweep(folder: Path) -> None:
     attempt is not ours, and a lock that is held for longer than an hour is as old as its run."""
     for path in folder.iterdir() if folder.is_dir() else ():
         if not _OURS.match(path.name):
+            continue
+        if path.suffix == ".part":
+            remove_abandoned(path)
             continue
         if path.suffix in (".json", ".lock") or path.with_name(f"{path.name}.json").exists():
             continue

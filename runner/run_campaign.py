@@ -23,7 +23,7 @@ from runner.domain.failure import EndReason, Outcome, Role
 from runner.domain.ids import campaign_id
 from runner.domain.records import ComparisonFact, RecordKind, RejectionFact, RulesFact, RunEnd, RunStart
 from runner.domain.trial import Attempt, Configuration
-from runner.errors import NoSpace, StoreError, Unwritable
+from runner.errors import StoreError
 from runner.events import emit
 from runner.executors import Executor, executors
 from runner.hardware.facts import host_facts
@@ -82,7 +82,7 @@ def run_campaign(
 
     `again` starts the next series of a finished lineage; `max_trials` caps the new trials of this run; `stop` is
     polled and ends the run cleanly, its attempt too; when `enough` turns true no further attempt starts. Raises
-    CampaignError, NotReady, AlreadyRunning, StoreError, NoSpace.
+    CampaignError, NotReady (Unwritable too), AlreadyRunning, StoreError, NoSpace.
     """
     campaign = load(path)
     results.mkdir(parents=True, exist_ok=True)
@@ -181,7 +181,7 @@ class Run:
         if not isinstance(step, Over):
             return False
         self.over = step.reason
-        return not self.confirm_left(lineage)
+        return not self.confirm_left(lineage) and not self.verdicts_left(lineage)
 
     def may_confirm(self, reason: EndReason) -> bool:
         """Not after an interruption, on a host found broken, or after a slice of the search (`--max-trials`)."""
@@ -294,17 +294,19 @@ class Run:
         self.store()
         return attempt
 
+    def verdicts_left(self, lineage: Lineage) -> list[ComparisonFact]:
+        """What the confirm attempts say and nobody has sealed: a run may be killed between the two."""
+        newest = {(fact.trial_a, fact.trial_b): fact for fact in self.facts.comparisons if fact.series == self.series}
+        known = {_essence(fact) for fact in newest.values()}
+        found = comparisons(self.campaign, lineage.trials, lineage.attempts, series=self.series, run_id=self.run_id)
+        return [fact for fact in found if _essence(fact) not in known]
+
     def compare(self) -> None:
         """Seal what the confirm attempts say, unless exactly that is sealed already."""
         lineage = self.lineage
-        newest = {(fact.trial_a, fact.trial_b): fact for fact in self.facts.comparisons if fact.series == self.series}
-        known = {_essence(fact) for fact in newest.values()}
-        for fact in comparisons(
-            self.campaign, lineage.trials, lineage.attempts, series=self.series, run_id=self.run_id
-        ):
-            if _essence(fact) not in known:
-                seal(self.results, RecordKind.COMPARISON, fact.comparison_id, fact)
-                emit("comparison", self.run_id, **run_events.comparison(fact, lineage))
+        for fact in self.verdicts_left(lineage):
+            seal(self.results, RecordKind.COMPARISON, fact.comparison_id, fact)
+            emit("comparison", self.run_id, **run_events.comparison(fact, lineage))
 
     def end(self, reason: EndReason) -> None:
         lineage = self.lineage
@@ -341,7 +343,8 @@ class Run:
             self.executor.close()
 
     def store(self, *, last: bool = False) -> None:
-        """Ingest what is sealed. A locked or damaged store never stops a run: the records wait for it."""
+        """Ingest what is sealed. A locked or damaged store never stops a run: the records wait for it. A full or
+        read-only disk does: the next attempt could not be sealed either. Raises NoSpace, Unwritable."""
         try:
             done = ingest(self.results)
             self.pending = done.pending
@@ -350,7 +353,7 @@ class Run:
             if done.pending == done.damaged and (last or time.monotonic() - self.snapshot_at >= SNAPSHOT_EVERY):
                 snapshot(self.results)
                 self.snapshot_at = time.monotonic()
-        except (StoreError, NoSpace, Unwritable) as error:
+        except StoreError as error:
             emit("warning", self.run_id, message=f"the records are sealed but not in the store: {error.what}")
 
     def reject(self, refused: tuple[Refused, ...]) -> None:

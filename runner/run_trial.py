@@ -42,11 +42,14 @@ from runner.scoring.rules import rules_of
 from runner.store.record import seal_attempt
 from runner.util.clock import utc_now
 from runner.util.codec import from_plain, to_plain
+from runner.util.files import disk_errors, no_space
 from runner.util.logs import both_ends, redact_cut
 from runner.util.redact import redact
 
 Notify = Callable[[dict[str, Any]], None]
 Stop = Callable[[], bool]
+LEAST_FREE = 64 * 1024
+"""Bytes. With less, a failure may well be the disk's: even a short log needs more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def run_trial(order: Order, stop: Stop, notify: Notify) -> Attempt:
     trial = _Trial.of(order, stop, notify)
     trial.register()
     try:
-        with trial.placed() as engine:
+        with disk_errors(trial.scratch), trial.placed() as engine:
             if trial.becomes_ready(engine) and trial.is_measured(engine):
                 trial.reached(Phase.DONE)
             trial.note_exit(engine)
@@ -89,6 +92,7 @@ def run_trial(order: Order, stop: Stop, notify: Notify) -> Attempt:
         place = traceback.extract_tb(error.__traceback__)[-1]
         told = f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
         trial.fail(Failure(trial.phase, Cause.INFRA, redact(told)[:500], rule="bug"))
+    trial.refuse_to_judge_a_full_disk()
     return trial.seal()
 
 
@@ -318,6 +322,12 @@ class _Trial:
             signal=died_with.signal,
         )
 
+    def refuse_to_judge_a_full_disk(self) -> None:
+        """An engine or a client that could not write says nothing about the configuration. Raises NoSpace: the next
+        run finds the running file and seals the attempt as interrupted."""
+        if self.failure is not None and shutil.disk_usage(self.scratch).free < LEAST_FREE:
+            raise no_space(self.scratch)
+
     def seal(self) -> Attempt:
         """Turn what was seen into facts and seal them, the commit point; then nothing is left outside."""
         failure = self.diagnosed()
@@ -343,8 +353,8 @@ class _Trial:
                 redact_cut(log)
         rows = self.measured.rows if self.measured else None
         seal_attempt(results, self.attempt, rows, self.engine_log, self.client_log)
-        remove_running(results, self.order.attempt_id)
         shutil.rmtree(self.scratch, ignore_errors=True)
+        remove_running(results, self.order.attempt_id)  # last: as long as it stands, `reap` finds what is left
         judgement = judge(self.attempt, rules_of(self.campaign))
         self.notify(
             {

@@ -10,13 +10,13 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
 from runner import __version__
 from runner.cli._root import root
 from runner.errors import Interrupted, NoSpace, TunebookError, Unwritable, UsageError
+from runner.util.files import FULL
 
 
 def run_command_line(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +56,7 @@ def _show(error: TunebookError) -> int:
 def translated(error: OSError) -> TunebookError | None:
     """The trouble of a disk or folder that an OSError means; None when it can only be our bug."""
     name = error.filename or "a file"
-    if error.errno == errno.ENOSPC:
+    if error.errno in FULL:
         hint = "free some space and run the command again; what was sealed before is whole"
         return NoSpace(f"no space left on the disk of {name}", hint=hint)
     if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT):
@@ -78,9 +78,13 @@ def _bug(error: BaseException) -> int:
             "".join(traceback.format_exception(error)),
         ]
     )
-    handle, name = tempfile.mkstemp(prefix="tunebook-bug-", suffix=".txt")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(redact(text))
     click.echo(f"error[internal]: BUG: {type(error).__name__}: {redact(str(error))}", err=True)
-    click.echo(f"  hint: nothing recorded is lost; please report it with {Path(name)}", err=True)
+    try:
+        handle, name = tempfile.mkstemp(prefix="tunebook-bug-", suffix=".txt")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(redact(text))
+    except OSError:  # no folder for temporary files takes it: then it stands here
+        name = "the following"
+        click.echo(redact(text), err=True)
+    click.echo(f"  hint: nothing recorded is lost; please report it with {name}", err=True)
     return 3

@@ -7,7 +7,6 @@ drops DuckDB's own lock (POSIX record locks belong to the process), and another 
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import re
@@ -17,14 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import NoSpace, StoreDamaged, StoreLocked, StoreNewer
-from runner.store.record import disk_errors
+from runner.util.files import FULL, REFUSED, disk_errors
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 FOREIGN_WAIT_SECONDS = 1.0
 """How long to try again while another program holds the file: a shell keeps it for hours, a command for moments."""
-_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
 BLOCK_SIZE = 16384
 """Bytes, instead of 256 KiB: a table with few rows takes a block per column."""
 
@@ -150,7 +148,7 @@ def translated(error: Exception, path: Path) -> Exception:
             f"{path.name} was written by a newer DuckDB: {first}",
             hint="upgrade duckdb, or run `tunebook store rebuild`, which makes the store anew from the records",
         )
-    if "not a valid DuckDB" not in text and any(os.strerror(number) in text for number in _OF_THE_DISK):
+    if "not a valid DuckDB" not in text and any(os.strerror(number) in text for number in (*FULL, *REFUSED)):
         return error  # not the file's fault: `disk_errors` knows it
     return StoreDamaged(
         f"{path.name} can not be opened: {first}",

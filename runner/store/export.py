@@ -7,7 +7,7 @@ from pathlib import Path
 from runner.store import schema
 from runner.store._live import BLOCK_SIZE, literal, remove_database
 from runner.store.reader import open_snapshot
-from runner.store.record import disk_errors
+from runner.util.files import disk_errors
 
 STORAGE_VERSION = "v1.4.0"
 """What DuckDB in a browser reads today; it knows no VARIANT, so `params` is left to `params_json`."""

@@ -56,6 +56,9 @@ KEYS = {
 """What a row is known by. Tables that are not listed get all their rows with their attempt, in one transaction."""
 
 
+HALF_MADE = (".store.duckdb.tmp", ".store.duckdb.rebuilt", ".snapshot.duckdb.tmp")
+"""Databases in the making. Each is made under the lock: who has it, and makes none, sees those of killed processes."""
+
 REFUSED = (
     "Take it in with the tunebook that sealed it, or move the folder out of records/; `tunebook store verify` tells "
     "whether it was changed"
@@ -86,6 +89,8 @@ def ingest(results: Path) -> Ingested:
     try:
         with store_lock(results):
             sweep_unfinished(results)
+            for name in HALF_MADE:
+                remove_database(results / name)
             create_if_missing(results)
             with open_live(results) as connection:
                 return ingest_into(connection, results)

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from runner.errors import QueryRefused, UsageError
 from runner.store._live import literal
 from runner.store.reader import open_snapshot, snapshot_age
-from runner.store.record import disk_errors
+from runner.util.files import disk_errors
 from runner.util.visible import visible
 
 if TYPE_CHECKING:

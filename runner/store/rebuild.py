@@ -10,7 +10,8 @@ from runner.errors import StoreDamaged, StoreError, StoreNewer
 from runner.store import schema
 from runner.store._live import live_path, open_live, remove_database, require_complete, store_lock, wal_of
 from runner.store.ingest import Ingested, ingest_into
-from runner.store.record import disk_errors, fsync, record_folders
+from runner.store.record import fsync, record_folders
+from runner.util.files import disk_errors
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

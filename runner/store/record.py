@@ -7,7 +7,6 @@ in the folder changes (`MANIFEST.sha256` says what it held). A kill at any momen
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -15,21 +14,19 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from runner.domain.ids import NAMESPACE
 from runner.domain.records import Record, RecordKind, RulesFact
 from runner.domain.trial import Attempt
-from runner.errors import NoSpace, StoreDamaged, StoreError, Unwritable
+from runner.errors import StoreDamaged, StoreError
 from runner.util.codec import to_json
+from runner.util.files import disk_errors, new_folder, remove_abandoned
 
 MANIFEST = "MANIFEST.sha256"
 UNFINISHED = ".tmp-"
 UNFINISHED_KEPT_SECONDS = 24 * 3600.0
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def records_folder(results: Path) -> Path:
@@ -158,11 +155,14 @@ def manifest_sha256(path: Path) -> str:
 
 
 def sweep_unfinished(results: Path, older_than: float = UNFINISHED_KEPT_SECONDS) -> list[str]:
-    """Remove `.tmp-*` folders that a killed process left more than `older_than` seconds ago. Returns their names."""
+    """Remove the `.tmp-*` folders of killed processes: those that nobody holds, and on a file system without locks
+    those older than `older_than` seconds. Returns their names."""
     folder = records_folder(results)
     removed = []
     for path in folder.glob(UNFINISHED + "*") if folder.is_dir() else ():
-        if time.time() - path.stat().st_mtime > older_than:
+        if remove_abandoned(path):
+            removed.append(path.name)
+        elif path.exists() and time.time() - path.stat().st_mtime > older_than:
             shutil.rmtree(path, ignore_errors=True)
             removed.append(path.name)
     return removed
@@ -175,8 +175,7 @@ def _seal(results: Path, kind: RecordKind, record_id: str, fill: Callable[[Path]
     with disk_errors(parent):
         parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(unfinished, ignore_errors=True)  # of a killed process: ids belong to one producer
-        unfinished.mkdir()
-        try:
+        with new_folder(unfinished):
             fill(unfinished)
             _write_manifest(unfinished)
             for path in (*sorted(unfinished.iterdir()), unfinished):
@@ -186,8 +185,6 @@ def _seal(results: Path, kind: RecordKind, record_id: str, fill: Callable[[Path]
             else:
                 unfinished.rename(final)
                 fsync(parent)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
     return final
 
 
@@ -218,40 +215,3 @@ def fsync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn what the disk says into NoSpace and Unwritable, DuckDB's words included."""
-    import duckdb
-
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise _no_space(folder) from error
-        if error.errno in _REFUSED:
-            raise _unwritable(folder, str(error.strerror)) from error
-        raise
-    except duckdb.Error as error:
-        text = str(error)
-        if any(os.strerror(number) in text for number in _FULL):
-            raise _no_space(folder) from error
-        for number in _REFUSED:
-            if os.strerror(number) in text:
-                raise _unwritable(folder, os.strerror(number)) from error
-        raise
-
-
-def _unwritable(folder: Path, reason: str) -> Unwritable:
-    return Unwritable(
-        f"can not write to {folder}: {reason}",
-        hint="check the folder's owner and mode, or choose another one with --results DIR",
-    )
-
-
-def _no_space(folder: Path) -> NoSpace:
-    return NoSpace(
-        f"no space left on the disk of {folder}",
-        hint="free some space and run the command again; what was sealed before is whole",
-    )

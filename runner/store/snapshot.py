@@ -20,7 +20,8 @@ from runner.store._live import (
     wal_of,
 )
 from runner.store.reader import snapshot_path
-from runner.store.record import disk_errors, fsync
+from runner.store.record import fsync
+from runner.util.files import disk_errors
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -1,37 +1,111 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all.
+
+What is not finished yet carries a lock of its maker, which the kernel frees however that process ends: so anybody can
+tell a file in the making from one that a killed process left.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 from runner.errors import NoSpace, Unwritable
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def atomic_write(path: Path, content: bytes | str, *, mode: int = 0o644) -> None:
     """Write a new file beside `path`, flush it to the disk, rename it over `path`, flush the folder.
 
-    A reader sees the old content or the new one. After a crash a leftover is called `.<name>.<random>.part`.
-    Raises NoSpace or Unwritable; `path` is then as it was.
+    A reader sees the old content or the new one. After a crash a leftover is called `.<name>.<random>.part`, which
+    the next write to `path` removes. Raises NoSpace or Unwritable; `path` is then as it was.
     """
     data = content.encode() if isinstance(content, str) else content
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     with disk_errors(path):
+        for left in path.parent.glob(f".{escape(path.name)}.*.part"):
+            remove_abandoned(left)
         try:
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-            with os.fdopen(descriptor, "wb") as file:
+            with os.fdopen(_new_and_held(part, mode), "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            part.replace(path)
+                part.replace(path)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
         fsync_folder(path.parent)
+
+
+def _new_and_held(part: Path, mode: int) -> int:
+    while True:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        if _hold(descriptor, part):
+            return descriptor
+        os.close(descriptor)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Make a folder and hold it while the block fills it and renames it: `remove_abandoned` leaves it alone until
+    then. Whatever is left under `path` afterwards is removed. Raises OSError."""
+    while True:
+        path.mkdir()
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        if _hold(descriptor, path):
+            break
+        os.close(descriptor)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(descriptor)
+
+
+def remove_abandoned(path: Path) -> bool:
+    """Remove a file or folder that was left half-made by a process that is gone. False: it is being made now, or
+    there is none, or this file system has no locks to tell by."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not _is(descriptor, path):
+            return False  # finished and renamed meanwhile
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+        return not path.exists()
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _hold(descriptor: int, path: Path) -> bool:
+    """Lock what was just made. False when a sweeper took it for abandoned before we had the lock."""
+    with contextlib.suppress(OSError):  # a file system without locks: then nothing is taken for abandoned either
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return _is(descriptor, path)
+
+
+def _is(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
 
 
 def fsync_folder(folder: Path) -> None:
@@ -44,16 +118,44 @@ def fsync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Turn a full or forbidden disk into the error that says what to do. Other OSErrors pass."""
+def disk_errors(path: Path, option: str = "--results") -> Iterator[None]:
+    """Turn what a full or forbidden disk says, through the system or in DuckDB's words, into NoSpace and Unwritable.
+
+    `path` is what the message names, `option` what chooses another place. Everything else passes.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpace(f"no space left for {path}", hint="free some space and run the same command again") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise Unwritable(
-                f"can not write {path}: {error.strerror}",
-                hint="choose another folder with --results DIR, or change its owner",
-            ) from error
+        if (known := _meaning([error.errno], path, option)) is not None:
+            raise known from error
         raise
+    except _duckdb_errors() as error:
+        said = [number for number in (*FULL, *REFUSED) if os.strerror(number) in str(error)]
+        if (known := _meaning(said, path, option)) is not None:
+            raise known from error
+        raise
+
+
+def no_space(path: Path) -> NoSpace:
+    return NoSpace(
+        f"no space left on the disk of {path}",
+        hint="free some space and run the command again; what was sealed before is whole",
+    )
+
+
+def _meaning(numbers: Sequence[int | None], path: Path, option: str) -> NoSpace | Unwritable | None:
+    if any(number in FULL for number in numbers):
+        return no_space(path)
+    for number in numbers:
+        if number in REFUSED:
+            return Unwritable(
+                f"can not write to {path}: {os.strerror(number)}",
+                hint=f"check the folder's owner and mode, or choose another one with {option} DIR",
+            )
+    return None
+
+
+def _duckdb_errors() -> tuple[type[Exception], ...]:
+    """Of a DuckDB that is loaded: nobody else raises them."""
+    module = sys.modules.get("duckdb")
+    return (module.Error,) if module is not None else ()

@@ -297,15 +297,16 @@ def run(
 ) -> Done:
     """Run a short command to its end, or end it and all its children after `timeout` seconds.
 
-    Its output goes through files, never through a pipe that a grandchild could keep open. Raises OSError when
-    the program can not be started.
+    Its output goes through files, never through a pipe that a grandchild could keep open; they have no name, so that
+    none is left when we are killed. Raises OSError when the program can not be started.
     """
-    with tempfile.TemporaryDirectory(prefix="tunebook-") as folder:
-        out, err = Path(folder, "out"), Path(folder, "err")
-        with start(argv, label=label, env=env, cwd=cwd, stdout=out, stderr=err) as owned:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        with start(argv, label=label, env=env, cwd=cwd, stdout=out.fileno(), stderr=err.fileno()) as owned:
             ended = owned.wait(timeout)
             owned.stop(0.0)
-        return Done(ended, out.read_text(errors="replace"), err.read_text(errors="replace"))
+        out.seek(0)
+        err.seek(0)
+        return Done(ended, out.read().decode(errors="replace"), err.read().decode(errors="replace"))
 
 
 def live() -> list[Owned]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -285,3 +286,15 @@ def test_the_end_of_a_dead_attempt_is_its_last_sign_of_life(mine: tuple[Path, At
         os.utime(path, (moment, moment))
     reap.reap(results)
     assert [one.seconds for one in sealed(results)] == [30.0]
+
+
+def test_what_a_killed_writer_left_half_made_is_swept_at_once(mine: tuple[Path, Attempt]) -> None:
+    results, attempt = mine
+    half = running_file.running_folder(results) / f".{attempt.attempt_id}.json.0123abcd.part"
+    half.write_text("{", encoding="utf-8")
+    with half.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        reap.reap(results)
+        assert half.exists(), "its writer lives"
+    reap.reap(results)
+    assert not half.exists()

@@ -67,11 +67,12 @@ def test_an_ingest_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
             assert row == (3, 3)
 
 
-@pytest.mark.parametrize("name", [".store.duckdb.tmp", ".snapshot.duckdb.tmp"])
+@pytest.mark.parametrize("name", [".store.duckdb.tmp", ".snapshot.duckdb.tmp", ".store.duckdb.rebuilt"])
 def test_a_half_made_file_of_a_killed_process_is_replaced(tmp_path: Path, name: str) -> None:
     results = tmp_path / "results"
     results.mkdir()
-    (results / name).write_bytes(b"half")
+    for half in (name, f"{name}.wal"):
+        (results / half).write_bytes(b"half")
     made = make.write_store(results, attempts=[make.attempt()])
-    assert not (made.results / name).exists()
+    assert list(made.results.glob(".*")) == []
     assert verify(made.results).findings == ()

@@ -28,6 +28,7 @@ from runner.store.record import (
 )
 from runner.util import logs
 from runner.util.codec import from_plain
+from runner.util.files import new_folder
 from tests import make
 
 
@@ -145,9 +146,8 @@ def test_unfinished_folders_are_not_records_and_are_swept_by_age(results: Path) 
     left = results / "records" / ".tmp-attempt-x"
     left.mkdir()
     assert len(record_folders(results)) == 1
-    assert sweep_unfinished(results) == []
-    os.utime(left, (1, 1))
-    assert sweep_unfinished(results) == [".tmp-attempt-x"]
+    with new_folder(results / "records" / ".tmp-attempt-y"):
+        assert sweep_unfinished(results) == [".tmp-attempt-x"], "the other is being sealed now"
     assert len(record_folders(results)) == 1
 
 
