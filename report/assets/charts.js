@@ -25,7 +25,8 @@
     return scripts.get(href);
   };
 
-  const isDark = () => document.body.dataset.mdColorScheme === "slate";
+  let printing = false;
+  const isDark = () => !printing && document.body.dataset.mdColorScheme === "slate"; // paper is white
 
   // The specs carry the light colours; each has a variant that keeps its contrast on the dark page.
   const recolour = (value, words, dark) => {
@@ -58,11 +59,14 @@
     };
   };
 
+  const needed = (src) => Promise.all([load(new URL("vega.js", here)), load(new URL("specs.js", here)), load(new URL(src, document.baseURI))]);
+  const whenIdle = window.requestIdleCallback || ((todo) => setTimeout(todo, 200));
+
   const draw = async (figure) => {
     const { spec: name, src } = figure.dataset;
     const host = figure.querySelector(".vega");
     try {
-      await Promise.all([load(new URL("vega.js", here)), load(new URL("specs.js", here)), load(new URL(src, document.baseURI))]);
+      await needed(src);
       if (!figure.isConnected) return;
       const key = src.split("/").pop().replace(/\.js$/, "");
       const dark = isDark();
@@ -79,6 +83,8 @@
       host.style.minHeight = "";
       figure.dataset.scheme = dark ? "dark" : "light";
       figure.dataset.done = "";
+      delete figure.dataset.error;
+      if (dark !== isDark()) await draw(figure); // the palette changed meanwhile
     } catch (error) {
       figure.dataset.error = String(error && error.message || error);
       console.error("chart " + name + ":", error);
@@ -93,7 +99,10 @@
 
   const scan = () => {
     near.disconnect();
-    for (const figure of document.querySelectorAll("figure.chart:not([data-done])")) near.observe(figure);
+    const figures = document.querySelectorAll("figure.chart:not([data-done])");
+    for (const figure of figures) near.observe(figure);
+    // What a print needs, when there is time: from then on no figure waits for a file.
+    if (figures.length) whenIdle(() => new Set([...figures].map((one) => one.dataset.src)).forEach((src) => needed(src).catch(() => {})));
     openAnchor();
   };
 
@@ -104,6 +113,11 @@
     if (folded) { folded.open = true; target.scrollIntoView(); }
   };
 
+  const drawOutdated = () => {
+    const wanted = isDark() ? "dark" : "light";
+    document.querySelectorAll(`figure.chart:not([data-done]), figure.chart:not([data-scheme=${wanted}])`).forEach(draw);
+  };
+
   const start = () => {
     // The theme's search needs a server; its button on a phone would open an empty box.
     if (location.protocol === "file:") document.querySelectorAll("label[for=__search]").forEach((one) => { one.hidden = true; });
@@ -111,7 +125,9 @@
     new MutationObserver(() => document.querySelectorAll("figure.chart[data-done]").forEach(draw))
       .observe(document.body, { attributes: true, attributeFilter: ["data-md-color-scheme"] });
     addEventListener("hashchange", openAnchor);
-    addEventListener("beforeprint", () => document.querySelectorAll("figure.chart:not([data-done])").forEach(draw));
+    // Drawing takes no task of its own once the scripts are here, so it is done before the browser lays out the paper.
+    addEventListener("beforeprint", () => { printing = true; drawOutdated(); });
+    addEventListener("afterprint", () => { printing = false; drawOutdated(); });
     // With instant navigation the page changes under us; from file:// its signal never comes.
     if (window.document$ && location.protocol !== "file:") window.document$.subscribe(scan);
   };

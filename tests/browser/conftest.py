@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,9 @@ class Browser:
         self.log("performance")
 
     def complaints(self) -> list[str]:
-        """Errors and exceptions of the console."""
-        return [entry["message"] for entry in self.log("browser") if entry["level"] == "SEVERE"]
+        """Errors, exceptions and warnings of the console."""
+        said = [entry["message"] for entry in self.log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+        return [text for text in said if "Dropping" not in text or "fit-y" not in text]
 
     def requests(self) -> list[str]:
         messages = [json.loads(entry["message"])["message"] for entry in self.log("performance")]
@@ -112,20 +114,38 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         driver.quit()
 
 
+Places = dict[str, str]
+"""Where a site can be read: `http`, `file` and `below` (a folder under the root of a server), each ending in a slash."""
+
+
+@contextmanager
+def served(out: Path, below: Path) -> Iterator[Places]:
+    """The site `out` in every place. `below` is an empty folder of the caller's."""
+    (below / "a").mkdir(parents=True)
+    (below / "index.html").touch()
+    (below / "a" / "b").symlink_to(out)
+    with ExitStack() as stack:
+        addresses = []
+        for folder in (out, below):
+            server = stack.enter_context(listen(folder))
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(server.shutdown)
+            addresses.append(f"http://127.0.0.1:{server.server_address[1]}/")
+        yield {"http": addresses[0], "below": f"{addresses[1]}a/b/", "file": f"file://{out}/"}
+
+
+@pytest.fixture(scope="session")
+def places(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+    with served(built.out, tmp_path_factory.mktemp("below")) as found:
+        yield found
+
+
 @pytest.fixture(scope="session", params=["http", "file"])
-def site(request: pytest.FixtureRequest, built: Built) -> Iterator[str]:
+def site(request: pytest.FixtureRequest, places: Places) -> str:
     """The address of the site, ending in a slash: from a server, and as files."""
-    if request.param == "file":
-        yield f"file://{built.out}/"
-        return
-    with listen(built.out) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/"
-        finally:
-            server.shutdown()
-            thread.join()
+    return places[str(request.param)]
 
 
 def pages(out: Path) -> list[str]:
