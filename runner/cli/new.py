@@ -7,27 +7,39 @@ from pathlib import Path
 
 import click
 
+from runner.cli._options import results_option
 from runner.errors import UsageError
 
 _SCHEMA = "campaign.schema.json"
 
 
 @click.command("new")
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option("--runtime", default="llama_cpp", show_default=True, help="Inference engine.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File [default: campaigns/NAME.yaml].")
-def command(name: str, runtime: str, output: Path | None) -> None:
+@click.option("--from", "run", metavar="RUN", help="Follow a run (start of its id, or a campaign's latest run).")
+@results_option
+def command(name: str | None, runtime: str, output: Path | None, run: str | None, results: Path) -> None:
     """Write a campaign file to start from.
 
-    `tunebook check` accepts it as it is; the comments say what to change.
+    `tunebook check` accepts it as it is; the comments say what to change. With --from it asks the question of that
+    run again over a space narrowed by what failed: the nearest or best configuration comes first, bounds of hints are
+    applied, and the comments say why. NAME is then optional.
     """
     from runner.campaign.fields import bad_name
     from runner.runtimes import runtimes
 
+    follow = None
+    if run is not None:
+        from runner.cli._from_run import follow_up_text
+
+        name, follow = follow_up_text(run, name, results)
+    if name is None:
+        raise UsageError("a new campaign needs a NAME", hint="tunebook new NAME, or tunebook new --from RUN")
     if complaint := bad_name(name):
         raise UsageError(complaint[0], hint=complaint[1])
     target = output or default_target(name)
-    text = template(name, runtimes.get(runtime).name, target)
+    text = template(name, runtimes.get(runtime).name, target) if follow is None else schema_line(target) + follow
     if target.exists():
         raise UsageError(f"{target} exists already", hint="choose another name, or --output FILE")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -45,9 +57,12 @@ def default_target(name: str) -> Path:
 def template(name: str, runtime: str, target: Path) -> str:
     """The text of the file. An engine without a sample of its own starts with its default alone."""
     quoted = name if name[0].isalpha() and name not in ("true", "false", "null") else f'"{name}"'
+    return schema_line(target) + _TEXT.format(name=quoted, entry=_ENTRIES.get(runtime, _PLAIN.format(runtime)))
+
+
+def schema_line(target: Path) -> str:
     place = schema_place(target)
-    schema = f"# yaml-language-server: $schema={place}\n" if place else ""
-    return schema + _TEXT.format(name=quoted, entry=_ENTRIES.get(runtime, _PLAIN.format(runtime)))
+    return f"# yaml-language-server: $schema={place}\n" if place else ""
 
 
 def schema_place(target: Path) -> str | None:

@@ -131,7 +131,7 @@ def _attempt(fact: Attempt) -> Row:
         "warnings": list(fact.warnings),
     }
     if fact.failure:
-        row |= _renamed(to_plain(fact.failure), phase="failed_phase")
+        row |= _renamed(_picked(fact.failure, "phase cause evidence rule hung exit_code signal"), phase="failed_phase")
     if fact.engine:
         row |= {"engine": fact.engine.name, "engine_version": fact.engine.version}
         row |= {"engine_build": fact.engine.build}
