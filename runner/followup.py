@@ -7,6 +7,7 @@ and the reason of each change. What nothing speaks against is left as it was.
 from __future__ import annotations
 
 import copy
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,9 @@ LATE = (Phase.WARMUP, Phase.MEASURE, Phase.SLO, Phase.DONE)
 
 FIRST = ("-nearest", "-best")
 
+WIDTH = 100
+"""Characters of a comment line."""
+
 
 @dataclass(slots=True)
 class FollowUp:
@@ -36,8 +40,9 @@ class FollowUp:
 
     def note(self, path: tuple[str | int, ...], text: str) -> None:
         lines = self.comments.setdefault(path, [])
-        if (line := one_line(text)) not in lines:
-            lines.append(line)
+        for line in textwrap.wrap(one_line(text), WIDTH, break_on_hyphens=False):
+            if line not in lines:
+                lines.append(line)
 
 
 def follow_up(written: Mapping[str, Any], lineage: Lineage, name: str) -> FollowUp:
@@ -86,7 +91,9 @@ def _first(made: FollowUp, lineage: Lineage, sections: list[tuple[str, Any, list
     chosen, word = _chosen(lineage)
     configuration = chosen.configuration
     section = next(one for name, one, _ in sections if name == configuration.entry)
-    flags, env = dict(configuration.flags), dict(configuration.env)
+    searched = {name: value for name, value in configuration.values.items() if not name.startswith("env.")}
+    flags = {**(section.get("flags") or {}), **searched}  # its own values over what is now fixed for all
+    env = dict(configuration.env)
     hint, values = chosen.judgement.hint, _values(configuration.values)
     for change in hint.changes if hint else ():
         apply(change, flags)

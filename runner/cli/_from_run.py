@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
+from runner.domain.records import RecordKind, RunStart
 from runner.errors import UsageError
 
 
-def follow_up_text(asked: str, name: str | None, results: Path) -> tuple[str, str]:
-    """(name, text) of the follow-up. `asked` is the start of a run id, or a campaign name: its latest run. Raises
-    UsageError when there is no such run, or when it measured nothing; StoreDamaged for a record that can not be read.
-    """
+@dataclass(frozen=True, slots=True)
+class Written:
+    """`again`: only limits were changed, so it is the same search by its key, and `run --again` measures it anew."""
+
+    name: str
+    text: str
+    again: bool
+
+
+def follow_up_text(asked: str, name: str | None, results: Path) -> Written:
+    """The follow-up file. `asked` is the start of a run id, or a campaign name: its latest run. Raises UsageError
+    when there is no such run, or when it measured nothing; StoreDamaged for a record that can not be read."""
     from runner.campaign.document import read
-    from runner.campaign.load import from_resolved
+    from runner.campaign.load import from_resolved, parse
     from runner.followup import follow_up
     from runner.lineage import Lineage
     from runner.render.yaml_text import yaml_text
@@ -35,15 +46,19 @@ def follow_up_text(asked: str, name: str | None, results: Path) -> tuple[str, st
         *made.head,
         "The reason of each change stands above it; what nothing speaks against is as it was.",
     ]
-    return chosen, "".join(f"# {line}\n" for line in head) + yaml_text(made.data, made.comments)
+    body = yaml_text(made.data, made.comments)
+    again = parse(body, Path(f"{chosen}.yaml")).search_key == start.search_key
+    if again:
+        head.append("The space is the same, so this is the same search: `tunebook run --again` measures it anew.")
+    lines = [line for text in head for line in textwrap.wrap(text, 110, break_on_hyphens=False)]
+    return Written(chosen, "".join(f"# {line}\n" for line in lines) + body, again)
 
 
-def find_run(asked: str, results: Path):  # type: ignore[no-untyped-def]
-    """The run's start record."""
-    from runner.domain.records import RecordKind
+def find_run(asked: str, results: Path) -> RunStart:
+    """The start record of the run. Raises UsageError with the nearest name."""
     from runner.store.history import facts
 
-    starts = sorted(facts(results, RecordKind.RUN_START), key=lambda start: str(start.started_utc))
+    starts: list[RunStart] = sorted(facts(results, RecordKind.RUN_START), key=lambda start: str(start.started_utc))
     named = [start for start in starts if start.name == asked]
     found = named[-1:] or [start for start in starts if start.run_id.startswith(asked)]
     if len(found) == 1:

@@ -47,10 +47,10 @@ def _next(result: RunResult) -> str:
         return "this machine, not the configurations, failed again and again: mend it, then run again"
     if result.end_reason is EndReason.TRIALS and known < planned:
         return f"{known} of {planned} trials are done: run again to go on"
-    if result.end_reason is EndReason.CONVERGED:
-        return "the space holds no untried configuration that the pre-check lets pass; widen it to go on"
     if result.lineage.failed and not result.lineage.succeeded:
         return f"`tunebook new --from {result.campaign.name}` writes a campaign narrowed by what failed"
+    if result.end_reason is EndReason.CONVERGED:
+        return "the space holds no untried configuration that the pre-check lets pass; widen it to go on"
     what = {EndReason.TRIALS: "search.trials", EndReason.WALL: "budget.wall", EndReason.FAILURES: "budget.failures"}
     limit = what.get(result.end_reason, "budget.gpu_hours")
     done = "finished before, nothing to do" if result.run_id is None else "finished"

@@ -33,20 +33,22 @@ def command(name: str | None, runtime: str, output: Path | None, run: str | None
     if run is not None:
         from runner.cli._from_run import follow_up_text
 
-        name, follow = follow_up_text(run, name, results)
+        follow = follow_up_text(run, name, results)
+        name = follow.name
     if name is None:
         raise UsageError("a new campaign needs a NAME", hint="tunebook new NAME, or tunebook new --from RUN")
     if complaint := bad_name(name):
         raise UsageError(complaint[0], hint=complaint[1])
     target = output or default_target(name)
-    text = template(name, runtimes.get(runtime).name, target) if follow is None else schema_line(target) + follow
+    text = template(name, runtimes.get(runtime).name, target) if follow is None else schema_line(target) + follow.text
     if target.exists():
         raise UsageError(f"{target} exists already", hint="choose another name, or --output FILE")
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("x", encoding="utf-8") as file:
         file.write(text)
     click.echo(f"wrote {target}")
-    click.echo(f"next: tunebook check {target}; tunebook plan {target}; tunebook run {target}", err=True)
+    start = "tunebook run --again" if follow and follow.again else "tunebook run"
+    click.echo(f"next: tunebook check {target}; tunebook plan {target}; {start} {target}", err=True)
 
 
 def default_target(name: str) -> Path:
