@@ -48,7 +48,9 @@ def follow_up_text(asked: str, name: str | None, results: Path) -> Written:
     ]
     body = yaml_text(made.data, made.comments)
     again = parse(body, Path(f"{chosen}.yaml")).search_key == start.search_key
-    if again:
+    if not made.comments:
+        head.append("Nothing was changed: no failure names a bound, and no value failed where another got further.")
+    elif again:
         head.append("The space is the same, so this is the same search: `tunebook run --again` measures it anew.")
     lines = [line for text in head for line in textwrap.wrap(text, 110, break_on_hyphens=False)]
     return Written(chosen, "".join(f"# {line}\n" for line in lines) + body, again)

@@ -167,7 +167,7 @@ def _slo(scene: Scene) -> Hint:
     at = _words(keys[worst.position].load_kind.value, keys[worst.position].load_value)
     text = (
         f"{slo.name} is {format_value(worst.value, metric)} at {at}, the limit is {format_value(worst.limit, metric)}: "
-        f"{worst.ratio:.3g} times as far"
+        f"{worst.ratio:.3g} times {'the limit' if slo.maximum is not None else 'too low'}"
     )
     met = [one for one in scene.slos if one.slo == worst.slo and one.ratio is not None and one.ratio <= 1]
     if met:

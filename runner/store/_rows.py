@@ -104,6 +104,7 @@ def judgement_rows(attempt_id: str, rules_id: str, judged: Judgement) -> Rows:
         "severity": None if judged.status == "unmeasured" else judged.severity,
         "soft_penalty": judged.soft_penalty,
         "goodput_level": judged.goodput_level,
+        "hint": judged.hint.text if judged.hint else None,
     }
     if failure is not None:
         score |= {"phase": failure.phase, "cause": failure.cause, "evidence": failure.evidence}
