@@ -23,7 +23,7 @@ from report.publish import Publisher
 from report.render import render
 from runner import __version__
 from runner.events import emit
-from runner.store.reader import open_snapshot
+from runner.store.reader import open_snapshot, require_current
 from runner.util.files import disk_errors
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
     config, source = website.sources(project, results)
     folder = source / "results"
     with closing(open_snapshot(results, confined=False)) as connection, website.alone(source):
+        require_current(connection)
         prepare(connection)
         publisher = Publisher(machines(connection), private=private)
         data = gather(connection, query_names(), publisher)

@@ -15,6 +15,7 @@ from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
 from runner.render.shell import wrapped
 from runner.scoring.severity import SEVERITY
+from runner.stats.failing import Finding, Tried, findings
 
 _FAR = math.log(3)
 """Beyond a threefold change an interval is cut at the edge of its picture; the text says the numbers."""
@@ -46,6 +47,17 @@ def significant(number: float | None, digits: int = 3) -> str:
     return "–" if number is None else f"{number:.{digits}g}" if abs(number) < 1000 else f"{number:.0f}"
 
 
+def later(trials: Sequence[Mapping[str, Any]]) -> tuple[Finding, ...]:
+    """Which values go with failing later, of the rows of the query `trials`: nothing where there is no evidence."""
+    return findings(
+        [
+            Tried(row["number"], row["entry"], json.loads(row["params_json"]), row["severity"])
+            for row in trials
+            if row["status"] != "unmeasured"
+        ]
+    )
+
+
 def code(text: str) -> Markup:
     return Markup("<code>") + escape.inline(text) + Markup("</code>")
 
@@ -57,6 +69,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "capital": phrases.capital,
     "change": phrases.gain_text,
     "code": code,
+    "later": later,
     "loads": json.loads,
     "measured": phrases.measured,
     "number": significant,

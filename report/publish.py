@@ -33,9 +33,9 @@ _WORDS = (
 )
 _TEXTS = (
     "campaign", "campaign_name", "campaign_text", "counters_json", "cpu_model", "description", "engine_build", "entry",
-    "env_json", "evidence", "flags_json", "gpu", "hardware", "kernel", "launch", "message", "model", "model_revision",
-    "best_entry", "best_launch", "best_params_json", "entry_a", "entry_b", "near_entry", "near_evidence",
-    "near_params_json",
+    "env_json", "evidence", "flags_json", "gpu", "hardware", "hint", "kernel", "launch", "message", "model",
+    "model_revision", "best_entry", "best_launch", "best_params_json", "entry_a", "entry_b", "near_entry",
+    "near_evidence", "near_hint", "near_params_json",
     "name", "os", "params_json", "path", "reason", "rule", "rules_json", "setting", "signal", "warnings",
 )
 # fmt: on

@@ -14,6 +14,7 @@ from runner.domain.trial import Attempt, Configuration
 from runner.samplers import Told
 from runner.scoring.judge import judge
 from runner.scoring.rules import Rules, rules_of
+from runner.stats.failing import Tried
 
 SEARCH_ROLES = (Role.SEARCH, Role.BASELINE)
 JUDGED_OUTCOMES = (Outcome.MEASURED, Outcome.FAILED)
@@ -74,6 +75,23 @@ class Lineage:
     @property
     def failed(self) -> list[JudgedTrial]:
         return [trial for trial in self.trials if trial.judgement.status is TrialStatus.FAILED]
+
+    @property
+    def tried(self) -> list[Tried]:
+        """The judged trials, for whoever asks what their failures have in common."""
+        return [
+            Tried(
+                trial.number,
+                trial.entry,
+                trial.configuration.values,
+                trial.judgement.severity,
+                trial.judgement.levels_done,
+                trial.judgement.failure,
+                trial.judgement.hint,
+            )
+            for trial in self.trials
+            if trial.judgement.status is not TrialStatus.UNMEASURED
+        ]
 
     @property
     def gpu_hours(self) -> float:

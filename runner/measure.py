@@ -206,12 +206,12 @@ class _Run:
                 return None
             return Failure(Phase.MEASURE, Cause.INFRA, f"the load generator did not begin within {_STARTUP:g} s")
         if now - watch.progress > limits.no_progress:
-            what = f"no token and no answer for {limits.no_progress:g} s"
+            what, limit = f"no token and no answer for {limits.no_progress:g} s", "no_progress"
         elif now - watch.started > limits.level:
-            what = f"the level was not done after {limits.level:g} s"
+            what, limit = f"the level was not done after {limits.level:g} s", "level"
         else:
             return None
-        return Failure(Phase.MEASURE, Cause.HANG, what, hung=True)
+        return Failure(Phase.MEASURE, Cause.HANG, what, hung=True, limit=f"timeouts.{limit}")
 
     def _died_at_the_end(self, result: LevelResult) -> Failure | None:
         """A level that ended in errors: give an engine that is just dying the time to be seen dead."""
@@ -260,7 +260,7 @@ def _errors_failure(what: str, bad: list[Row]) -> Failure:
     message = next(row.message for row in bad if row.error == kind)
     evidence = redact(f"{what}; {count} x {kind}: {message}").replace("\n", " ")[:_EVIDENCE]
     if 2 * kinds["timeout"] > len(bad):
-        return Failure(Phase.MEASURE, Cause.HANG, evidence, hung=True)
+        return Failure(Phase.MEASURE, Cause.HANG, evidence, hung=True, limit="each_level.request_timeout")
     return Failure(Phase.MEASURE, Cause.ERROR_RATE, evidence)
 
 

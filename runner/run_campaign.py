@@ -91,6 +91,7 @@ def run_campaign(
         run = Run.open(campaign, path, results, project, again, max_trials, stop, enough)
         if run.nothing_to_do():
             run.store(last=True)
+            run.say_if_all_failed(run.over, run.facts.starts[-1].run_id)
             return run.result(run.over)
         refuse_unless_ready(campaign, project)
         run.start()
@@ -323,7 +324,16 @@ class Run:
         )
         seal(self.results, RecordKind.RUN_END, new_id(), end)
         self.store(last=True)
+        self.say_if_all_failed(reason, self.run_id)
         emit("run_ended", self.run_id, **run_events.run_ended(self.campaign, end))
+
+    def say_if_all_failed(self, reason: EndReason, run_id: str) -> None:
+        """A search that was cut off, or that the machine kept from measuring, has not failed yet."""
+        if reason in (EndReason.INTERRUPTED, EndReason.ERROR):
+            return
+        told = run_events.all_failed(self.lineage, run_id)
+        if told is not None:
+            emit("all_failed", run_id, **told)
 
     def result(self, reason: EndReason) -> RunResult:
         facts = lineage_facts(self.results, self.campaign.search_key)

@@ -13,6 +13,8 @@ from runner.lineage import Lineage
 from runner.render.comparison import comparison_text
 from runner.run_trial import Order
 from runner.scoring.judge import judge
+from runner.stats.failing import findings, nearest
+from runner.util.codec import to_plain
 
 
 def run_started(campaign: Campaign, lineage: Lineage) -> dict[str, Any]:
@@ -56,6 +58,7 @@ def trial_ended(order: Order, attempt: Attempt, lineage: Lineage) -> dict[str, A
         "phase": failure.phase.value if failure else "done",
         "cause": failure.cause.value if failure else None,
         "evidence": failure.evidence if failure and judgement.status is not TrialStatus.SUCCEEDED else None,
+        "hint": judgement.hint.text if judgement.hint else None,
         "seconds": attempt.seconds,
     }
 
@@ -68,6 +71,46 @@ def run_ended(campaign: Campaign, end: RunEnd) -> dict[str, Any]:
         "succeeded": end.succeeded,
         "failed": end.failed,
         "seconds": end.seconds,
+    }
+
+
+def all_failed(lineage: Lineage, run_id: str) -> dict[str, Any] | None:
+    """What an all-failing search ends with; None when something succeeded, or nothing was judged."""
+    tried = lineage.tried
+    near = nearest(tried)
+    if near is None or near.failure is None or lineage.succeeded:
+        return None
+    return {
+        "campaign": lineage.campaign.name,
+        "trials": len(tried),
+        "nearest": {
+            "number": near.number,
+            "trial_id": next(trial.trial_id for trial in lineage.trials if trial.number == near.number),
+            "entry": near.entry,
+            "values": dict(near.values),
+            "severity": near.severity,
+            "levels_done": near.levels_done,
+            "phase": near.failure.phase.value,
+            "cause": near.failure.cause.value,
+            "evidence": near.failure.evidence,
+            "hint": near.hint.text if near.hint else None,
+            "changes": [to_plain(change) for change in near.hint.changes] if near.hint else [],
+        },
+        "later": [
+            {
+                "entry": one.entry,
+                "parameter": one.parameter,
+                "what": one.what,
+                "trials": one.trials,
+                "others": one.others,
+                "severity": one.severity,
+                "severity_others": one.severity_others,
+                "chance": one.chance,
+                "text": one.text,
+            }
+            for one in findings(tried)
+        ],
+        "follow_up": f"tunebook new --from {run_id}",
     }
 
 

@@ -40,12 +40,13 @@
 --   best_client VARCHAR     load generator of the confirmation
 --   best_launch VARCHAR     command line with $MODEL and $PORT
 --   best_attempt VARCHAR    attempt that decided over it
---   near_number INTEGER     failed trial that came nearest: the one with the least severity
+--   near_number INTEGER     failed trial that came nearest: least severity, most levels, first
 --   near_entry VARCHAR      its entry
 --   near_params_json VARCHAR what the sampler chose for it
 --   near_phase VARCHAR      where it failed
 --   near_cause VARCHAR      why
 --   near_evidence VARCHAR   line that proves it
+--   near_hint VARCHAR       what to do about it
 SELECT
   s.campaign, s.campaign_id, c.version_sha256, c.path, c.description, c.campaign_text, c.model, c.model_revision,
   c.hardware, c.deploy, c.client, s.objective, s.objective_at, s.goal, s.unit, c.sampler, c.seed, s.series,
@@ -58,7 +59,7 @@ SELECT
   b.score AS best_score, b.search_score AS best_search_score, b.basis AS best_basis,
   t.confirm_repeats AS best_repeats, t.confirm_client AS best_client, t.launch AS best_launch,
   t.attempt_id AS best_attempt, m.number AS near_number, m.entry AS near_entry, m.params_json AS near_params_json,
-  m.phase AS near_phase, m.cause AS near_cause, m.evidence AS near_evidence
+  m.phase AS near_phase, m.cause AS near_cause, m.evidence AS near_evidence, m.hint AS near_hint
 FROM shown s
 JOIN campaigns c USING (campaign_id)
 LEFT JOIN shown_best b ON b.search_key = s.search_key
@@ -84,7 +85,8 @@ LEFT JOIN (
   FROM attempts GROUP BY search_key, series
 ) a ON a.search_key = s.search_key AND a.series = s.series
 LEFT JOIN (
-  SELECT * FROM shown_trials WHERE status = 'failed'
-  QUALIFY row_number() OVER (PARTITION BY search_key ORDER BY severity, number) = 1
+  SELECT x.* FROM shown_trials x LEFT JOIN failures f USING (attempt_id) WHERE x.status = 'failed'
+  QUALIFY row_number() OVER (
+    PARTITION BY x.search_key ORDER BY x.severity, coalesce(f.levels_done, 0) DESC, x.number) = 1
 ) m ON m.search_key = s.search_key
 ORDER BY c.last_run_utc DESC, s.campaign

@@ -8,6 +8,7 @@
 --   cause VARCHAR           why
 --   evidence VARCHAR        line that proves it
 --   rule VARCHAR            signature that matched
+--   hint VARCHAR            what to do about it
 --   hung BOOLEAN            a deadline or the watchdog ended it
 --   exit_code INTEGER       of the engine
 --   signal VARCHAR          that ended the engine
@@ -19,7 +20,7 @@
 --   penalty DOUBLE          in the objective's unit; NULL when nothing succeeded
 --   penalty_classic DOUBLE  graded by elapsed time; no unit
 SELECT
-  t.campaign, t.number, t.entry, t.params_json, t.phase, t.cause, t.evidence, f.rule, coalesce(t.hung, false) AS hung,
+  t.campaign, t.number, t.entry, t.params_json, t.phase, t.cause, t.evidence, f.rule, t.hint, coalesce(t.hung, false) AS hung,
   f.exit_code, f.signal, coalesce(f.levels_done, 0) AS levels_done, t.seconds AS seconds_lost,
   t.gpu_seconds AS gpu_seconds_lost, t.objective, t.severity, t.penalty, t.penalty_classic::DOUBLE AS penalty_classic
 FROM shown_trials t

@@ -5,7 +5,8 @@
 --   cause VARCHAR           of the fault
 --   number INTEGER          of the trial
 --   evidence VARCHAR        line that proves it
-SELECT s.campaign, f.outcome, f.cause, f.number, f.evidence
+--   hint VARCHAR            what to do about it
+SELECT s.campaign, f.outcome, f.cause, f.number, f.evidence, f.hint
 FROM failures f
 JOIN shown s ON s.search_key = f.search_key AND s.series = f.series
 WHERE f.outcome IN ('infra', 'interrupted')

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from statistics import fmean
 
+from runner.cli._all_failed import nothing_succeeded
 from runner.confirm import JudgedTrial, best_trial
 from runner.domain.failure import EndReason, Role
 from runner.domain.metrics import format_value, metric_ref
@@ -22,7 +23,7 @@ def summary(result: RunResult, results: Path) -> str:
     lines = ["", f"{campaign.name} on {campaign.hardware.label}, {campaign.model.label}"]
     best = best_trial(campaign, lineage.trials, lineage.attempts)
     if best is None:
-        lines += _nothing_succeeded(result)
+        lines += nothing_succeeded(result.lineage)
     else:
         lines += [
             f"  best       trial {best.number} of {best.entry}: {values_text(best.configuration.values)}",
@@ -48,6 +49,8 @@ def _next(result: RunResult) -> str:
         return "this machine, not the configurations, failed again and again: mend it, then run again"
     if result.end_reason is EndReason.TRIALS and known < planned:
         return f"{known} of {planned} trials are done: run again to go on"
+    if result.lineage.failed and not result.lineage.succeeded:
+        return f"`tunebook new --from {result.campaign.name}` writes a campaign narrowed by what failed"
     if result.end_reason is EndReason.CONVERGED:
         return "the space holds no untried configuration that the pre-check lets pass; widen it to go on"
     what = {EndReason.TRIALS: "search.trials", EndReason.WALL: "budget.wall", EndReason.FAILURES: "budget.failures"}
@@ -126,18 +129,3 @@ def _counts(result: RunResult) -> str:
     if lineage.unjudged:
         text += f", {len(lineage.unjudged)} unmeasured"
     return text
-
-
-def _nothing_succeeded(result: RunResult) -> list[str]:
-    """An all-failing campaign ends with the configuration that came nearest, and what stopped it."""
-    failed = sorted(result.lineage.failed, key=lambda trial: trial.judgement.severity)
-    if not failed:
-        return ["  best       nothing was measured yet"]
-    near = failed[0]
-    failure = near.judgement.failure
-    assert failure is not None
-    return [
-        "  best       no trial succeeded",
-        f"  nearest    trial {near.number} of {near.entry}: {values_text(near.configuration.values)}",
-        f"             stopped at {failure.phase.value}: {failure.cause.value} — {failure.evidence[:200]}",
-    ]

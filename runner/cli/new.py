@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from runner.cli._options import results_option
 from runner.cli._project import RECIPES, SCHEMA, project_files, write_project
 from runner.errors import UsageError
 
@@ -30,18 +31,39 @@ from runner.errors import UsageError
     show_default=True,
     help="With --project: which recipes to write. May be given more than once.",
 )
-def command(name: str | None, runtime: str, output: Path | None, project: Path | None, ci: tuple[str, ...]) -> None:
+@click.option("--from", "run", metavar="RUN", help="Follow a run (start of its id, or a campaign's latest run).")
+@results_option
+def command(
+    name: str | None,
+    runtime: str,
+    output: Path | None,
+    project: Path | None,
+    ci: tuple[str, ...],
+    run: str | None,
+    results: Path,
+) -> None:
     """Write a campaign file to start from, or a whole project around one.
 
-    `tunebook check` accepts the campaign as it is; the comments say what to change. Nothing is overwritten.
+    `tunebook check` accepts the campaign as it is; the comments say what to change. Nothing is overwritten. With
+    --from it asks the question of that run again over a space narrowed by what failed: the nearest or best
+    configuration comes first, bounds of hints are applied, and the comments say why. NAME is then optional.
     """
     from runner.campaign.fields import bad_name
     from runner.runtimes import runtimes
 
-    if project is not None and output is not None:
-        raise UsageError("--output and --project exclude each other", hint="a project has its campaign in campaigns/")
+    if project is not None and (output is not None or run is not None):
+        other = "--output" if output is not None else "--from"
+        raise UsageError(f"{other} and --project exclude each other", hint="a project has its campaign in campaigns/")
+    follow = None
+    if run is not None:
+        from runner.cli._from_run import follow_up_text
+
+        follow = follow_up_text(run, name, results)
+        name = follow.name
     if name is None and project is None:
-        raise UsageError("a campaign needs a name", hint="tunebook new NAME, or tunebook new --project DIR")
+        raise UsageError(
+            "a campaign needs a name", hint="tunebook new NAME, tunebook new --from RUN, or tunebook new --project DIR"
+        )
     name = name or "first"
     if complaint := bad_name(name):
         raise UsageError(complaint[0], hint=complaint[1])
@@ -49,14 +71,15 @@ def command(name: str | None, runtime: str, output: Path | None, project: Path |
         new_project(project, name, runtimes.get(runtime).name, ci)
         return
     target = output or default_target(name)
-    text = template(name, runtimes.get(runtime).name, target)
+    text = template(name, runtimes.get(runtime).name, target) if follow is None else schema_line(target) + follow.text
     if target.exists():
         raise UsageError(f"{target} exists already", hint="choose another name, or --output FILE")
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("x", encoding="utf-8") as file:
         file.write(text)
     click.echo(f"wrote {target}")
-    click.echo(f"next: tunebook check {target}; tunebook plan {target}; tunebook run {target}", err=True)
+    start = "tunebook run --again" if follow and follow.again else "tunebook run"
+    click.echo(f"next: tunebook check {target}; tunebook plan {target}; {start} {target}", err=True)
 
 
 def new_project(folder: Path, name: str, runtime: str, ci: tuple[str, ...]) -> None:
@@ -79,9 +102,12 @@ def default_target(name: str) -> Path:
 
 def template(name: str, runtime: str, target: Path) -> str:
     """The text of the file. An engine without a sample of its own starts with its default alone."""
+    return schema_line(target) + campaign_text(name, runtime)
+
+
+def schema_line(target: Path) -> str:
     place = schema_place(target)
-    schema = f"# yaml-language-server: $schema={place}\n" if place else ""
-    return schema + campaign_text(name, runtime)
+    return f"# yaml-language-server: $schema={place}\n" if place else ""
 
 
 def campaign_text(name: str, runtime: str) -> str:

@@ -107,10 +107,10 @@ class _Watch:
             if state != self.seen:
                 self.seen, self.progress = state, now
             if now - self.started > self.timeouts.load:
-                return self._hung(f"not healthy within {format_duration(self.timeouts.load)}", answer)
+                return self._hung(f"not healthy within {format_duration(self.timeouts.load)}", answer, "load")
             if now - self.progress > self.timeouts.no_progress:
                 quiet = f"no new line and no change of health for {format_duration(self.timeouts.no_progress)}"
-                return self._hung(quiet, answer)
+                return self._hung(quiet, answer, "no_progress")
             time.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 1.3)
 
@@ -132,7 +132,7 @@ class _Watch:
                 return self._refused(said)
             time.sleep(0.2)
         limit = f"no completion within {format_duration(self.timeouts.ready)}"
-        return self._hung(limit, said) if status == 0 else self._refused(f"{limit}; {said}")
+        return self._hung(limit, said, "ready") if status == 0 else self._refused(f"{limit}; {said}")
 
     def _somebody_else(self, endpoint: Endpoint) -> Failure | None:
         """Another program may have taken the port between its choice and the engine's bind. It answers, healthy, and
@@ -161,9 +161,9 @@ class _Watch:
             return Failure(Phase.START, Cause.BAD_FLAG, evidence, rule="exit-2", exit_code=2)
         return Failure(self.phase, cause, evidence, exit_code=ended.code, signal=ended.signal)
 
-    def _hung(self, why: str, answer: str) -> Failure:
+    def _hung(self, why: str, answer: str, limit: str) -> Failure:
         evidence = redact(f"{why}; last answer: {answer or 'none'}; last line: {self._last_line()}")[:500]
-        return Failure(self.phase, Cause.HANG, evidence, hung=True)
+        return Failure(self.phase, Cause.HANG, evidence, hung=True, limit=f"timeouts.{limit}")
 
     def _refused(self, said: str) -> Failure:
         evidence = redact(f"the engine is healthy and refuses a completion: {said}")[:500]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from runner.domain.parameters import Scalar
+
 
 class Phase(StrEnum):
     """How far an attempt got, in order."""
@@ -110,11 +112,37 @@ INFRA_CAUSES = frozenset({Cause.PORT, Cause.DRIVER, Cause.IMAGE, Cause.INFRA})
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """One change that a hint asks for. `parameter` is a flag, `env.NAME`, `timeouts.NAME` (s) or `slo.NAME` (in the
+    metric's own unit). Exactly one of `value`, `at_most`, `at_least` and `remove` says what; `when` is an expression
+    of `where:`, empty when the change is needed whatever the other parameters are."""
+
+    parameter: str
+    value: Scalar | None = None
+    at_most: float | None = None
+    at_least: float | None = None
+    remove: bool = False
+    when: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What to do about a failure: a sentence for people, with numbers where there are some, and the same as changes
+    that a follow-up campaign can apply. No changes: the text says where to look."""
+
+    text: str
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Why an attempt did not get to the end.
 
     `evidence` is the line that proves it (one line, at most 500 characters, redacted); `rule` names the signature
-    that matched, None when nothing did. `hung` is true when a deadline or the no-progress watchdog ended it.
+    that matched, None when nothing did. `hung` is true when a deadline or the no-progress watchdog ended it; `limit`
+    names that deadline (`timeouts.load`). `hint` is what only the moment of the failure could tell: the numbers of
+    the engine's log, the memory that was free, the limits that were set. Other hints follow from the facts
+    (runner.scoring.hints).
     """
 
     phase: Phase
@@ -124,3 +152,5 @@ class Failure:
     hung: bool = False
     exit_code: int | None = None
     signal: str | None = None
+    limit: str | None = None
+    hint: Hint | None = None

@@ -29,6 +29,27 @@ def host_facts() -> HostFacts:
     )
 
 
+def memory_free() -> int | None:
+    """Bytes that new processes can have now, the limit of the control group included. None where nobody says."""
+    return _memory_free(Path("/proc/meminfo"), CGROUP)
+
+
+def _memory_free(meminfo: Path, root: Path) -> int | None:
+    found = []
+    for line in _read(meminfo).splitlines():
+        name, _, value = line.partition(":")
+        if name == "MemAvailable":
+            found.append(int(value.split()[0]) * 1024)
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        most, taken = _read(root / limit).strip(), _read(root / used).strip()
+        if most.isdigit() and taken.isdigit():
+            found.append(max(0, int(most) - int(taken)))
+    return min(found, default=None)
+
+
 @functools.cache
 def boot_id() -> str:
     """Changes with every boot: a process number of another boot says nothing. Empty where the kernel gives none."""

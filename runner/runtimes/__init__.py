@@ -6,9 +6,12 @@ Adding an engine is one new file (or one small package when it has tables): `RUN
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from runner.domain.campaign import Campaign, Entry
+from runner.domain.failure import Failure, Hint
+from runner.domain.hardware import HostFacts
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Launch, Placement
 from runner.errors import Problem
 from runner.util.plugins import Folder
@@ -48,6 +51,25 @@ class Runtime(Protocol):
 
     def counters(self, base_url: str) -> Mapping[str, float]:
         """The engine's own counters now (empty when it has none); the difference over a level is recorded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The machine on which a configuration failed. `memory_free` is what new processes could have had right after
+    the engine's end (bytes), None where the system does not say."""
+
+    host: HostFacts
+    memory_free: int | None
+
+
+@runtime_checkable
+class Advisor(Protocol):
+    """What a runtime may have beside the six questions: what to do about a failure, with numbers of its own log."""
+
+    def hint(self, failure: Failure, configuration: Configuration, log: str, room: Room) -> Hint | None:
+        """Called when an attempt has failed, with the text that `diagnose` got. Pure. None: nothing to say that the
+        general advice of `runner.scoring.hints` does not say. A number is computed or left out, never guessed."""
         ...
 
 

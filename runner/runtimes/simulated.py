@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from runner.domain.campaign import Campaign, Entry
-from runner.domain.failure import Cause, Phase
+from runner.domain.failure import Cause, Change, Failure, Hint, Phase
 from runner.domain.parameters import Choice, Scalar
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
-from runner.runtimes import Runtime, _flags, _prometheus, _signatures
+from runner.runtimes import Room, Runtime, _flags, _prometheus, _signatures
 from runner.runtimes._flags import Flag
 from runner.simulated.faults import parse_all
 from runner.util import net
@@ -93,6 +93,12 @@ class Simulated:
     def diagnose(self, log: str, exit: Exit | None, entry: Entry) -> Diagnosis | None:
         return _signatures.diagnose(log, exit, SIGNATURES)
 
+    def hint(self, failure: Failure, configuration: Configuration, log: str, room: Room) -> Hint | None:
+        for pattern, advise in _HINTS:
+            if found := pattern.search(log):
+                return advise(found, configuration.flags)
+        return None
+
     def facts(self, base_url: str, log: str) -> EngineFacts:
         try:
             _, body = net.get(f"{base_url}/version", 5.0)
@@ -103,6 +109,49 @@ class Simulated:
 
     def counters(self, base_url: str) -> Mapping[str, float]:
         return _prometheus.counters(base_url)
+
+
+def _memory_hint(found: re.Match[str], flags: Mapping[str, Scalar]) -> Hint | None:
+    """The cache grows linearly with the sequences; when one alone is too much, with their context."""
+    weights, cache, buffers, needed, have = map(float, found.groups())
+    left = have - weights - buffers
+    sequences, context = (int(flags.get(name, FLAGS[name].default or 0)) for name in ("max-num-seqs", "ctx-size"))
+    if left <= 0 or cache <= 0:
+        return None
+    name, was, most = "max-num-seqs", sequences, int(sequences * left / cache)
+    if most < 1:
+        name, was, most = "ctx-size", context, int(context * left / (cache / sequences)) // 256 * 256
+    if most < 1:
+        return None
+    text = f"{name} {was} needs {needed:.1f} of {have:.1f} GB: at most {most}"
+    return Hint(text, (Change(name, at_most=most),))
+
+
+def _blocks_hint(found: re.Match[str], flags: Mapping[str, Scalar]) -> Hint:
+    kind, least, was = found.groups()
+    text = f"cache-dtype {kind} works from block-size {least} on (it was {was})"
+    return Hint(text, (Change("block-size", at_least=int(least), when=f"cache-dtype == '{kind}'"),))
+
+
+def _context_hint(found: re.Match[str], flags: Mapping[str, Scalar]) -> Hint:
+    least = -(-int(found[1]) // 256) * 256
+    return Hint(
+        f"a request of {found[1]} tokens met a context of {found[2]}: ctx-size at least {least}",
+        (Change("ctx-size", at_least=least),),
+    )
+
+
+_HINTS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Mapping[str, Scalar]], Hint | None]], ...] = (
+    (
+        re.compile(
+            r"memory: weights ([\d.]+) GB, cache ([\d.]+) GB, buffers ([\d.]+) GB\n.*\n"
+            r"E out of memory: ([\d.]+) GB needed, ([\d.]+) GB"
+        ),
+        _memory_hint,
+    ),
+    (re.compile(r"E unsupported: cache-dtype (\w+) needs block-size >= (\d+), got (\d+)"), _blocks_hint),
+    (re.compile(r"W request \d+ refused: (\d+) tokens, context (\d+)"), _context_hint),
+)
 
 
 def _faults(value: Scalar) -> list[str]:

@@ -17,8 +17,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runner.domain.failure import Cause, Failure, Outcome, Phase, SloVerdict, TrialStatus
+from runner.domain.failure import Cause, Failure, Hint, Outcome, Phase, SloVerdict, TrialStatus
 from runner.domain.trial import Attempt
+from runner.scoring.hints import Scene, hint
 from runner.scoring.levels import (
     Reached,
     counts,
@@ -41,7 +42,8 @@ class Judgement:
     `value` is the score, in the objective's unit: the objective made worse by the soft penalty; None unless
     succeeded. `objective_value` is the objective alone; a failure at phase `slo` keeps it when every needed level was
     measured. `severity` is 0 unless failed. `failure` may be one that the rules derived (an error rate, an SLO).
-    `goodput_level` is the position of the level the value was taken from, for `at: goodput` only.
+    `goodput_level` is the position of the level the value was taken from, for `at: goodput` only. A failure has a
+    `hint` (what to do about it) and `levels_done`, the declared levels that were measured well enough.
     """
 
     status: TrialStatus
@@ -52,6 +54,8 @@ class Judgement:
     failure: Failure | None = None
     slos: tuple[SloResult, ...] = ()
     goodput_level: int | None = None
+    hint: Hint | None = None
+    levels_done: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,8 @@ def judge(attempt: Attempt, rules: Rules) -> Judgement:
     those).
     """
     if attempt.outcome in (Outcome.INFRA, Outcome.INTERRUPTED):
-        return Judgement(TrialStatus.UNMEASURED)
+        told = hint(Scene(attempt.failure, attempt, rules)) if attempt.failure else None
+        return Judgement(TrialStatus.UNMEASURED, hint=told)
     reached = reached_levels(attempt.levels, rules)
     case = _Case(attempt, rules, reached, slo_results(reached, rules), needed_levels(rules))
     failure = _engine_failure(case) or _error_rate(case) or _slo_missed(case)
@@ -153,6 +158,8 @@ def _failed(case: _Case, failure: Failure) -> Judgement:
         severity=severity(failure, done, len(rules.levels), ratios),
         failure=failure,
         slos=case.slos,
+        hint=hint(Scene(failure, case.attempt, rules, case.binding())),
+        levels_done=done,
     )
 
 

@@ -104,6 +104,7 @@ def judgement_rows(attempt_id: str, rules_id: str, judged: Judgement) -> Rows:
         "severity": None if judged.status == "unmeasured" else judged.severity,
         "soft_penalty": judged.soft_penalty,
         "goodput_level": judged.goodput_level,
+        "hint": judged.hint.text if judged.hint else None,
     }
     if failure is not None:
         score |= {"phase": failure.phase, "cause": failure.cause, "evidence": failure.evidence}
@@ -131,7 +132,7 @@ def _attempt(fact: Attempt) -> Row:
         "warnings": list(fact.warnings),
     }
     if fact.failure:
-        row |= _renamed(to_plain(fact.failure), phase="failed_phase")
+        row |= _renamed(_picked(fact.failure, "phase cause evidence rule hung exit_code signal"), phase="failed_phase")
     if fact.engine:
         row |= {"engine": fact.engine.name, "engine_version": fact.engine.version}
         row |= {"engine_build": fact.engine.build}

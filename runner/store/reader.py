@@ -117,6 +117,16 @@ def _require_known(connection: DuckDBPyConnection, path: Path) -> None:
         )
 
 
+def require_current(connection: DuckDBPyConnection) -> None:
+    """For whoever reads columns that an older tunebook did not have. Raises StoreError."""
+    found, _ = schema.current_version(connection)
+    if found < schema.SCHEMA_VERSION:
+        raise StoreError(
+            f"the snapshot was made by an older tunebook: schema version {found}, now {schema.SCHEMA_VERSION}",
+            hint="run `tunebook store snapshot`, then again",
+        )
+
+
 def _confine(connection: DuckDBPyConnection, results: Path, confined: bool, writable: Path | None) -> None:
     connection.execute(f"SET VARIABLE tunebook_results = {literal(results)}")
     if confined:

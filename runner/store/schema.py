@@ -20,10 +20,12 @@ from runner.errors import StoreNewer
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised with every change of schema.sql; the history stands at its head."""
 
-MIGRATIONS: dict[int, str] = {}
+MIGRATIONS: dict[int, str] = {
+    2: "ALTER TABLE store.score ADD COLUMN hint VARCHAR",
+}
 """Version -> SQL that takes a store of the version before to it. What ALTER can not do is left to `store rebuild`."""
 
 ENUMS: dict[str, type[StrEnum]] = {

@@ -8,6 +8,7 @@
 -- transaction each, and `store verify` compares both sides.
 --
 -- version 1: first schema.
+-- version 2: score.hint. Rows judged before have none; `store rebuild` judges them anew.
 --
 -- A change is a new version: raise SCHEMA_VERSION in schema.py, say here what changed, and add the numbered migration
 -- to MIGRATIONS there; `store rebuild` is the heavy way that always works.
@@ -292,6 +293,7 @@ CREATE TABLE store.score (
   evidence VARCHAR, -- what proves it
   rule VARCHAR, -- signature that matched
   hung BOOLEAN, -- a deadline or the watchdog ended it
+  hint VARCHAR, -- what to do about it, with numbers where there are some
   PRIMARY KEY (attempt_id, rules_id),
   CHECK ((status = 'succeeded') = (value IS NOT NULL))
 );

@@ -46,7 +46,7 @@ CREATE OR REPLACE VIEW store.current_attempt AS
 CREATE OR REPLACE VIEW store.judged_attempt AS
   SELECT a.attempt_id, a.trial_id, a.search_key, a.series, a.role, a.repeat, a.client, a.started_utc,
     s.status, s.value, s.objective_value, s.severity, s.soft_penalty, s.goodput_level,
-    s.phase, s.cause, s.evidence, s.rule, s.hung, s.rules_id
+    s.phase, s.cause, s.evidence, s.rule, s.hung, s.hint, s.rules_id
   FROM store.current_attempt a
   JOIN store.latest_rules r USING (search_key)
   JOIN store.score s ON s.attempt_id = a.attempt_id AND s.rules_id = r.rules_id;
@@ -181,7 +181,8 @@ CREATE OR REPLACE VIEW trials (
   confirm_repeats, -- succeeded confirm attempts behind confirmed_score
   confirm_failed, -- failed confirm attempts of the same client
   confirm_client, -- that client
-  rules_id -- rules in force
+  rules_id, -- rules in force
+  hint -- what to do about the failure, with numbers where there are some
 ) AS
   SELECT a.trial_id, c.campaign_id, a.number, a.series, a.runtime, a.entry, a.fingerprint, a.params, a.params_json,
     coalesce(d.status, 'unmeasured'), d.value, r.unit, f.score,
@@ -197,7 +198,7 @@ CREATE OR REPLACE VIEW trials (
     d.objective_value, d.soft_penalty, d.goodput_level, a.params_json = '{}',
     CASE WHEN d.status IS NULL THEN a.evidence ELSE d.evidence END,
     CASE WHEN d.status IS NULL THEN a.hung ELSE d.hung END,
-    a.seconds, a.gpu_seconds, a.started_utc, coalesce(f.repeats, 0), coalesce(f.failed, 0), f.client, r.rules_id
+    a.seconds, a.gpu_seconds, a.started_utc, coalesce(f.repeats, 0), coalesce(f.failed, 0), f.client, r.rules_id, d.hint
   FROM (
     SELECT ca.* FROM store.current_attempt ca LEFT JOIN store.deciding_attempt da USING (attempt_id)
     QUALIFY row_number() OVER (
@@ -347,13 +348,14 @@ CREATE OR REPLACE VIEW failures (
   entry, -- runtime block
   runtime, -- inference engine
   params_json, -- what the sampler had chosen
-  started_utc -- when the attempt began
+  started_utc, -- when the attempt began
+  hint -- what to do about it, with numbers where there are some
 ) AS
   SELECT a.attempt_id, a.trial_id, coalesce(j.phase, a.failed_phase, a.phase), coalesce(j.cause, a.cause, 'unknown'),
     coalesce(j.evidence, a.evidence), coalesce(j.rule, a.rule), coalesce(j.hung, a.hung, false),
     coalesce(l.done, 0), a.gpu_seconds, CASE WHEN j.status = 'failed' THEN j.severity END, a.outcome, a.role,
     a.seconds, a.exit_code, a.signal, a.run_id, a.search_key, a.series, a.number, a.entry, a.runtime, a.params_json,
-    a.started_utc
+    a.started_utc, j.hint
   FROM store.current_attempt a
   LEFT JOIN store.judged_attempt j USING (attempt_id)
   LEFT JOIN (

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from runner.domain.campaign import Campaign, Entry
+from runner.domain.failure import Failure, Hint
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
-from runner.runtimes import Runtime, _flags, _prometheus, _signatures
+from runner.runtimes import Room, Runtime, _flags, _prometheus, _signatures
+from runner.runtimes.llama_cpp import hints
 from runner.util import net, process
 
 HERE = Path(__file__).parent
@@ -96,6 +98,9 @@ class LlamaCpp:
 
     def diagnose(self, log: str, exit: Exit | None, entry: Entry) -> Diagnosis | None:
         return _signatures.diagnose(log, exit, SIGNATURES)
+
+    def hint(self, failure: Failure, configuration: Configuration, log: str, room: Room) -> Hint | None:
+        return hints.hint(failure, configuration.flags, log, room)
 
     def facts(self, base_url: str, log: str) -> EngineFacts:
         ready = _ready_line(log)

@@ -190,12 +190,14 @@ def test_changed_views_are_applied_at_the_next_open(store: make.Made, monkeypatc
 
 
 def test_a_migration_runs_once(store: make.Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", 2)
-    monkeypatch.setitem(schema.MIGRATIONS, 2, "ALTER TABLE store.run ADD COLUMN branch VARCHAR")
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", 99)
+    for version in range(3, 100):
+        monkeypatch.setitem(schema.MIGRATIONS, version, "SELECT 1")
+    monkeypatch.setitem(schema.MIGRATIONS, 99, "ALTER TABLE store.run ADD COLUMN branch VARCHAR")
     for _ in range(2):
         ingest(store.results)
     with live(store.results) as connection:
-        assert schema.current_version(connection)[0] == 2
+        assert schema.current_version(connection)[0] == 99
         assert connection.execute("SELECT branch FROM store.run").fetchall() == [(None,)]
         assert schema.missing_triggers(connection) == []
 
