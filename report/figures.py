@@ -61,7 +61,8 @@ class Figures:
             f'aria-label="{_attribute(f"{heading}. {caption}")}">'
             f'<div class="tb-figure-title">{escape.inline(heading)}</div>'
             f'<div class="vega" style="min-height:{chart.height + 60}px"></div>'
-            '<noscript><p class="tb-instead">The chart that stands here needs JavaScript. Its numbers are below.</p></noscript>'
+            '<noscript><p class="tb-instead">The chart that stands here needs JavaScript. '
+            "Its numbers are below.</p></noscript>"
             f'<figcaption>{escape.inline(caption)} <a href="{numbers}">Numbers (JSON)</a></figcaption></figure>'
         )
 

@@ -338,7 +338,7 @@ class _Trial:
         told = None
         if isinstance(self.runtime, Advisor):
             room = Room(attempt.host, memory_free())
-            told = self.runtime.hint(failure, attempt.configuration, self._log_text(), room)
+            told = self.runtime.hint(failure, attempt.configuration, both_ends(self.engine_log), room)
         if told is None and failure.limit is not None:
             told = hint(Scene(failure, attempt, campaign=self.campaign))
         if told is not None:

@@ -33,6 +33,11 @@ def _plain(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def _one_line(text: str) -> str:
+    """Words of an engine, harmless to a terminal: no line end, no colour, no bell."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+
+
 def score_text(data: Mapping[str, Any]) -> str:
     """What was measured, with unit; and the score where missed soft SLOs made it another number."""
     metric = METRICS[str(data["metric"])]
@@ -70,7 +75,7 @@ def describe(event: Event) -> str | None:
             else:
                 body = f"{data['outcome']} at {data['phase']}: {data['cause']}"
             tail = f"  {values_text(data['values'])}  [{format_duration(round(data['seconds'], 1))}]"
-            proof = f"\n           {data['evidence'][:160]}" if data.get("evidence") else ""
+            proof = f"\n           {_one_line(data['evidence'])[:160]}" if data.get("evidence") else ""
             return f"{head}  {body}{tail}{proof}"
         case "rejected":
             return f"refused    {data['entry']:<12}  {data['reason']}  {values_text(data['values'])}"

@@ -4,6 +4,7 @@ options of its own, and logs under `logs/<runtime>/`."""
 from __future__ import annotations
 
 import typing
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -14,11 +15,13 @@ import pytest
 from runner.domain.campaign import Entry
 from runner.domain.failure import Cause
 from runner.domain.parameters import Scalar
-from runner.domain.trial import Configuration, Exit, Placement
+from runner.domain.trial import Configuration, Exit, Launch, Placement
+from runner.render.shell import one_line, wrapped
 from runner.runtimes import Runtime, runtimes
 from runner.util.net import free_port
 from tests import make
 
+ROOT = Path(__file__).parents[2]
 LOGS = Path(__file__).parent / "logs"
 
 SAMPLES: dict[str, dict[str, Any]] = {
@@ -81,6 +84,31 @@ def test_only_strings_in_the_command_line(name: str, runtime: Runtime, entry: En
     assert "a b" in launch.argv, "a value with a space stays one word"
     assert launch.env["OMP_NUM_THREADS"] == "2"
     assert launch.health.path.startswith("/")
+
+
+LINES: dict[str, dict[str, Scalar]] = {
+    "defaults": {},
+    "typed": {"ctx-size": 4096, "temp": 0.5, "flash-attn": True, "cont-batching": False, "cache-type-k": "q8_0"},
+    "awkward": {"text": "a b", "json": '{"a": "{b}"}', "dollar": "$HOME", "quote": "it's", "empty": "", "minus": -1},
+}
+"""What a launch line is made of: nothing, every type, every character that a shell would eat."""
+
+
+def test_its_launch_lines_are_golden(
+    name: str, runtime: Runtime, entry: Entry, golden: Callable[[str, str], None]
+) -> None:
+    """As it is started here, and as it is published. A changed line is a changed experiment: it must be seen."""
+    text = ""
+    for title, flags in LINES.items():
+        launch = runtime.launch(configuration(name, {"OMP_NUM_THREADS": "2"}, **flags), entry, PLACEMENT)
+        own = {key: launch.env[key] for key in sorted(launch.env)}
+        words = "".join(f"  {word}\n" for word in launch.argv).replace(str(ROOT), "<here>")
+        text += f"{title}\n{words}  env {own}\n  health {launch.health}\n  published\n{shell(launch)}\n\n"
+    golden(f"launch/{name}.txt", text)
+
+
+def shell(launch: Launch) -> str:
+    return wrapped(one_line(launch.portable, launch.env))
 
 
 def test_json_values_survive(name: str, runtime: Runtime, entry: Entry) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from datetime import datetime
 
-import markdown  # type: ignore[import-untyped]
+import markdown
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-import markdown  # type: ignore[import-untyped]
+import markdown
 import pytest
 
 from runner.util.markdown import code, cut, folded, table
