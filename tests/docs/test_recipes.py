@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import click
-import markdown
+import markdown  # type: ignore[import-untyped]
 import pytest
 import yaml
 

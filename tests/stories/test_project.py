@@ -57,7 +57,7 @@ def stranger(outside: Path) -> dict[str, str]:
 def wheel(outside: Path, stranger: dict[str, str]) -> Path:
     folder = outside / "wheels"
     # With our own home: pip's cache and settings are the machine's.
-    environment = stranger | {"HOME": os.environ.get("HOME", "/root")}
+    environment = stranger | {"HOME": str(Path.home())}
     install(sys.executable, "wheel", "--no-deps", "--wheel-dir", folder, ROOT, cwd=outside, environment=environment)
     (built,) = folder.glob("tunebook-*.whl")
     return built
@@ -67,7 +67,7 @@ def wheel(outside: Path, stranger: dict[str, str]) -> Path:
 def bin_folder(outside: Path, wheel: Path, stranger: dict[str, str]) -> Path:
     """bin/ of an environment with the wheel and what it asks for, from the index that pip uses here."""
     venv = outside / "venv"
-    environment = stranger | {"HOME": os.environ.get("HOME", "/root")}
+    environment = stranger | {"HOME": str(Path.home())}
     call(sys.executable, "-m", "venv", venv, cwd=outside, environment=environment)
     # What is never imported need not be compiled: a third of the time.
     install(venv / "bin/python", "install", "--no-compile", wheel, cwd=outside, environment=environment)
