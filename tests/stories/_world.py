@@ -48,12 +48,12 @@ def environment(results: Path, **extra: str) -> dict[str, str]:
 
 
 def tunebook(
-    *words: str | Path, results: Path, status: int | None = 0, **extra: str
+    *words: str | Path, results: Path, status: int | None = 0, cwd: Path = ROOT, **extra: str
 ) -> subprocess.CompletedProcess[str]:
     """Run one command to its end and check its exit status."""
     done = subprocess.run(
         [sys.executable, "-m", "runner", *map(str, words)],
-        env=environment(results, **extra), capture_output=True, text=True, timeout=600, check=False, cwd=ROOT,
+        env=environment(results, **extra), capture_output=True, text=True, timeout=600, check=False, cwd=cwd,
     )  # fmt: skip
     if status is not None:
         assert done.returncode == status, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
