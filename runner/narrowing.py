@@ -151,7 +151,7 @@ class _Narrowing:
     # -- values ------------------------------------------------------------------------------------------------------
 
     def values(self) -> None:
-        """Drop what was tried and never got anywhere, where something else did."""
+        """Leave out what was tried and never got anywhere, where something else did."""
         if not self.good:
             return
         unexplained = [t for t in self.tried if t not in self.good and not (t.hint and t.hint.changes)]
