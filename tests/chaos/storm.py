@@ -17,6 +17,7 @@ from tests.chaos import victims
 from tests.chaos.campaigns import Kind
 from tests.stories._world import environment
 
+MOMENTS = ("run_started", "start", "load", "measure", "done", "attempt_ended", "trial_ended", "trial_ended")
 LONGEST = 300.0
 """Seconds that one command may take before the storm says that it hangs."""
 
@@ -110,18 +111,25 @@ class Storm:
         return run
 
     def moment(self, run: Command) -> None:
-        """Wait for a random moment: of the clock, or just after the next event of a random kind."""
-        if self.chance.random() < 0.5:
-            run.wait_at_most(self.chance.uniform(0.0, 6.0))
-            return
-        kind = self.chance.choice(["run_started", "start", "load", "measure", "done", "attempt_ended", "trial_ended"])
-        seen = len(run.events())
-        end = time.monotonic() + 8.0
+        """Wait for a random moment: of the clock, also counted from the first event, since a busy machine takes long to
+        start; or just after the next event of a random kind."""
+        how = self.chance.random()
+        if how < 0.2:
+            run.wait_at_most(self.chance.uniform(0.0, 4.0))
+        elif how < 0.5:
+            self.event(run, "run_started")
+            run.wait_at_most(self.chance.uniform(0.0, 5.0))
+        else:
+            self.event(run, self.chance.choice(MOMENTS), seen=len(run.events()))
+            time.sleep(self.chance.choice([0.0, 0.02, 0.1, 0.4, 0.8]) * self.chance.random())
+
+    def event(self, run: Command, kind: str, seen: int = 0) -> None:
+        """Wait for an event (or phase) of this kind among those after the first `seen`."""
+        end = time.monotonic() + 20.0
         while time.monotonic() < end and run.popen.poll() is None:
             if any(kind in (event["event"], event.get("phase")) for event in run.events()[seen:]):
-                break
+                return
             time.sleep(0.005)
-        time.sleep(self.chance.choice([0.0, 0.02, 0.1, 0.4, 0.8]) * self.chance.random())
 
     def kill(self, run: Command, victim: str) -> None:
         """Kill a command that we started."""
