@@ -84,7 +84,7 @@ def _bug(error: BaseException) -> int:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(redact(text))
     except OSError:  # no folder for temporary files takes it: then it stands here
-        name = "the following"
+        name = "what stands above"
         click.echo(redact(text), err=True)
     click.echo(f"  hint: nothing recorded is lost; please report it with {name}", err=True)
     return 3
