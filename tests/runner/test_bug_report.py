@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runner.cli import _main
+from runner.cli import _main, _root
 
 
 def broken(**arguments: Any) -> int:
@@ -17,7 +17,7 @@ def broken(**arguments: Any) -> int:
 
 
 def test_a_bug_becomes_a_report_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    monkeypatch.setattr(_main.root, "main", broken)
+    monkeypatch.setattr(_root.root, "main", broken)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert _main.run_command_line([]) == 3
     told = capsys.readouterr().err
@@ -31,7 +31,7 @@ def test_a_bug_becomes_a_report_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_without_a_place_for_the_file_it_is_told_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setattr(_main.root, "main", broken)
+    monkeypatch.setattr(_root.root, "main", broken)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     assert _main.run_command_line([]) == 3
     told = capsys.readouterr().err
