@@ -46,6 +46,7 @@ class Wanted:
     matching: bool = False
     max_trials: int | None = None
     budget: float | None = None
+    retry_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ class Batch:
 
     def try_file(self, path: Path, campaign: Campaign) -> FileEnd:
         """Due and in time: run it. Raises what `run_campaign` raises."""
-        run = Run.open(campaign, path, self.results, project_folder(path.parent))
+        retry = self.wanted.retry_failed
+        run = Run.open(campaign, path, self.results, project_folder(path.parent), retry_failed=retry)
         idle = run.nothing_to_do()
         again = self.wanted.again
         if self.wanted.due:
@@ -122,6 +124,7 @@ class Batch:
             max_trials=self.wanted.max_trials,
             stop=self.stop,
             enough=self.enough,
+            retry_failed=retry,
         )
         return FileEnd(path, campaign, *_outcome(result), exit_code=result.exit_code, result=result)
 

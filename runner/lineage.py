@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from runner.confirm import JudgedTrial
 from runner.domain.campaign import Campaign
-from runner.domain.failure import Outcome, Role, TrialStatus
+from runner.domain.failure import Outcome, Phase, Role, TrialStatus
 from runner.domain.ids import trial_id
 from runner.domain.parameters import Point
 from runner.domain.trial import Attempt, Configuration
 from runner.samplers import Told
-from runner.scoring.judge import judge
+from runner.scoring.judge import Judgement, judge
 from runner.scoring.rules import Rules, rules_of
 from runner.stats.failing import Tried
 
-SEARCH_ROLES = (Role.SEARCH, Role.BASELINE)
+SEARCH_ROLES = (Role.SEARCH, Role.BASELINE, Role.RETRY)
 JUDGED_OUTCOMES = (Outcome.MEASURED, Outcome.FAILED)
 
 
@@ -24,9 +24,9 @@ JUDGED_OUTCOMES = (Outcome.MEASURED, Outcome.FAILED)
 class Lineage:
     """The attempts of one (search_key, series), ordered by trial number, and their judgement under `rules`.
 
-    `trials` holds one judged trial per number that has a judged search or baseline attempt: its first one.
-    `withdrawn` are retracted attempts: nobody is told of them, but a number keeps the configuration that it had, and a
-    trial that lost its judged attempt is measured again.
+    `trials` holds one judged trial per number that has a judged attempt of the search: its first one, or where that
+    failed the first retry that succeeded. `withdrawn` are retracted attempts: nobody is told of them, but a number
+    keeps the configuration that it had, and a trial that lost its judged attempt is measured again.
     """
 
     campaign: Campaign
@@ -94,6 +94,14 @@ class Lineage:
         ]
 
     @property
+    def worth_a_retry(self) -> list[JudgedTrial]:
+        """What failed, but not what was measured in full and missed an SLO: to measure that again until it passes
+        would be no measurement."""
+        return [
+            trial for trial in self.failed if trial.judgement.failure and trial.judgement.failure.phase is not Phase.SLO
+        ]
+
+    @property
     def gpu_hours(self) -> float:
         """Withdrawn attempts included: what they took is spent."""
         return sum(attempt.gpu_seconds for attempt in (*self.attempts, *self.withdrawn)) / 3600
@@ -103,10 +111,13 @@ class Lineage:
 
 
 def _judged(attempts: Sequence[Attempt], rules: Rules) -> list[JudgedTrial]:
-    first: dict[int, Attempt] = {}
+    deciding: dict[int, tuple[Attempt, Judgement]] = {}
     for attempt in attempts:
         if attempt.role in SEARCH_ROLES and attempt.outcome in JUDGED_OUTCOMES:
-            first.setdefault(attempt.number, attempt)
+            judgement = judge(attempt, rules)
+            held = deciding.setdefault(attempt.number, (attempt, judgement))
+            if held[1].status is TrialStatus.FAILED and judgement.status is TrialStatus.SUCCEEDED:
+                deciding[attempt.number] = attempt, judgement
     return [
         JudgedTrial(
             trial_id=attempt.trial_id,
@@ -114,7 +125,7 @@ def _judged(attempts: Sequence[Attempt], rules: Rules) -> list[JudgedTrial]:
             entry=attempt.configuration.entry,
             configuration=attempt.configuration,
             is_default=attempt.configuration.is_default,
-            judgement=judge(attempt, rules),
+            judgement=judgement,
         )
-        for number, attempt in sorted(first.items())
+        for number, (attempt, judgement) in sorted(deciding.items())
     ]

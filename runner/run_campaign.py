@@ -77,18 +77,20 @@ def run_campaign(
     max_trials: int | None = None,
     stop: Callable[[], bool] = lambda: False,
     enough: Callable[[], bool] = lambda: False,
+    retry_failed: bool = False,
 ) -> RunResult:
     """Run one campaign file to its end, or on from where its records stop.
 
-    `again` starts the next series of a finished lineage; `max_trials` caps the new trials of this run; `stop` is
-    polled and ends the run cleanly, its attempt too; when `enough` turns true no further attempt starts. Raises
-    CampaignError, NotReady (Unwritable too), AlreadyRunning, StoreError, NoSpace.
+    `again` starts the next series of a finished lineage; `retry_failed` first tries each failed trial once more;
+    `max_trials` caps the new trials of this run; `stop` is polled and ends the run cleanly, its attempt too; when
+    `enough` turns true no further attempt starts. Raises CampaignError, NotReady (Unwritable too), AlreadyRunning,
+    StoreError, NoSpace.
     """
     campaign = load(path)
     results.mkdir(parents=True, exist_ok=True)
     with owned_lineage(results, campaign.search_key, campaign.name):
         reap(results)
-        run = Run.open(campaign, path, results, project, again, max_trials, stop, enough)
+        run = Run.open(campaign, path, results, project, again, max_trials, stop, enough, retry_failed)
         if run.nothing_to_do():
             run.store(last=True)
             run.say_if_all_failed(run.over, run.facts.starts[-1].run_id)
@@ -96,7 +98,7 @@ def run_campaign(
         refuse_unless_ready(campaign, project)
         run.start()
         with run.executor_open():
-            reason = run.search()
+            reason = run.retry() or run.search()
             if run.may_confirm(reason):
                 reason = run.confirm() or reason
         run.compare()
@@ -117,6 +119,7 @@ class Run:
     max_trials: int | None
     stop: Callable[[], bool]
     enough: Callable[[], bool] = lambda: False
+    retry_failed: bool = False
     run_id: str = field(default_factory=new_id)
     began: float | None = None
     executor: Executor = field(default_factory=lambda: executors.get("local"))
@@ -139,11 +142,12 @@ class Run:
         max_trials: int | None = None,
         stop: Callable[[], bool] = lambda: False,
         enough: Callable[[], bool] = lambda: False,
+        retry_failed: bool = False,
     ) -> Run:
         """What is known of the lineage, read; nothing is written."""
         facts = lineage_facts(results, campaign.search_key)
         series = max((start.series for start in facts.starts), default=0)
-        run = cls(campaign, path, results, project, series, facts, max_trials, stop, enough)
+        run = cls(campaign, path, results, project, series, facts, max_trials, stop, enough, retry_failed)
         if again and facts.starts and run.series_is_over():
             run.series += 1  # an unfinished series is resumed first: nothing is abandoned half-way
         return run
@@ -174,7 +178,7 @@ class Run:
         """Also false when the file differs from what ran last: a changed objective is recorded and re-scores."""
         if not self.facts.starts or self.facts.starts[-1].version_sha256 != self.campaign.version_sha256:
             return False
-        return self.series_is_over()
+        return self.series_is_over() and not (self.retry_failed and self.lineage.worth_a_retry)
 
     def series_is_over(self) -> bool:
         lineage = self.lineage
@@ -234,6 +238,14 @@ class Run:
                 break
             self.try_step(step, lineage)
         return EndReason.INTERRUPTED
+
+    def retry(self) -> EndReason | None:
+        """Each failed trial once more, as `--retry-failed` asks. INTERRUPTED when it was cut short."""
+        for trial in self.lineage.worth_a_retry if self.retry_failed else ():
+            if self.stop() or self.time_is_up():
+                return EndReason.INTERRUPTED
+            self.deploy(trial.number, trial.configuration, Role.RETRY)
+        return None
 
     def time_is_up(self) -> bool:
         """Asked where an attempt would start: what runs is not cut, its numbers are paid for."""

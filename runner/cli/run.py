@@ -14,7 +14,7 @@ import click
 
 from runner.cli._options import json_option, results_option
 from runner.cli._session import listening_to_signals, progress
-from runner.errors import TunebookError
+from runner.errors import TunebookError, UsageError
 
 if TYPE_CHECKING:
     from runner.batch import Batch, FileEnd, Loaded
@@ -35,6 +35,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
 @click.option("--due", is_flag=True, help="Only what is unfinished, or whose `every` has passed.")
 @click.option("--matching", is_flag=True, help="Skip campaigns for other hardware than this machine's.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only the campaign of this name; may be repeated.")
+@click.option("--retry-failed", is_flag=True, help="First try each failed trial of the latest series once more.")
 @click.option("--max-trials", type=click.IntRange(min=0), metavar="N", help="At most N new trials of each campaign.")
 @click.option(
     "--budget", callback=_seconds, metavar="TIME", help="Start no attempt after this time, such as 8h, over all files."
@@ -54,6 +55,7 @@ def command(
     due: bool,
     matching: bool,
     only: tuple[str, ...],
+    retry_failed: bool,
     max_trials: int | None,
     budget: float | None,
     build: bool,
@@ -72,6 +74,10 @@ def command(
     from runner.cli._main import translated
     from runner.events import emit
 
+    if again and retry_failed:
+        raise UsageError(
+            "--again starts a new series, --retry-failed goes on with the last one", hint="give one of them"
+        )
     stop = Event()
     status = 3  # what a program reads when our own bug ends us
     with progress(as_json), listening_to_signals(stop):
@@ -79,7 +85,7 @@ def command(
             files = chosen(load_all(paths), only)
             for sentence in shared(files):
                 emit("warning", message=sentence)
-            wanted = Wanted(again, due, matching, max_trials, budget)
+            wanted = Wanted(again, due, matching, max_trials, budget, retry_failed)
             status = run_and_close(
                 Batch(results, wanted, stop.is_set, translated), files, build=build, summary=summary, as_json=as_json
             )

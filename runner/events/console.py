@@ -52,6 +52,7 @@ def score_text(data: Mapping[str, Any]) -> str:
 
 def _trial_name(data: Mapping[str, Any]) -> str:
     repeat = f" {data['role']} {data['repeat']}" if data.get("repeat") else ""
+    repeat = " retry" if data.get("role") == "retry" else repeat
     return f"trial {data['number']:>3}{repeat}"
 
 

@@ -51,11 +51,12 @@ CREATE OR REPLACE VIEW store.judged_attempt AS
   JOIN store.latest_rules r USING (search_key)
   JOIN store.score s ON s.attempt_id = a.attempt_id AND s.rules_id = r.rules_id;
 
--- Which attempt decides over a trial: the first judged one of the search. Confirm and gate attempts never do.
+-- Which attempt decides over a trial: the first judged one of the search, or where that failed the first retry that
+-- succeeded (the same rule as runner.lineage). Confirm and gate attempts never do.
 CREATE OR REPLACE VIEW store.deciding_attempt AS
   SELECT * FROM store.judged_attempt
   WHERE role IN ('search', 'baseline', 'retry') AND status <> 'unmeasured'
-  QUALIFY row_number() OVER (PARTITION BY trial_id ORDER BY started_utc, attempt_id) = 1;
+  QUALIFY row_number() OVER (PARTITION BY trial_id ORDER BY status <> 'succeeded', started_utc, attempt_id) = 1;
 
 -- Confirmation of a trial: the client with the most succeeded confirm attempts; values of two clients are never mixed.
 CREATE OR REPLACE VIEW store.confirmation AS
@@ -152,7 +153,7 @@ CREATE OR REPLACE VIEW trials (
   params, -- what the sampler chose: params."threads"::int
   params_json, -- the same as text
   status, -- succeeded, failed, unmeasured (nothing but infrastructure faults and interruptions so far)
-  score, -- of the first judged search attempt, in `unit`; NULL without success
+  score, -- of the first judged search attempt, or of the first retry that succeeded, in `unit`; NULL without success
   unit, -- of score, confirmed_score and penalty
   confirmed_score, -- arithmetic mean of the succeeded confirm attempts of one client
   phase, -- how far the deciding attempt got: done, or where it failed

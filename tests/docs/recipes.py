@@ -20,12 +20,6 @@ WORKFLOWS = sorted((TEMPLATES / "github").glob("*.yml"))
 GITLAB = TEMPLATES / "gitlab" / "gitlab-ci.yml"
 EVERY = sorted(TEMPLATES / name for recipe in RECIPES.values() for name in recipe)
 
-PENDING = {
-    "run": {"--due": 0, "--matching": 0, "--budget": 1, "--build": 0},
-    "plan": {"--store": 1, "--markdown": 0},
-}
-"""Options (and their values) that the recipes use and that are being made. Not looked at once the command has them."""
-
 
 def workflow(path: Path) -> dict[str, Any]:
     """A workflow; YAML 1.1 reads the key `on` as true."""
@@ -84,8 +78,4 @@ def parse(words: list[str]) -> None:
         assert command is not None
         assert name is not None
     known = {option for parameter in command.params for option in parameter.opts}
-    for option, values in PENDING.get(name, {}).items():
-        while option in rest and option not in known:
-            at = rest.index(option)
-            rest = rest[:at] + rest[at + 1 + values :]
     command.make_context(name, list(rest), parent=context)

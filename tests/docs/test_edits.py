@@ -162,6 +162,8 @@ def finished(campaign: Campaign, results: Path) -> None:
         )  # fmt: skip
         make.seal_one(results, made)
         n += 1
+    for verdict in opened(campaign, results).verdicts_left(lineage(campaign, results)):
+        seal(results, RecordKind.COMPARISON, verdict.comparison_id, verdict)
     end = make.run_end(start)
     seal(results, RecordKind.RUN_END, end.run_id, end)
 

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import click
-import markdown  # type: ignore[import-untyped]
+import markdown
 import pytest
 import yaml
 

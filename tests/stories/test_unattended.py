@@ -93,3 +93,43 @@ def test_a_site_that_does_not_build_counts(tmp_path: Path, results: Path) -> Non
     done = tunebook("run", one_trial(tmp_path, "good", 1), "--build", results=results, status=4, cwd=tmp_path)
     assert "is not a built site" in done.stderr
     assert [fact["outcome"] for fact in attempts(results)] == ["measured"]
+
+
+def test_failed_trials_are_tried_once_more_and_a_retry_that_works_decides(tmp_path: Path, results: Path) -> None:
+    """The engine can not start until something outside the campaign is mended."""
+    marker = tmp_path / "mended"
+    engine = tmp_path / "engine.py"
+    engine.write_text(FLAKY.format(marker=str(marker)), encoding="utf-8")
+    campaign = tmp_path / "flaky.yaml"
+    campaign.write_text(COMMANDED.format(engine=engine), encoding="utf-8")
+    tunebook("run", campaign, results=results, status=1)
+    tunebook("run", campaign, "--retry-failed", results=results, status=1)
+    marker.touch()
+    done = tunebook("run", campaign, "--retry-failed", "--json", results=results)
+    assert [line["role"] for line in events(done.stdout) if line["event"] == "trial_ended"] == ["retry"]
+    facts = [(fact["number"], fact["role"], fact["outcome"]) for fact in attempts(results)]
+    assert facts == [(0, "baseline", "failed"), (0, "retry", "failed"), (0, "retry", "measured")]
+    rows = tunebook("sql", "SELECT status, attempts, severity FROM trials", "--format", "csv", results=results)
+    assert rows.stdout.split() == ["status,attempts,severity", "succeeded,3,0.0"]
+    assert "nothing to do" in tunebook("run", campaign, "--retry-failed", results=results).stdout
+    both = tunebook("run", campaign, "--retry-failed", "--again", results=results, status=2)
+    assert "give one of them" in both.stderr
+
+
+FLAKY = """\
+import pathlib, runpy, sys
+if not pathlib.Path({marker!r}).exists():
+    sys.exit("the driver is not there")
+runpy.run_module("runner.simulated.server", run_name="__main__", alter_sys=True)
+"""
+COMMANDED = """\
+tunebook: 1
+name: flaky
+model: {{id: simulated/tiny}}
+runtimes:
+  - runtime: command
+    command: "{{python}} {engine} --host 127.0.0.1 --port {{port}} --model {{served_model}} --time-scale 0.02"
+workload: {{scenarios: ["D(16,8)"], load: {{concurrency: [1]}}, each_level: {{duration: 5s, requests: 4, warmup: 1}}}}
+objective: {{metric: output_throughput}}
+search: {{sampler: random, trials: 1}}
+"""
