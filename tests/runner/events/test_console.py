@@ -52,7 +52,7 @@ STORY: list[tuple[str, dict[str, Any]]] = [
     ended(0, 12.34, {}, score=38.0, objective_value=38.0),
     ended(1, 9.9, {"threads": 2, "flash-attn": True}, score=61.5, objective_value=71.25, soft_penalty=0.137),
     ended(2, 61, {"threads": 4, "ctx-size": 1310720}, **failed("load", "oom_load", "failed to allocate 30 GB")),
-    ended(3, 3700.2, {"x": 0.123456}, **failed("measure", "crash", "assert\n\x1b[2J\x07GGML_ASSERT(n > 0)" + "x" * 300)),
+    ended(3, 3700.2, {"x": 0.123456}, **failed("measure", "crash", "assert\n\x1b[2J\x07GGML_ASSERT(n)" + "x" * 300)),
     ended(4, 2, {}, **failed("start", "port", "address in use", status="unmeasured", outcome="infra")),
     ("retry", {"number": 4, "cause": "port"}),
     ("rejected", REFUSED),
