@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from _pytest.terminal import TerminalReporter
 
+from tests import golden_tree as tree
 from tests._machine import lacks, missing
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -56,6 +57,19 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
             changed = difflib.unified_diff(before.splitlines(), text.splitlines(), f"golden/{name}", "now", lineterm="")
             lines = "\n".join(line[:400] for line in changed)
             pytest.fail(f"{name} is not what it was; accept it with `make golden`\n{lines}", pytrace=False)
+
+    return compare
+
+
+@pytest.fixture
+def golden_tree(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Compare many texts (name -> text) with the folder tests/golden/FOLDER, and leave the differences browsable."""
+
+    def compare(folder: str, made: Mapping[str, str], ignore: Sequence[str] = ()) -> None:
+        if request.config.getoption("--accept"):
+            tree.accept(GOLDEN / folder, made, ignore)
+        if found := tree.compare(GOLDEN / folder, made, ignore):
+            pytest.fail(found.story(), pytrace=False)
 
     return compare
 

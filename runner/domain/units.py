@@ -38,9 +38,9 @@ def format_duration(seconds: float) -> str:
     """The shortest text that `parse_duration` reads back (to the millisecond)."""
     if seconds < 0:
         return "-" + format_duration(-seconds)
-    if seconds < 1:
+    if round(seconds, 3) < 1:
         return f"{round(seconds * 1000):d}ms"
-    if seconds < 60:
+    if round(seconds, 3) < 60:
         return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
     whole = round(seconds)
     parts = []

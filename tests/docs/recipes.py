@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -53,9 +54,11 @@ def crontab_lines() -> list[str]:
 
 def tunebook_lines(script: str) -> Iterator[list[str]]:
     """The words after `tunebook` of every such command in a shell text."""
-    for line in script.replace("\\\n", " ").splitlines():
+    for written in script.replace("\\\n", " ").splitlines():
+        line = re.sub(r"(^|\s)#.*", "", written)
         lexer = shlex.shlex(line.replace("$(", " ; ("), posix=True, punctuation_chars="();<>|&")
         lexer.whitespace_split = True
+        lexer.commenters = ""  # a `#` inside a word is no comment, as in `name#7`; shlex would take it for one
         words = list(lexer)
         while words:
             end = next((i for i, word in enumerate(words) if set(word) <= set("();<>|&")), len(words))
@@ -77,5 +80,4 @@ def parse(words: list[str]) -> None:
         name, command, rest = command.resolve_command(context, rest)
         assert command is not None
         assert name is not None
-    known = {option for parameter in command.params for option in parameter.opts}
     command.make_context(name, list(rest), parent=context)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,6 +23,7 @@ from runner.errors import AlreadyRunning, NotReady, SiteError, StoreError
 from runner.store.reader import open_snapshot
 from tests import make
 from tests.report.conftest import make_project
+from tests.report.outline import outline
 
 ADDRESS = re.compile(r"""(?:src|href)=["']?(https?:)?//(?!example\.org)[^"'>\s]+""")
 
@@ -162,12 +165,52 @@ def test_the_downloads_hold_together(built: Built) -> None:
     assert b"DUCK" in (data / "results.duckdb").read_bytes()[:16]
 
 
+DATABASE = "results/data/results.duckdb"
+SUMS = "results/data/SHA256SUMS"
+
+
 def test_built_twice_it_is_the_same(built: Built, filled: Path, tmp_path: Path) -> None:
+    """To the byte, in another folder. DuckDB writes its file with an identity of its own: that one by its content."""
     again = build_site(filled, make_project(tmp_path / "other"), tmp_path / "elsewhere")
     first, second = hashes(built.out), hashes(again.out)
-    differ = {name for name in first.keys() | second.keys() if first.get(name) != second.get(name)}
-    # DuckDB writes its file with an identity of its own; the sums name it.
-    assert differ <= {"results/data/results.duckdb", "results/data/SHA256SUMS"}
+    assert {name for name in first.keys() | second.keys() if first.get(name) != second.get(name)} <= {DATABASE, SUMS}
+    assert content(built.out / DATABASE) == content(again.out / DATABASE)
+    assert sums(built.out) == sums(again.out)
+
+
+def content(database: Path) -> dict[str, list[str]]:
+    """Table -> its columns and rows, sorted."""
+    with duckdb.connect(database, read_only=True) as connection:
+        tables = [row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+        found = {}
+        for table in tables:
+            result = connection.execute(f'FROM "{table}"')
+            columns = repr([(column[0], str(column[1])) for column in result.description or ()])
+            found[table] = [columns, *sorted(map(repr, result.fetchall()))]
+    assert found
+    return found
+
+
+def sums(out: Path) -> list[str]:
+    lines = (out / SUMS).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.endswith("results.duckdb")]
+
+
+def test_the_outline_of_every_page_is_golden(built: Built, golden: Callable[[str, str], None]) -> None:
+    """What MkDocs makes of the generated pages, hostile campaign included: no table lost, no heading swallowed."""
+    pages = [built.out / "index.html", *sorted((built.out / "results").rglob("*.html"))]
+    parts = [f"== {page.relative_to(built.out)}\n{outline(page.read_text(encoding='utf-8'))}" for page in pages]
+    golden("site/outline.txt", "\n\n".join(parts) + "\n")
+
+
+def test_the_downloads_are_golden(built: Built, golden: Callable[[str, str], None]) -> None:
+    """Columns are what analysts build on."""
+    lines = []
+    for path in sorted((built.out / "results/data").glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            head, *rows = csv.reader(file)
+        lines.append(f"{path.stem}: {len(rows)} rows\n  {', '.join(head)}")
+    golden("site/downloads.txt", "\n".join(lines) + "\n")
 
 
 def test_an_empty_store_says_what_to_do(empty: Path, tmp_path: Path) -> None:
