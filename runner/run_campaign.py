@@ -14,32 +14,28 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from runner import __version__, run_events
+from runner import run_events, run_facts
 from runner.campaign.load import load, resolved
 from runner.confirm import comparisons, confirm_targets, missing_attempts
 from runner.decide import MOST_HOST_FAULTS, Over, Refused, SoFar, Step, next_step
 from runner.domain.campaign import Campaign
 from runner.domain.failure import EndReason, Outcome, Role
-from runner.domain.ids import campaign_id
-from runner.domain.records import ComparisonFact, RecordKind, RejectionFact, RulesFact, RunEnd, RunStart
+from runner.domain.records import ComparisonFact, RecordKind
 from runner.domain.trial import Attempt, Configuration
 from runner.errors import StoreError
 from runner.events import emit
 from runner.executors import Executor, executors
-from runner.hardware.facts import host_facts
 from runner.lineage import Lineage
 from runner.lineage_lock import owned_lineage
 from runner.preflight import refuse_unless_ready
 from runner.reap import reap
 from runner.run_trial import Order
-from runner.scoring.rules import rules_id, rules_to_plain
 from runner.store.history import LineageFacts, history, lineage_facts, withdrawn
 from runner.store.ingest import ingest
 from runner.store.record import seal, seal_rules
 from runner.store.snapshot import snapshot
-from runner.util.clock import new_id, utc_now
+from runner.util.clock import new_id
 from runner.util.codec import from_plain, to_plain
-from runner.util.git import commit_of
 
 SNAPSHOT_EVERY = 60.0
 """Seconds between two fresh copies for readers while a run goes on."""
@@ -158,10 +154,6 @@ class Run:
         mine = self.results, self.campaign.search_key, self.series
         return Lineage.of(self.campaign, self.series, history(*mine), withdrawn(*mine))
 
-    @property
-    def campaign_id(self) -> str:
-        return campaign_id(self.campaign.version_sha256)
-
     def so_far(self) -> SoFar:
         """A killed run left no end record: it counts the attempts that it sealed."""
         ended = {end.run_id: end.seconds for end in self.facts.ends}
@@ -194,36 +186,11 @@ class Run:
 
     def start(self) -> None:
         self.began = time.monotonic()
-        seal(self.results, RecordKind.RUN_START, self.run_id, self.run_start())
+        began = run_facts.run_start(self.campaign, self.path, self.run_id, self.series)
+        seal(self.results, RecordKind.RUN_START, self.run_id, began)
         lineage = self.lineage
-        rules = RulesFact(
-            rules_id=rules_id(lineage.rules),
-            campaign_id=self.campaign_id,
-            search_key=self.campaign.search_key,
-            rules=rules_to_plain(lineage.rules),
-            written_utc=utc_now(),
-        )
-        seal_rules(self.results, rules)
+        seal_rules(self.results, run_facts.rules_fact(self.campaign, lineage))
         emit("run_started", self.run_id, **run_events.run_started(self.campaign, lineage))
-
-    def run_start(self) -> RunStart:
-        return RunStart(
-            run_id=self.run_id,
-            campaign_id=self.campaign_id,
-            name=self.campaign.name,
-            version_sha256=self.campaign.version_sha256,
-            search_key=self.campaign.search_key,
-            series=self.series,
-            campaign=resolved(self.campaign),
-            campaign_text=self.path.read_text(encoding="utf-8"),
-            campaign_path=self.campaign.path,
-            seed=self.campaign.search.seed,
-            started_utc=utc_now(),
-            host=host_facts(),
-            git_commit=commit_of(self.path.resolve().parent),
-            tunebook_version=__version__,
-            trials_planned=self.campaign.search.trials,
-        )
 
     def search(self) -> EndReason:
         """Trial after trial until a budget, the space or somebody's patience ends."""
@@ -322,18 +289,8 @@ class Run:
             emit("comparison", self.run_id, **run_events.comparison(fact, lineage))
 
     def end(self, reason: EndReason) -> None:
-        lineage = self.lineage
-        end = RunEnd(
-            run_id=self.run_id,
-            campaign_id=self.campaign_id,
-            ended_utc=utc_now(),
-            end_reason=reason,
-            seconds=round(self.seconds, 3),
-            trials=len(lineage.known),
-            succeeded=len(lineage.succeeded),
-            failed=len(lineage.failed),
-            message="the time of --budget was used up" if self.out_of_time else "",
-        )
+        message = "the time of --budget was used up" if self.out_of_time else ""
+        end = run_facts.run_end(self.campaign, self.lineage, self.run_id, reason, self.seconds, message)
         seal(self.results, RecordKind.RUN_END, new_id(), end)
         self.store(last=True)
         self.say_if_all_failed(reason, self.run_id)
@@ -384,20 +341,7 @@ class Run:
         for one in refused:
             if one.configuration.fingerprint in known:
                 continue
-            fact = RejectionFact(
-                rejection_id=new_id(),
-                run_id=self.run_id,
-                campaign_id=self.campaign_id,
-                search_key=self.campaign.search_key,
-                series=self.series,
-                entry=one.configuration.entry,
-                runtime=one.configuration.runtime,
-                fingerprint=one.configuration.fingerprint,
-                params=one.configuration.values,
-                rule=one.rule,
-                reason=one.reason,
-                rejected_utc=utc_now(),
-            )
+            fact = run_facts.rejection(self.campaign, one, self.run_id, self.series)
             seal(self.results, RecordKind.REJECTION, fact.rejection_id, fact)
             values = dict(fact.params)
             emit("rejected", self.run_id, entry=fact.entry, values=values, rule=fact.rule, reason=fact.reason)

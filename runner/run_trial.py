@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from runner.advise import advised
 from runner.campaign.load import from_resolved
 from runner.deployers import Deployer, Engine, PlaceRequest, deployers
 from runner.deployers._readiness import wait_ready
@@ -30,14 +31,13 @@ from runner.domain.trial import (
     PhaseTime,
 )
 from runner.errors import NoSpace, StoreError, TunebookError, Unwritable
-from runner.hardware.facts import boot_id, host_facts, memory_free
+from runner.hardware.facts import boot_id, host_facts
 from runner.loadgens import loadgens
 from runner.measure import Measured, measure
 from runner.models.fetch import locate
 from runner.running_file import Progress, remove_running, scratch_folder, write_running
-from runner.runtimes import Advisor, Room, Runtime, runtimes
+from runner.runtimes import Runtime, runtimes
 from runner.scoring.ascent import Ascent, after_level
-from runner.scoring.hints import Scene, hint
 from runner.scoring.judge import judge
 from runner.scoring.rules import rules_of
 from runner.store.record import seal_attempt
@@ -330,21 +330,6 @@ class _Trial:
         if self.failure is not None and shutil.disk_usage(self.scratch).free < LEAST_FREE:
             raise no_space(self.scratch)
 
-    def advised(self, attempt: Attempt) -> Attempt:
-        """The failure with what only this moment can tell: the engine's numbers, and the limit that ended it."""
-        failure = attempt.failure
-        if failure is None or failure.cause is Cause.INTERRUPTED:
-            return attempt
-        told = None
-        if isinstance(self.runtime, Advisor):
-            room = Room(attempt.host, memory_free())
-            told = self.runtime.hint(failure, attempt.configuration, both_ends(self.engine_log), room)
-        if told is None and failure.limit is not None:
-            told = hint(Scene(failure, attempt, campaign=self.campaign))
-        if told is not None:
-            told = replace(told, text=redact(told.text))
-        return replace(attempt, failure=replace(failure, hint=told))
-
     def seal(self) -> Attempt:
         """Turn what was seen into facts and seal them, the commit point; then nothing is left outside."""
         failure = self.diagnosed()
@@ -364,7 +349,7 @@ class _Trial:
             gpu_seconds=round(seconds * self.campaign.hardware.gpus, 6),
             warnings=self.measured.warnings if self.measured else (),
         )
-        self.attempt = self.advised(self.attempt)
+        self.attempt = advised(self.attempt, self.campaign, self.runtime, both_ends(self.engine_log))
         results = Path(self.order.results)
         for log in (self.engine_log, self.client_log):
             if log.exists():
