@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -82,9 +83,9 @@ def _measured(result: RunResult, best: JudgedTrial) -> str:
     campaign = result.campaign
     metric, where = metric_ref(campaign.objective.metric).metric, at_text(campaign.objective.at)
     repeats = confirming(result, best)
-    values = [one.objective_value for one in repeats if one.value is not None and one.objective_value is not None]
-    if values:
-        text = f"{metric.title} {format_value(fmean(values), metric)} {where}, mean of {len(values)} confirming runs"
+    mean, count = confirmed_mean(repeats)
+    if count:
+        text = f"{metric.title} {format_value(mean, metric)} {where}, mean of {count} confirming runs"
         return f"{text}; a soft SLO was missed" if any(one.soft_penalty for one in repeats) else text
     text = f"{metric.title} {format_value(best.judgement.objective_value, metric)} {where}, one run"
     if best.judgement.soft_penalty:
@@ -99,6 +100,12 @@ def confirming(result: RunResult, best: JudgedTrial) -> list[Judgement]:
         for attempt in result.lineage.attempts
         if attempt.role is Role.CONFIRM and attempt.trial_id == best.trial_id
     ]
+
+
+def confirmed_mean(repeats: Sequence[Judgement]) -> tuple[float | None, int]:
+    """The mean objective of the confirming runs that succeeded, in its own unit, and how many they are."""
+    values = [one.objective_value for one in repeats if one.value is not None and one.objective_value is not None]
+    return (fmean(values) if values else None), len(values)
 
 
 def at_text(at: str) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import click
 
 from runner.batch import FileEnd, FileOutcome
-from runner.cli._summary import confirming
+from runner.cli._summary import confirmed_mean, confirming
 from runner.confirm import JudgedTrial, best_trial
 from runner.domain.failure import Verdict
 from runner.domain.metrics import format_value, metric_ref
@@ -134,9 +133,8 @@ def _best(result: RunResult) -> dict[str, Any] | None:
     if best is None:
         return None
     ref = metric_ref(campaign.objective.metric)
-    judged = [one.objective_value for one in confirming(result, best) if one.value is not None]
-    values = [value for value in judged if value is not None]
-    value = fmean(values) if values else best.judgement.objective_value
+    mean, repeats = confirmed_mean(confirming(result, best))
+    value = mean if repeats else best.judgement.objective_value
     text = format_value(value, ref.metric)
     gain = _gain(result, best)
     if gain is not None:
@@ -150,7 +148,7 @@ def _best(result: RunResult) -> dict[str, Any] | None:
         "metric": ref.text,
         "unit": ref.unit,
         "value": value,
-        "confirmed": bool(values),
+        "confirmed": repeats > 0,
         "verdict": gain.verdict.value if gain else None,
         "log_ratio": gain.log_ratio if gain else None,
         "text": text,
