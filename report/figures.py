@@ -50,7 +50,7 @@ class Figures:
         self._made += 1
         caption = chart.caption(rows, words)
         numbers = self.url(f"results/data/{self.key}.json")
-        spoken = {word: words[word] for word in chart.words}
+        spoken = {word: _short(words[word]) for word in chart.words}  # as the rows are, which they must match
         return Markup(
             f'<figure class="chart" id="chart-{name}-{self._made}" data-spec="{name}" '
             f'data-src="{self.url(f"results/data/{self.key}.js")}" data-h="{chart.height}" '
@@ -58,7 +58,8 @@ class Figures:
             f'aria-label="{_attribute(f"{heading}. {caption}")}">'
             f'<div class="tb-figure-title">{escape.inline(heading)}</div>'
             f'<div class="vega" style="min-height:{chart.height + 60}px"></div>'
-            '<noscript><p class="tb-instead">The chart that stands here needs JavaScript. Its numbers are below.</p></noscript>'
+            '<noscript><p class="tb-instead">The chart that stands here needs JavaScript. Its numbers are below.'
+            "</p></noscript>"
             f'<figcaption>{escape.inline(caption)} <a href="{numbers}">Numbers (JSON)</a></figcaption></figure>'
         )
 
@@ -99,6 +100,12 @@ class Figures:
         if self.campaign:
             usual["score"] = phrases.axis_text(self.campaign["objective"], self.campaign["goal"])
         return usual
+
+
+def _short(word: Any) -> Any:
+    if isinstance(word, list):
+        return [_short(one) for one in word]
+    return escape.short(word) if isinstance(word, str) else word
 
 
 def _attribute(text: str) -> Markup:

@@ -16,6 +16,7 @@ from runner.errors import QueryRefused, UsageError
 from runner.store._live import literal
 from runner.store.reader import open_snapshot, snapshot_age
 from runner.store.record import disk_errors
+from runner.util.visible import visible
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -139,14 +140,17 @@ def _cell(value: Any, null: str = "") -> str:
 
 
 def _csv(names: Sequence[str], rows: Sequence[Sequence[Any]], stream: IO[str]) -> None:
+    """As it is, for files and pipes; control characters are shown on a terminal."""
+    show = visible if stream.isatty() else str
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerow(map(show, names))
+    writer.writerows([show(_cell(value)) for value in row] for row in rows)
 
 
 def _json(names: Sequence[str], rows: Sequence[Sequence[Any]], stream: IO[str]) -> None:
     """An array, one object per line."""
-    lines = [json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, allow_nan=False) for row in rows]
+    plain = stream.isatty()  # JSON escapes control characters by itself, but not marks of direction
+    lines = [json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=plain, allow_nan=False) for row in rows]
     stream.write("[\n" + ",\n".join(lines) + "\n]\n" if lines else "[]\n")
 
 
@@ -168,7 +172,7 @@ def _number(value: Any) -> str:
 
 
 def _visible(text: str, limit: int | None) -> str:
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    text = visible(text)
     return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"
 
 

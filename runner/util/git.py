@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from runner.util.environment import for_tool
 from runner.util.process import run
 
 
@@ -17,7 +17,7 @@ def commit_of(folder: Path) -> str:
 def _git(folder: Path, *arguments: str) -> str:
     try:
         # Optional locks off: reading the status must never disturb somebody's rebase.
-        done = run(["git", "-C", str(folder), *arguments], timeout=10, env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"})
+        done = run(["git", "-C", str(folder), *arguments], timeout=10, env=for_tool(GIT_OPTIONAL_LOCKS="0"))
     except OSError:
         return ""  # no git on this machine
     return done.stdout.strip() if done.ok else ""

@@ -115,7 +115,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 Places = dict[str, str]
-"""Where a site can be read: `http`, `file` and `below` (a folder under the root of a server), each ending in a slash."""
+"""Where a site is read: `http`, `file` and `below` (a folder under the root of a server); each ends in a slash."""
 
 
 @contextmanager

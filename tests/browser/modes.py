@@ -62,6 +62,10 @@ def _lay_out_for_paper(browser: Browser, mode: Mode) -> None:
     cdp = browser.driver.execute_cdp_cmd
     browser.run("window.dispatchEvent(new Event('beforeprint'))")
     browser.wait("![...document.querySelectorAll('figure.chart')].some(f => f.dataset.scheme !== 'light')", "light ink")
+    # A colour that fades over would be read halfway.
+    browser.run(
+        "document.head.append(Object.assign(document.createElement('style'), {textContent: '* { transition: none !important }'}))"
+    )
     cdp("Emulation.setEmulatedMedia", {"media": "print"})
     cdp("Emulation.setDeviceMetricsOverride", {"width": PAPER, "height": 900, "deviceScaleFactor": 1, "mobile": False})
 

@@ -46,7 +46,7 @@ def test_what_was_never_scrolled_to_is_printed_in_light_colours(browser: Browser
                  ".some(e => e.name.endsWith(n) && e.responseEnd > 0))", "the scripts")  # fmt: skip
     browser.run(
         "addEventListener('afterprint', () => { window.seen ??= [...document.querySelectorAll('figure.chart')]"
-        ".map(f => `${'done' in f.dataset} ${f.dataset.scheme}`); })"
+        ".map(f => `${'done' in f.dataset} ${f.dataset.scheme}`); }, {capture: true})"
     )
     paper = printed(browser)
     assert paper.startswith(b"%PDF")
