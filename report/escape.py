@@ -40,6 +40,11 @@ def short(text: str, limit: int = 300) -> str:
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit} more characters)"
 
 
+def in_chart(text: str) -> str:
+    """`text` as a chart may hold it: the drawing library takes an unseen line end for the end of its own code."""
+    return _UNSEEN.sub("\ufffd", short(text))
+
+
 def inline(text: str) -> Markup:
     """`text` as one line that is nothing but text, at most INLINE characters of it."""
     return Markup(_entities(re.sub(r"\s+", " ", _UNSEEN.sub("\ufffd", short(text, INLINE)))))

