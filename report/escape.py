@@ -17,6 +17,8 @@ _MEANS_SOMETHING = re.compile(r"""[\\`*_{}\[\]()<>#!|&"'~^]""")
 """To Markdown, its extensions or HTML, wherever it stands."""
 _AT_THE_START = re.compile(r"^(?:[^\w\s]|\d+(?=[.)](?:\s|$)))+")
 """A list, a heading, a rule, a quote, an admonition: only at the start of a line, and a value may stand there."""
+INLINE, BLOCK = 2_000, 60_000
+"""Longest texts on a page, in characters. The downloads hold all of it."""
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 """Control characters, and those that turn the direction of what follows."""
 
@@ -33,14 +35,25 @@ def _entities(text: str) -> str:
     return head + _MEANS_SOMETHING.sub(_entity, rest)
 
 
+def short(text: str, limit: int = 300) -> str:
+    """At most `limit` characters of `text`, and how many are left out: a page is no place for a megabyte."""
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit} more characters)"
+
+
+def in_chart(text: str) -> str:
+    """`text` as a chart may hold it: the drawing library takes an unseen line end for the end of its own code."""
+    return _UNSEEN.sub("\ufffd", short(text))
+
+
 def inline(text: str) -> Markup:
-    """`text` as one line that is nothing but text."""
-    return Markup(_entities(re.sub(r"\s+", " ", _UNSEEN.sub("\ufffd", text))))
+    """`text` as one line that is nothing but text, at most INLINE characters of it."""
+    return Markup(_entities(re.sub(r"\s+", " ", _UNSEEN.sub("\ufffd", short(text, INLINE)))))
 
 
 def block(text: str) -> Markup:
-    """`text` with its line ends, for a `<pre>`. They are entities too, so that Markdown sees one line."""
-    lines = _UNSEEN.sub("\ufffd", text.replace("\r\n", "\n").replace("\t", "    ")).rstrip().split("\n")
+    """`text` with its line ends, for a `<pre>`, at most BLOCK characters of it. The ends are entities too, so that
+    Markdown sees one line."""
+    lines = _UNSEEN.sub("\ufffd", short(text, BLOCK).replace("\r\n", "\n").replace("\t", "    ")).rstrip().split("\n")
     return Markup("&#10;".join(_entities(line) for line in lines))
 
 
@@ -63,7 +76,7 @@ def printed(value: Any) -> Any:
 
 def title(text: str) -> str:
     """For front matter: the theme puts it into `<title>` as it stands, so only harmless characters stay."""
-    return re.sub(r"[^\w .,:;+/@=%-]+", "_", re.sub(r"\s+", " ", text)).strip() or "_"
+    return re.sub(r"[^\w .,:;+/@=%-]+", "_", re.sub(r"\s+", " ", short(text, 120))).strip() or "_"
 
 
 def slug(name: str) -> str:

@@ -53,7 +53,7 @@ class Figures:
         self._made += 1
         caption = chart.caption(rows, words)
         numbers = self.url(f"results/data/{self.key}.json")
-        spoken = {word: words[word] for word in chart.words}
+        spoken = {word: _spoken(words[word]) for word in chart.words}  # as the rows are, which they must match
         return Markup(
             f'<figure class="chart" id="chart-{name}-{self._made}" data-spec="{name}" '
             f'data-src="{self.url(f"results/data/{self.key}.js")}" data-h="{chart.height}" '
@@ -104,6 +104,12 @@ class Figures:
         if self.campaign:
             usual["score"] = phrases.axis_text(self.campaign["objective"], self.campaign["goal"])
         return usual
+
+
+def _spoken(word: Any) -> Any:
+    if isinstance(word, list):
+        return [_spoken(one) for one in word]
+    return escape.in_chart(word) if isinstance(word, str) else word
 
 
 def _attribute(text: str) -> Markup:

@@ -18,6 +18,7 @@ from typing import Any
 
 from report.charts import charts, specs
 from report.charts._style import DARK
+from report.escape import in_chart
 from report.render import Page
 from runner.errors import AlreadyRunning, NoSpace, NotReady, SiteError, Unwritable
 from runner.util.files import FULL, atomic_write, new_folder, remove_abandoned
@@ -98,8 +99,14 @@ def _write_data(path: Path, page: Page) -> None:
 
 
 def _slim(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Six digits are more than a chart can show."""
-    return {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in row.items()}
+    """Six digits are more than a chart can show, and so are 300 characters."""
+    return {key: _slim_value(value) for key, value in row.items()}
+
+
+def _slim_value(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    return in_chart(value) if isinstance(value, str) else value
 
 
 def _call(name: str, value: Any) -> str:

@@ -16,11 +16,14 @@ import click
 from runner import __version__
 from runner.cli._root import root
 from runner.errors import Interrupted, NoSpace, TunebookError, Unwritable, UsageError
+from runner.util.environment import hide_ours
 from runner.util.files import FULL
+from runner.util.visible import visible_lines
 
 
 def run_command_line(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status. Never raises."""
+    hide_ours()
     try:
         words = list(arguments) if arguments is not None else None
         return root.main(args=words, prog_name="tunebook", standalone_mode=False) or 0
@@ -47,9 +50,11 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
 
 
 def _show(error: TunebookError) -> int:
+    from runner.util.redact import redact
+
     for problem in error.problems():
         for line in problem.lines():
-            click.echo(line, err=True)
+            click.echo(visible_lines(redact(line)), err=True)
     return error.status
 
 
@@ -78,13 +83,13 @@ def _bug(error: BaseException) -> int:
             "".join(traceback.format_exception(error)),
         ]
     )
-    click.echo(f"error[internal]: BUG: {type(error).__name__}: {redact(str(error))}", err=True)
+    click.echo(f"error[internal]: BUG: {type(error).__name__}: {visible_lines(redact(str(error)))}", err=True)
     try:
         handle, name = tempfile.mkstemp(prefix="tunebook-bug-", suffix=".txt")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(redact(text))
     except OSError:  # no folder for temporary files takes it: then it stands here
         name = "what stands above"
-        click.echo(redact(text), err=True)
+        click.echo(visible_lines(redact(text)), err=True)
     click.echo(f"  hint: nothing recorded is lost; please report it with {name}", err=True)
     return 3

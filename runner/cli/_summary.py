@@ -16,6 +16,8 @@ from runner.render.comparison import comparison_text
 from runner.render.shell import one_line
 from runner.run_campaign import RunResult
 from runner.scoring.judge import Judgement, judge
+from runner.util.redact import redact
+from runner.util.visible import visible_lines
 
 
 def summary(result: RunResult, results: Path) -> str:
@@ -37,7 +39,7 @@ def summary(result: RunResult, results: Path) -> str:
         lines.append(f"  store      {result.pending} records are not in the store: `tunebook store ingest` says why")
     lines.append(f"  next       {_next(result)}")
     lines.append(f"  records    {results}; `tunebook build` makes the site, `tunebook sql` asks questions")
-    return "\n".join(lines)
+    return visible_lines(redact("\n".join(lines)))
 
 
 def _next(result: RunResult) -> str:

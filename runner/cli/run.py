@@ -15,6 +15,8 @@ import click
 from runner.cli._options import json_option, results_option
 from runner.cli._session import listening_to_signals, progress
 from runner.errors import TunebookError, UsageError
+from runner.util.redact import redact
+from runner.util.visible import visible_lines
 
 if TYPE_CHECKING:
     from runner.batch import Batch, FileEnd, Loaded
@@ -187,7 +189,7 @@ def report_error(error: TunebookError | OSError, as_json: bool) -> int:
         if as_json:
             emit("error", slug=problem.slug, what=problem.what, where=str(problem.where or ""), hint=problem.hint)
         for line in problem.lines():
-            click.echo(line, err=True)
+            click.echo(visible_lines(redact(line)), err=True)
     return known.status
 
 

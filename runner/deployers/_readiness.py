@@ -24,6 +24,9 @@ ONE_QUESTION = 5.0
 REFUSED = frozenset(range(400, 500)) - {408, 425, 429} | {501}
 """Statuses that will not change by asking again."""
 
+_LAST, _TORN = 16384, 512
+"""Bytes of the log in which the last line is looked for; of them left out, since half a secret is known to nobody."""
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 
 
@@ -178,8 +181,10 @@ class _Watch:
     def _last_line(self) -> str:
         try:
             with self.log_path.open("rb") as file:
-                file.seek(max(0, self._log_size() - 4096))
-                lines = file.read().decode(errors="replace").split("\n")
+                start = max(0, self._log_size() - _LAST)
+                file.seek(start)
+                text = file.read().decode(errors="replace")
+                lines = (text[_TORN:] if start else text).split("\n")
         except OSError:
             return "no log"
         return next((line.strip() for line in reversed(lines) if line.strip()), "none")

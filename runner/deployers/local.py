@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from runner.deployers import Deployer, Engine, PlaceRequest, unknown_options
 from runner.domain.campaign import Deploy
 from runner.domain.trial import Endpoint, Exit, Launch, Placement
 from runner.errors import EngineMissing, Problem
-from runner.util import net, process
+from runner.util import environment, net, process
 from runner.util.files import disk_errors
-from runner.util.redact import hide
 
 HOST = "127.0.0.1"
-SECRET_NAME = re.compile(r"(?i)token|secret|passw|api_?key|access_?key|credential")
 REAP_GRACE = 2.0
 
 
@@ -71,7 +67,7 @@ class Local:
             owned = process.start(
                 launch.argv,
                 label=request.attempt_id,
-                env=_environment(launch.env, request.options.get("pass_env", ()), placement.gpus),
+                env=_environment(launch.env, request, placement),
                 cwd=Path(placement.work_dir),
                 stdout=request.log_path,
             )
@@ -88,22 +84,10 @@ class Local:
         return process.end_labelled(attempt, REAP_GRACE) if attempt else []
 
 
-def _environment(engine: Mapping[str, str], passed: Sequence[str], gpus: Sequence[str]) -> dict[str, str]:
-    """Ours without what looks like a secret, the names that the campaign passes through, and the engine's own.
-
-    A value that is passed through is taken out of every text from then on. No engine inherits PYTHONPATH, which
-    belongs to our interpreter and not to the engine's. Where a proxy is set, loopback never goes through it.
-    """
-    kept = {name: value for name, value in os.environ.items() if not SECRET_NAME.search(name)}
-    kept.pop("PYTHONPATH", None)
-    for name in passed:
-        if name in os.environ:
-            kept[name] = os.environ[name]
-            hide(os.environ[name])
-    kept["PYTHONUNBUFFERED"] = "1"
-    if gpus:
-        kept["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
-    return net.without_loopback(kept | dict(engine))
+def _environment(own: Mapping[str, str], request: PlaceRequest, placement: Placement) -> dict[str, str]:
+    """What an engine may have of ours; where a proxy is set, loopback never goes through it."""
+    gpus = {"CUDA_VISIBLE_DEVICES": ",".join(placement.gpus)} if placement.gpus else {}
+    return net.without_loopback(environment.for_engine(request.options.get("pass_env", ()), gpus | dict(own)))
 
 
 DEPLOYER: Deployer = Local()

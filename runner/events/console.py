@@ -9,6 +9,8 @@ from typing import Any, TextIO
 from runner.domain.events import Event
 from runner.domain.metrics import METRICS, format_value
 from runner.domain.units import format_duration
+from runner.util.redact import redact
+from runner.util.visible import visible, visible_lines
 
 ENDS = {
     "trials": "done",
@@ -107,8 +109,9 @@ class Refusals:
         self._of_rule: Counter[tuple[str, str]] = Counter()
 
     def line(self, event: Event) -> str | None:
-        """The line of any event, refusals thinned out."""
-        line = describe(event)
+        """The line of any event, refusals thinned out, without secrets and without what would steer a terminal."""
+        said = describe(event)
+        line = said and visible_lines(redact(said))
         if event.name == "rejected":
             rule = (str(event.data["entry"]), str(event.data["reason"]).split(" is false")[0].split(":")[0])
             self._of_rule[rule] += 1
@@ -186,7 +189,7 @@ class Terminal:
     _now = ""
 
     def _show(self, text: str, done: float | None = None, total: float | None = None) -> None:
-        self.progress.update(self._task, description=text, visible=True, completed=done, total=total)
+        self.progress.update(self._task, description=visible(redact(text)), visible=True, completed=done, total=total)
 
 
 def _style(event: Event) -> str:

@@ -7,7 +7,7 @@ from typing import TextIO
 
 from runner.domain.events import Event
 from runner.util.clock import utc_now
-from runner.util.redact import redact
+from runner.util.redact import redacted
 
 
 class JsonLines:
@@ -16,5 +16,5 @@ class JsonLines:
 
     def handle(self, event: Event) -> None:
         line = {"event": event.name, "ts": utc_now(), "run_id": event.run_id, **event.data}
-        self.stream.write(redact(json.dumps(line, ensure_ascii=False, allow_nan=False)) + "\n")
+        self.stream.write(json.dumps(redacted(line), ensure_ascii=False, allow_nan=False) + "\n")
         self.stream.flush()

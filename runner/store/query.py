@@ -140,14 +140,17 @@ def _cell(value: Any, null: str = "") -> str:
 
 
 def _csv(names: Sequence[str], rows: Sequence[Sequence[Any]], stream: IO[str]) -> None:
+    """As it is, for files and pipes; control characters are shown on a terminal."""
+    show = visible if stream.isatty() else str
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerow(map(show, names))
+    writer.writerows([show(_cell(value)) for value in row] for row in rows)
 
 
 def _json(names: Sequence[str], rows: Sequence[Sequence[Any]], stream: IO[str]) -> None:
     """An array, one object per line."""
-    lines = [json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, allow_nan=False) for row in rows]
+    plain = stream.isatty()  # JSON escapes control characters by itself, but not marks of direction
+    lines = [json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=plain, allow_nan=False) for row in rows]
     stream.write("[\n" + ",\n".join(lines) + "\n]\n" if lines else "[]\n")
 
 

@@ -21,8 +21,9 @@ from runner.domain.ids import NAMESPACE
 from runner.domain.records import Record, RecordKind, RulesFact
 from runner.domain.trial import Attempt
 from runner.errors import StoreDamaged, StoreError
-from runner.util.codec import to_json
+from runner.util.codec import to_plain
 from runner.util.files import disk_errors, new_folder, remove_abandoned
+from runner.util.redact import redacted
 
 MANIFEST = "MANIFEST.sha256"
 UNFINISHED = ".tmp-"
@@ -47,7 +48,7 @@ def seal(
     """
 
     def fill(folder: Path) -> None:
-        (folder / f"{kind}.json").write_text(to_json(fact), encoding="utf-8")
+        (folder / f"{kind}.json").write_text(_text(fact), encoding="utf-8")
         for name, source in (files or {}).items():
             shutil.move(source, folder / name)
 
@@ -71,7 +72,7 @@ def seal_attempt(
     from runner.util.logs import copy_cut
 
     def fill(folder: Path) -> None:
-        (folder / "attempt.json").write_text(to_json(attempt), encoding="utf-8")
+        (folder / "attempt.json").write_text(_text(attempt), encoding="utf-8")
         write_requests(rows_jsonl, folder / "requests.parquet")
         copy_cut(engine_log, folder / "engine.log")
         copy_cut(client_log, folder / "client.log")
@@ -166,6 +167,11 @@ def sweep_unfinished(results: Path, older_than: float = UNFINISHED_KEPT_SECONDS)
             shutil.rmtree(path, ignore_errors=True)
             removed.append(path.name)
     return removed
+
+
+def _text(fact: object) -> str:
+    """The fact as it is sealed: the last door, so no text passes it with a secret in it, whoever wrote it."""
+    return json.dumps(redacted(to_plain(fact)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _seal(results: Path, kind: RecordKind, record_id: str, fill: Callable[[Path], None]) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from runner.util.process import run
@@ -14,13 +13,9 @@ def commit_of(folder: Path) -> str:
     return head + "+changes" if head and _git(folder, "status", "--porcelain") else head
 
 
-_NEEDED = ("PATH", "HOME", "XDG_CONFIG_HOME")
-"""What git needs of our environment. Its tokens are not its business."""
-
-
 def _git(folder: Path, *arguments: str) -> str:
     # Optional locks off: reading the status must never disturb somebody's rebase.
-    env = {name: os.environ[name] for name in _NEEDED if name in os.environ} | {"GIT_OPTIONAL_LOCKS": "0"}
+    env = for_tool(GIT_OPTIONAL_LOCKS="0")
     try:
         done = run(["git", "-C", str(folder), *arguments], timeout=10, env=env)
     except OSError:

@@ -1,4 +1,4 @@
-"""Text from outside on a terminal: nothing in it moves the cursor, changes colours or turns the direction."""
+"""Text from outside on a terminal: what would steer the terminal is shown, not obeyed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,16 @@ _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
 
 
 def visible(text: str, keep: str = "") -> str:
-    """`text` with every character that is not printable spelled out (`\\x1b`, `\\u202e`), but for those in `keep`."""
+    """`text` with every character that can not be seen (control, direction mark, line end) spelled out (`\\x1b`,
+    `\\u202e`), but for those in `keep`."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
+
+
+def visible_lines(text: str) -> str:
+    """The same for a text of our own lines with foreign words in them: its line ends stay."""
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def visible_line(text: str) -> str:

@@ -11,7 +11,7 @@
   if (window.hacked !== undefined || window.__pwned !== undefined) wrong.push("foreign text was executed");
   const limit = document.documentElement.clientWidth + 1;
   if (document.documentElement.scrollWidth > limit) {
-    const wide = [...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > limit);
+    const wide = [...document.querySelectorAll("main *, header *, footer *")].filter((e) => shown(e) && e.getBoundingClientRect().right > limit && !e.closest(".md-search, .tb-scroll, .md-typeset__scrollwrap, pre"));
     wrong.push("wider than the window: " + wide.slice(0, 3).map(name).join(" | "));
   }
   if (!article) return wrong;

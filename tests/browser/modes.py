@@ -62,6 +62,9 @@ def _lay_out_for_paper(browser: Browser, mode: Mode) -> None:
     cdp = browser.driver.execute_cdp_cmd
     browser.run("window.dispatchEvent(new Event('beforeprint'))")
     browser.wait("![...document.querySelectorAll('figure.chart')].some(f => f.dataset.scheme !== 'light')", "light ink")
+    # A colour that fades over would be read halfway.
+    still = "const e = document.createElement('style'); e.textContent = '* { transition: none !important }';"
+    browser.run(f"{still} document.head.append(e)")
     cdp("Emulation.setEmulatedMedia", {"media": "print"})
     cdp("Emulation.setDeviceMetricsOverride", {"width": PAPER, "height": 900, "deviceScaleFactor": 1, "mobile": False})
 

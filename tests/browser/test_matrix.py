@@ -25,7 +25,7 @@ def test_every_page_once_and_every_way_of_reading(browser: Browser, places: Plac
     found: list[str] = []
     for number in range(max(len(every), len(MODES))):
         found += findings(browser, places, every[number % len(every)], MODES[number % len(MODES)])
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.matrix
@@ -34,7 +34,7 @@ def test_every_page_in_this_way_of_reading(browser: Browser, places: Places, bui
     found: list[str] = []
     for page in pages(built.out):
         found += findings(browser, places, page, mode)
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -46,7 +46,7 @@ def test_what_was_never_scrolled_to_is_printed_in_light_colours(browser: Browser
                  ".some(e => e.name.endsWith(n) && e.responseEnd > 0))", "the scripts")  # fmt: skip
     browser.run(
         "addEventListener('afterprint', () => { window.seen ??= [...document.querySelectorAll('figure.chart')]"
-        ".map(f => `${'done' in f.dataset} ${f.dataset.scheme}`); })"
+        ".map(f => `${'done' in f.dataset} ${f.dataset.scheme}`); }, {capture: true})"
     )
     paper = printed(browser)
     assert paper.startswith(b"%PDF")

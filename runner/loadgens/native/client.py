@@ -18,6 +18,7 @@ from runner.util.redact import hide, redact
 
 _PATHS = {"chat": "/v1/chat/completions", "completions": "/v1/completions"}
 _MESSAGE_LENGTH = 300
+_READ = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class Client:
         async with self._session.post(self._url, data=data, headers={"X-Request-Id": ask.id}) as response:
             status.append(response.status)
             if response.status != 200:
-                text = (await response.read())[:_MESSAGE_LENGTH].decode(errors="replace")
+                text = (await response.read())[:_READ].decode(errors="replace")  # `_row` redacts, then cuts
                 return _http_kind(response.status), text
             async for chunk in response.content.iter_any():
                 before = len(answer.times)

@@ -15,7 +15,7 @@ from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Hea
 from runner.errors import Problem
 from runner.runtimes import Room, Runtime, _flags, _prometheus, _signatures
 from runner.runtimes.llama_cpp import hints
-from runner.util import net, process
+from runner.util import environment, net, process
 
 HERE = Path(__file__).parent
 FLAGS = _flags.load(HERE / "flags.toml")
@@ -53,7 +53,7 @@ class LlamaCpp:
             what = f"{entry.name}: no interpreter at {python}"
             return [Problem("engine-missing", what, hint="correct `python:` of the runtime, or leave it out")]
         probe = "import importlib.util, sys; sys.exit(importlib.util.find_spec('xllamacpp') is None)"
-        if process.run([python, "-c", probe], timeout=60).ok:
+        if process.run([python, "-c", probe], timeout=60, env=environment.for_engine()).ok:
             return []
         return [_missing(python, f"{python} -m pip install xllamacpp")]
 

@@ -1,0 +1,76 @@
+"""Who gets what of our environment: a child gets the names on its list, and a secret only when it was asked for."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import unquote, urlsplit
+
+from runner.util.redact import hide
+
+SECRET_NAME = re.compile(
+    r"(?i)(?:^|[_-])(?:tokens?|secrets?|passw(?:or)?d|passwd|passphrase|pwd|pass|pat|api_?key|access_?key|private_?key"
+    r"|account_?key|secret_?key|signing_?key|credentials?|auth|dsn|webhook)(?:$|_(?:id|url|b64|base64|\d+)$)|_key$"
+)
+"""Names whose values are secrets. `TOKENIZERS_PARALLELISM` and `HF_TOKEN_PATH` are none."""
+
+_SYSTEM = (
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM", "HOSTNAME",
+    "LD_LIBRARY_PATH", "LD_PRELOAD", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE", "NO_PROXY", "NO_COLOR",
+)  # fmt: skip
+_ENGINE_PREFIXES = (
+    "LC_", "XDG_", "CONDA", "CUDA", "NVIDIA_", "NCCL_", "NVSHMEM_", "UCX_", "HIP_", "HSA_", "ROCR_", "ROCM_", "GPU_",
+    "MIOPEN_", "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "MALLOC_", "ONEAPI_", "ZE_", "SYCL_",
+    "GGML_", "LLAMA_", "VLLM_", "SGLANG_", "SGL_", "FLASHINFER_", "TRTLLM_", "TLLM_", "TENSORRT_", "TORCH", "PYTORCH_",
+    "TRITON_", "INDUCTOR_", "HF_", "HUGGINGFACE_", "TRANSFORMERS_", "TOKENIZERS_", "RAY_", "TUNEBOOK_",
+)  # fmt: skip
+"""What drivers, number libraries and engines read. Anything else is named in the campaign: `env: [NAME]`."""
+
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY")
+_ORDINARY = frozenset({"default", "disabled", "enabled", "required", "optional", "offline", "unlimited"})
+"""Values of a setting that happens to be called like a secret."""
+
+
+def hide_ours() -> None:
+    """Take the secrets of our own environment out of every text that we write. Called once, when a command begins."""
+    for name, value in os.environ.items():
+        if SECRET_NAME.search(name) and value.lower() not in _ORDINARY and not value.startswith(("/", "~", "./")):
+            hide(value)
+        for secret in _in_address(value):
+            hide(secret)
+
+
+def for_engine(passed: Sequence[str] = (), own: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of an engine on this machine: the lists above without secrets, the names that the campaign
+    passes through, and what its entry sets (`own`). A value that is passed through is hidden from then on."""
+    kept = {name: value for name, value in os.environ.items() if _engine_may_have(name, value)}
+    for name in passed:
+        if name in os.environ:
+            kept[name] = os.environ[name]
+            hide(os.environ[name])
+    return kept | {"PYTHONUNBUFFERED": "1"} | dict(own or {})
+
+
+def for_tool(**more: str) -> dict[str, str]:
+    """The environment of a small program that asks this machine something (git, a driver's tool)."""
+    return {name: os.environ[name] for name in _SYSTEM if name in os.environ} | more
+
+
+def _engine_may_have(name: str, value: str) -> bool:
+    upper = name.upper()
+    if SECRET_NAME.search(name) or _in_address(value):
+        return False
+    return upper in _SYSTEM or upper in _PROXIES or name.startswith(_ENGINE_PREFIXES)
+
+
+def _in_address(value: str) -> list[str]:
+    """The password of `scheme://user:password@host`, as it stands and decoded; none when there is none."""
+    if "://" not in value or "@" not in value:
+        return []
+    try:
+        password = urlsplit(value).password
+    except ValueError:  # no address after all
+        return []
+    return [password, unquote(password)] if password else []
