@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from runner.util.environment import for_tool
 from runner.util.process import run
 
 

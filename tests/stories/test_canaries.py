@@ -90,6 +90,9 @@ search: {{trials: 1}}
 timeouts: {{load: 60s, ready: 10s, level: 60s, no_progress: 30s, stop: 1s}}
 """
 
+ENV: Any = canaries.BY_NAME
+"""As the environment of a command; its other arguments are no texts."""
+
 
 TABLES = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = 'asked'"
 
@@ -131,11 +134,11 @@ def leaks(name: str, text: str) -> list[str]:
 @pytest.mark.parametrize("how", ["answers", "errors"])
 def test_no_secret_leaves(tmp_path: Path, results: Path, how: str) -> None:
     path = write_world(tmp_path, how)
-    done = tunebook("run", path, "--json", results=results, status=None, **canaries.BY_NAME)
+    done = tunebook("run", path, "--json", results=results, status=None, **ENV)
     [fact] = attempts(results)
     assert fact["outcome"] == ("measured" if how == "answers" else "failed"), fact["failure"]
-    built = tunebook("build", "--out", tmp_path / "public", results=results, **canaries.BY_NAME)
-    asked = tunebook("sql", "SELECT * FROM failures, levels", results=results, **canaries.BY_NAME)
+    built = tunebook("build", "--out", tmp_path / "public", results=results, **ENV)
+    asked = tunebook("sql", "SELECT * FROM failures, levels", results=results, **ENV)
     [log] = results.glob("records/attempt-*/engine.log")
     assert log.read_text().count("[redacted]") >= len(canaries.said()), "the engine did say it"
 
@@ -156,7 +159,7 @@ def test_no_secret_leaves(tmp_path: Path, results: Path, how: str) -> None:
 
 def test_progress_for_people_shows_none(tmp_path: Path, results: Path) -> None:
     path = write_world(tmp_path, "errors")
-    done = tunebook("run", path, results=results, status=None, **canaries.BY_NAME)
+    done = tunebook("run", path, results=results, status=None, **ENV)
     assert "error_rate" in done.stderr + done.stdout
     assert leaks("output", done.stdout + done.stderr) == []
 
@@ -179,7 +182,7 @@ def test_a_bug_report_holds_none(tmp_path: Path, results: Path) -> None:
     said.write_text(json.dumps(canaries.said()))
     done = subprocess.run(
         [sys.executable, "-c", BUG, "run", f"--password={canaries.BY_NAME['DB_PASSWORD']}", str(said)],
-        env=environment(results, TMPDIR=str(reports), **canaries.BY_NAME), capture_output=True, text=True, check=False,
+        env=environment(results, TMPDIR=str(reports), **ENV), capture_output=True, text=True, check=False,
         cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 3, done.stderr
