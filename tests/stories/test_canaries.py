@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -22,6 +23,7 @@ ENGINE = """
 import json, os, sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 port, how, said, seen = int(sys.argv[1]), sys.argv[2], json.loads(Path(sys.argv[3]).read_text()), Path(sys.argv[4])
 text = " | ".join(said)
@@ -167,6 +169,7 @@ def test_progress_for_people_shows_none(tmp_path: Path, results: Path) -> None:
 BUG = """
 import json, sys
 from pathlib import Path
+from typing import Any
 from runner.cli import _main
 said = json.loads(Path(sys.argv.pop()).read_text())
 def fail(*_, **__):
