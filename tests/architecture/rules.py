@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -23,11 +24,11 @@ IO_MODULES = {
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "perf_counter", "utc_now"}
 
 
-def sources(*folders: str) -> Iterator[tuple[str, ast.Module]]:
+@cache
+def sources(*folders: str) -> tuple[tuple[str, ast.Module], ...]:
     """Every Python file of the product (or of some of its folders), parsed."""
-    for folder in folders or ("runner", "report"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+    paths = [path for folder in folders or ("runner", "report") for path in sorted((ROOT / folder).rglob("*.py"))]
+    return tuple((path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))) for path in paths)
 
 
 def imported(tree: ast.AST) -> Iterator[str]:

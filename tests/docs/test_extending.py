@@ -62,8 +62,14 @@ def test_the_guide_prints_one_file_of_each_kind() -> None:
 
 @pytest.mark.story
 def test_the_contract_suites_find_and_accept_them(checkout: Path) -> None:
-    suites = ("tests/contract/test_runtimes.py", "tests/report/test_charts.py", "tests/report/test_queries.py")
-    done = python(checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", *suites, "-k", "toy or effort", "-rA")
+    suites = (
+        "tests/contract/test_seams.py", "tests/contract/test_runtimes.py", "tests/contract/test_charts.py",
+        "tests/contract/test_queries.py", "tests/contract/test_pages.py", "tests/report/test_charts.py",
+        "tests/report/test_queries.py",
+    )  # fmt: skip
+    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--accept", *suites, "-k", "toy or effort", "-rA")
+    done = python(checkout, *words)
+    assert "--port" in (checkout / "tests/golden/launch/toy.txt").read_text(encoding="utf-8")
     passed = re.findall(r"^PASSED (\S+)", done.stdout, re.MULTILINE)
     for suite in suites:
         assert any(one.startswith(suite) for one in passed), f"{suite} tried none of them"
