@@ -6,6 +6,7 @@ import fcntl
 import json
 import logging
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -211,7 +212,7 @@ def replacing(out: Path) -> Iterator[Path]:
     with ExitStack() as stack:
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
-            fresh = stack.enter_context(new_folder(out.with_name(f".{out.name}-{os.getpid():08x}")))
+            fresh = stack.enter_context(new_folder(out.with_name(f".{out.name}-{secrets.token_hex(4)}")))
         except OSError as error:
             if error.errno in FULL:
                 raise  # the disk's fault, not the folder's: the command line says so
