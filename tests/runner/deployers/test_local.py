@@ -30,10 +30,12 @@ def run(tmp_path: Path, argv: tuple[str, ...], env: dict[str, str], pass_env: tu
 def test_the_engine_gets_its_environment_and_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "a-secret-of-the-hub")
     monkeypatch.setenv("MY_API_KEY", "another-secret-value")
-    monkeypatch.setenv("PLAIN", "plain")
+    monkeypatch.setenv("PLAIN", "nobody asked for it")
+    monkeypatch.setenv("GGML_KEPT", "kept")
     monkeypatch.setenv("PYTHONPATH", "/ours")
     said = run(tmp_path, (sys.executable, "-c", DUMP), {"OMP_NUM_THREADS": "3"}, ("HF_TOKEN", "ABSENT"))
-    assert '"PLAIN": "plain"' in said
+    assert '"GGML_KEPT": "kept"' in said, "what engines and their libraries read goes on"
+    assert "PLAIN" not in said
     assert '"OMP_NUM_THREADS": "3"' in said
     assert '"CUDA_VISIBLE_DEVICES": "GPU-1,GPU-2"' in said
     assert '"HF_TOKEN": "a-secret-of-the-hub"' in said, "it was passed through by name"
