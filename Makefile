@@ -26,7 +26,7 @@ test: system $(VENV)/.tests model lint   ## install what tests need and run them
 test-all: system $(VENV)/.tests model lint   ## the full fault and browser matrices too
 	$(PYTEST) -n 2
 
-check: $(VENV)/.tests lint   ## about a minute: types, lint, import rules, unit tests
+check: $(VENV)/.tests lint   ## types, lint, import rules, unit tests
 	$(PYTEST) -n 2 -m "not engine and not browser and not story and not matrix"
 
 fast: $(VENV)/.tests model lint   ## check and the real engine; no browser, no stories
