@@ -162,6 +162,9 @@ class _Run:
             event = self.child.event(_POLL)
             if event is not None:
                 self._hear(event, watch)
+            elif self.child.exit() is not None:  # its last words may have come since we looked
+                for last in self.child.last_events():
+                    self._hear(last, watch)
             if watch.ended is not None:
                 return None
             failure = self._interrupted() or self._engine_died() or self._client_died() or self._late(watch)

@@ -55,7 +55,8 @@ class Child:
         )
         self._read = 0  # bytes of the rows file
         self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        threading.Thread(target=self._listen, name="loadgen-events", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, name="loadgen-events", daemon=True)
+        self._listener.start()
 
     def __enter__(self) -> Child:
         return self
@@ -82,6 +83,14 @@ class Child:
             return self._events.get(timeout=timeout)
         except queue.Empty:
             return None
+
+    def last_events(self) -> list[dict[str, Any]]:
+        """What it still said, once it has ended: no event is lost because its process ended right after it."""
+        self._listener.join(GRACE)
+        events = []
+        while (event := self.event(0)) is not None:
+            events.append(event)
+        return events
 
     def exit(self) -> Exit | None:
         """How it ended; None while it runs."""

@@ -31,7 +31,7 @@ from runner.domain.campaign import (
 from runner.domain.failure import Cause, LevelState, Phase
 from runner.domain.trial import LevelResult
 from runner.loadgens import Row
-from runner.loadgens._driver import client_environment
+from runner.loadgens._driver import Child, client_environment
 from runner.measure import Measured, measure
 from runner.util import codec, net
 from runner.util.process import TOKEN
@@ -126,6 +126,24 @@ def test_all_levels_of_a_healthy_engine(tmp_path: Path) -> None:
     assert {kind: kinds.count(kind) for kind in kinds} == {
         (0, "warmup"): 1, (0, "measure"): 12, (1, "warmup"): 1, (1, "measure"): 12,
     }  # fmt: skip
+
+
+def test_a_client_that_ends_with_its_last_level_has_not_died(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine we may look only when it has said everything and gone."""
+
+    def asleep(child: Child, timeout: float) -> dict[str, Any] | None:
+        """Nothing came in time; meanwhile it went to its end."""
+        if timeout:
+            assert child._process.wait(PATIENCE) is not None
+            return None
+        return plain(child, timeout)
+
+    plain = Child.event
+    monkeypatch.setattr(Child, "event", asleep)
+    with serving(tmp_path) as world:
+        measured = run(world, campaign(1.0), tmp_path)
+    assert measured.failure is None
+    assert [(level.state, level.ok) for level in measured.levels] == [(STATES.COMPLETE, 12)]
 
 
 def test_what_the_client_reports_is_what_the_server_sent(tmp_path: Path) -> None:
