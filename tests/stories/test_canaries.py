@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -23,7 +22,6 @@ ENGINE = """
 import json, os, sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 port, how, said, seen = int(sys.argv[1]), sys.argv[2], json.loads(Path(sys.argv[3]).read_text()), Path(sys.argv[4])
 text = " | ".join(said)
@@ -92,11 +90,15 @@ search: {{trials: 1}}
 timeouts: {{load: 60s, ready: 10s, level: 60s, no_progress: 30s, stop: 1s}}
 """
 
-ENV: Any = canaries.BY_NAME
-"""As the environment of a command; its other arguments are no texts."""
-
 
 TABLES = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = 'asked'"
+
+
+@pytest.fixture(autouse=True)
+def planted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the environment of everything that is started here."""
+    for name, value in canaries.BY_NAME.items():
+        monkeypatch.setenv(name, value)
 
 
 def write_world(folder: Path, how: str) -> Path:
@@ -123,7 +125,7 @@ def texts(folder: Path) -> Iterator[tuple[str, str]]:
             yield f"{path} (values)", str(duckdb.read_parquet(str(path)).fetchall())
         if path.suffix == ".duckdb":
             with duckdb.connect() as store:
-                store.execute(f"ATTACH '{path}' AS asked (READ_ONLY)")
+                store.execute(f"ATTACH '{path}' AS asked (READ_ONLY); USE asked")  # not called as a schema of it
                 for schema, table in store.execute(TABLES).fetchall():
                     rows = store.execute(f'SELECT * FROM asked."{schema}"."{table}"').fetchall()
                     yield f"{path} ({schema}.{table})", str(rows)
@@ -136,11 +138,12 @@ def leaks(name: str, text: str) -> list[str]:
 @pytest.mark.parametrize("how", ["answers", "errors"])
 def test_no_secret_leaves(tmp_path: Path, results: Path, how: str) -> None:
     path = write_world(tmp_path, how)
-    done = tunebook("run", path, "--json", results=results, status=None, **ENV)
+    done = tunebook("run", path, "--json", results=results, status=None)
     [fact] = attempts(results)
     assert fact["outcome"] == ("measured" if how == "answers" else "failed"), fact["failure"]
-    built = tunebook("build", "--out", tmp_path / "public", results=results, **ENV)
-    asked = tunebook("sql", "SELECT * FROM failures, levels", results=results, **ENV)
+    built = tunebook("build", "--out", tmp_path / "public", results=results)
+    asked = tunebook("sql", "SELECT * FROM failures, levels", results=results)
+    assert len(leaks("the engine's words", " ".join(canaries.said()))) == len(canaries.values()), "we would see them"
     [log] = results.glob("records/attempt-*/engine.log")
     assert log.read_text().count("[redacted]") >= len(canaries.said()), "the engine did say it"
 
@@ -161,7 +164,7 @@ def test_no_secret_leaves(tmp_path: Path, results: Path, how: str) -> None:
 
 def test_progress_for_people_shows_none(tmp_path: Path, results: Path) -> None:
     path = write_world(tmp_path, "errors")
-    done = tunebook("run", path, results=results, status=None, **ENV)
+    done = tunebook("run", path, results=results, status=None)
     assert "error_rate" in done.stderr + done.stdout
     assert leaks("output", done.stdout + done.stderr) == []
 
@@ -169,7 +172,6 @@ def test_progress_for_people_shows_none(tmp_path: Path, results: Path) -> None:
 BUG = """
 import json, sys
 from pathlib import Path
-from typing import Any
 from runner.cli import _main
 said = json.loads(Path(sys.argv.pop()).read_text())
 def fail(*_, **__):
@@ -185,7 +187,7 @@ def test_a_bug_report_holds_none(tmp_path: Path, results: Path) -> None:
     said.write_text(json.dumps(canaries.said()))
     done = subprocess.run(
         [sys.executable, "-c", BUG, "run", f"--password={canaries.BY_NAME['DB_PASSWORD']}", str(said)],
-        env=environment(results, TMPDIR=str(reports), **ENV), capture_output=True, text=True, check=False,
+        env=environment(results, TMPDIR=str(reports)), capture_output=True, text=True, check=False,
         cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 3, done.stderr
