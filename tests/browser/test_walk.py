@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from selenium.webdriver import ActionChains, Keys
 
 from report.build import Built, build_site
-from tests.browser.conftest import Browser, Path, Places, served
+from tests.browser.conftest import Browser, Places, served
 from tests.report.conftest import make_project
 
 pytestmark = pytest.mark.browser
