@@ -40,14 +40,17 @@ def test_every_page_in_this_way_of_reading(browser: Browser, places: Places, bui
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_what_was_never_scrolled_to_is_printed_in_light_colours(browser: Browser, places: Places, dark: bool) -> None:
     """Between `beforeprint` and the paper a page has no time to load or wait."""
+    # Before any script of the page: whose listener was there first hears first, and sees what was on the paper.
+    listen = {
+        "source": "addEventListener('afterprint', () => { window.seen ??= [...document.querySelectorAll('figure.chart')]"
+        ".map(f => `${'done' in f.dataset} ${f.dataset.scheme}`); })"
+    }
+    script = browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", listen)
     browser.open(places["http"] + "results/campaigns/smollm-cpu/index.html", dark=dark)
+    browser.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
     browser.wait("document.querySelector('figure.chart[data-done]')", "a first chart")
     browser.wait("['vega.js', 'specs.js', 'smollm-cpu.js'].every(n => performance.getEntriesByType('resource')"
                  ".some(e => e.name.endsWith(n) && e.responseEnd > 0))", "the scripts")  # fmt: skip
-    browser.run(
-        "addEventListener('afterprint', () => { window.seen ??= [...document.querySelectorAll('figure.chart')]"
-        ".map(f => `${'done' in f.dataset} ${f.dataset.scheme}`); }, {capture: true})"
-    )
     paper = printed(browser)
     assert paper.startswith(b"%PDF")
     assert paper.count(b"/URI") > 5, "links that can be followed"
