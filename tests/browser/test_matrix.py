@@ -42,7 +42,8 @@ def test_what_was_never_scrolled_to_is_printed_in_light_colours(browser: Browser
     """Between `beforeprint` and the paper a page has no time to load or wait."""
     # Before any script of the page: whose listener was there first hears first, and sees what was on the paper.
     listen = {
-        "source": "addEventListener('afterprint', () => { window.seen ??= [...document.querySelectorAll('figure.chart')]"
+        "source": "addEventListener('afterprint', () => {"
+        "window.seen ??= [...document.querySelectorAll('figure.chart')]"
         ".map(f => `${'done' in f.dataset} ${f.dataset.scheme}`); })"
     }
     script = browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", listen)

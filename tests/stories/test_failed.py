@@ -97,8 +97,8 @@ def test_out_of_memory_names_how_many_sequences_fit(tmp_path: Path, results: Pat
     space = "    space:\n      max-num-seqs: [16, 32]\n      block-size: [8, 16]\n"
     campaign = write(tmp_path, flags=", memory-gb: 3.5", space=space, trials=3)
     lines = events(tunebook("run", campaign, "--json", results=results, status=1).stdout)
-    assert [line["event"] for line in lines[-3:]] == ["all_failed", "run_ended", "end"]
-    told = lines[-3]
+    assert [line["event"] for line in lines[-4:]] == ["all_failed", "run_ended", "file_ended", "end"]
+    told = lines[-4]
     assert told["nearest"]["cause"] == "oom_load"
     assert told["nearest"]["hint"] == "max-num-seqs 8 needs 6.5 of 3.5 GB: at most 2"
     assert told["follow_up"] == f"tunebook new --from {told['run_id']}"
@@ -129,7 +129,7 @@ def test_a_missed_slo_says_by_how_much_and_the_limit_that_holds(tmp_path: Path, 
     """The follow-up keeps the question: it says which limit would hold, and whoever takes it succeeds."""
     campaign = write(tmp_path, slo="slo:\n  ttft_p99: {max: 1ms, hard: true}\n", trials=1)
     lines = events(tunebook("run", campaign, "--json", results=results, status=1).stdout)
-    nearest = lines[-3]["nearest"]
+    nearest = lines[-4]["nearest"]
     assert nearest["cause"] == "slo"
     assert "the limit is 1 ms" in nearest["hint"]
     [change] = nearest["changes"]
