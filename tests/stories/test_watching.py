@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from runner.status import ALIVE, AttemptNow, RunNow, look, runs_now
+from runner.util import procfs
 from tests.stories._world import (
     assert_nothing_left,
     attempts,
@@ -235,6 +236,12 @@ def test_lines_of_one_attempt_never_stand_in_anothers_file(tmp_path: Path, resul
 
 def wait_for_the_end_of(pids: list[int]) -> None:
     deadline = time.monotonic() + 30
-    while [pid for pid in pids if Path(f"/proc/{pid}").exists()] and time.monotonic() < deadline:
+    while any(map(lives, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
+    assert [pid for pid in pids if lives(pid)] == []
+
+
+def lives(pid: int) -> bool:
+    """A zombie is gone: when its entry goes is the business of process 1."""
+    stat = procfs.stat(pid)
+    return stat is not None and not stat.zombie

@@ -51,7 +51,7 @@ def test_what_is_no_secret_stays(text: str) -> None:
 def test_a_line_of_a_megabyte_is_no_trap(piece: str) -> None:
     """Ends at once, or, with a pattern that goes over the line from each of its letters, not on this day."""
     line = piece * (2**20 // len(piece))
-    assert redact(line) in (line, HIDDEN)
+    assert redact(line) in (line, HIDDEN, piece + HIDDEN)
 
 
 def test_a_hidden_value_goes_wherever_it_stands() -> None:
