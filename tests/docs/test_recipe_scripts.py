@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests._machine import missing
 from tests.docs.recipes import TEMPLATES, scripts, steps
 
 SHA = "a" * 40
@@ -32,9 +33,12 @@ else:
     print((here / path.rpartition("/")[2]).read_text())
 """
 
-needs_tools = pytest.mark.skipif(
-    not all(map(shutil.which, ("bash", "jq", "unzip", "git"))), reason="bash, jq, unzip or git is not installed"
-)
+
+@pytest.fixture(autouse=True)
+def needed_tools() -> None:
+    absent = [name for name in ("bash", "jq", "unzip", "git") if shutil.which(name) is None]
+    if absent:
+        missing(f"{', '.join(absent)} (`make system`)")
 
 
 def program(folder: Path, name: str, text: str) -> None:
@@ -90,7 +94,6 @@ def forge(tmp_path: Path) -> Forge:
     return Forge(tmp_path)
 
 
-@needs_tools
 def test_the_plan_becomes_a_comment_on_its_pull_request(forge: Forge) -> None:
     done = forge.post()
     assert done.returncode == 0, done.stderr
@@ -101,7 +104,6 @@ def test_the_plan_becomes_a_comment_on_its_pull_request(forge: Forge) -> None:
     assert not (forge.folder / "work" / "pwned").exists()
 
 
-@needs_tools
 def test_the_second_time_its_own_comment_is_changed(forge: Forge) -> None:
     mark = "<!-- tunebook plan -->\nold"
     forge.comments = [
@@ -113,7 +115,6 @@ def test_the_second_time_its_own_comment_is_changed(forge: Forge) -> None:
     assert list(forge.posted()) == ["PATCH repos us models issues comments 3"]
 
 
-@needs_tools
 def test_hostile_text_stays_in_its_fence(forge: Forge) -> None:
     hostile = (
         "````\n@everyone ![x](https://evil.example/t.png) <img src=x>\n\u202egnp\x1b[31m\x00 `` ~~~\n" + "y" * 10**6
@@ -133,7 +134,6 @@ def test_hostile_text_stays_in_its_fence(forge: Forge) -> None:
     assert found == {"artifact.zip", "comment.md"}, "no other member of the artifact touched the disk"
 
 
-@needs_tools
 @pytest.mark.parametrize("what", ["no pull request", "another commit", "no artifact", "no such member"])
 def test_nothing_to_comment(what: str, forge: Forge) -> None:
     if what == "no pull request":
@@ -198,7 +198,6 @@ def check(folder: Path, **environment: str) -> tuple[int, list[str], str]:
     return done.returncode, calls, (folder / "work" / "plan.txt").read_text(encoding="utf-8")
 
 
-@needs_tools
 def test_all_is_checked_and_what_changed_is_planned(merge: Path) -> None:
     status, calls, text = check(merge)
     assert status == 0
@@ -207,13 +206,11 @@ def test_all_is_checked_and_what_changed_is_planned(merge: Path) -> None:
     assert (merge / "summary").read_text() == "said plan\n"
 
 
-@needs_tools
 def test_with_a_published_site_the_plan_knows_what_is_measured(merge: Path) -> None:
     _, calls, _ = check(merge, CURL_STATUS="0")
     assert calls[1] == f"plan --store published.duckdb -- {CHANGED}"
 
 
-@needs_tools
 def test_a_bad_campaign_fails_the_step_and_is_told(merge: Path) -> None:
     status, calls, text = check(merge, CHECK_STATUS="2")
     assert status == 2
