@@ -42,7 +42,7 @@ site: $(VENV)/.demo   ## build the site from what was measured, into public/
 	$(BIN)/tunebook build
 
 golden: $(VENV)/.tests   ## accept today's output as golden, write the generated pages anew; look at git diff afterwards
-	$(BIN)/python -m runner.store.schema > site/reference/tables.md
+	$(BIN)/python -m runner.store._reference > site/reference/tables.md
 	$(BIN)/python -m runner.cli._reference > site/reference/commands.md
 	$(BIN)/python -m runner.render.metrics_page > site/reference/metrics.md
 	$(BIN)/python -m runner.campaign.schema > site/campaign.schema.json

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from runner.cli import Commands
+from runner.cli._commands import Commands
 from runner.cli._root import root
 
 HEAD = """# Commands

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from runner import __version__
-from runner.cli import Commands
+from runner.cli._commands import Commands
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

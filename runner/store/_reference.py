@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from runner.store import schema
 
 _HEAD = """# Tables and views
 
-<!-- Generated: python -m runner.store.schema > site/reference/tables.md -->
+<!-- Generated: python -m runner.store._reference > site/reference/tables.md -->
 
 `tunebook sql QUERY` reads `results/snapshot.duckdb`, and so can any DuckDB client from 1.5 on: it is a plain file,
 replaced as a whole after each ingest. The live `store.duckdb` belongs to the runner; a shell that holds it open
@@ -93,3 +94,7 @@ def _types() -> dict[tuple[str, str], str]:
 
 def _escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(tables_page())

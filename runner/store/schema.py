@@ -224,11 +224,3 @@ def _values(enum: type[StrEnum]) -> str:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-if __name__ == "__main__":
-    import sys
-
-    from runner.store._reference import tables_page
-
-    sys.stdout.write(tables_page())

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from runner.cli import Commands
+from runner.cli._commands import Commands
 from runner.cli._root import root
 
 HEAVY = [

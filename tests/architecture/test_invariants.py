@@ -23,7 +23,8 @@ import ast
 import re
 import statistics
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,25 @@ def test_members_of_a_seam_do_not_know_each_other(package: str) -> None:
 def test_a_member_that_knows_another_is_seen() -> None:
     """Were `_template` a member, its users would be strangers that know it."""
     assert list(strangers("runner.runtimes", [*SEAMS["runner.runtimes"].names(), "_template"]))
+
+
+def imports(trees: Iterable[tuple[str, ast.Module]]) -> dict[str, set[str]]:
+    """Module -> those of the given modules that it imports, at its head or inside a function."""
+    modules = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): tree for path, tree in trees}
+    return {
+        name: {other for other in imported(tree) if other in modules and other != name}
+        for name, tree in modules.items()
+    }
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    TopologicalSorter(imports(sources())).prepare()
+
+
+def test_a_detour_is_seen() -> None:
+    texts = {"runner/a.py": "from runner import b", "runner/b.py": "def f():\n    from runner.a import x"}
+    with pytest.raises(CycleError):
+        TopologicalSorter(imports((path, ast.parse(text)) for path, text in texts.items())).prepare()
 
 
 def test_every_metric_has_unit_direction_and_words() -> None:

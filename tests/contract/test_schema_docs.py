@@ -105,7 +105,7 @@ def test_every_word_list_of_the_tables_is_generated() -> None:
 
 def test_the_page_is_what_the_comments_say() -> None:
     assert PAGE.read_text(encoding="utf-8") == tables_page(), (
-        "run: python -m runner.store.schema > site/reference/tables.md"
+        "run: python -m runner.store._reference > site/reference/tables.md"
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import yaml
 
-from runner.cli import Commands
+from runner.cli._commands import Commands
 from runner.cli._project import RECIPES
 from runner.cli._root import root
 
