@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ class Written:
 
 def follow_up_text(asked: str, name: str | None, results: Path) -> Written:
     """The follow-up file. `asked` is the start of a run id, or a campaign name: its latest run. Raises UsageError
-    when there is no such run, or when it measured nothing; StoreDamaged for a record that can not be read."""
+    when it measured nothing, UnknownId when there is no such run; StoreDamaged for a record that can not be read."""
     from runner.campaign.document import read
     from runner.campaign.load import from_resolved, parse
     from runner.followup import follow_up
@@ -57,22 +56,15 @@ def follow_up_text(asked: str, name: str | None, results: Path) -> Written:
 
 
 def find_run(asked: str, results: Path) -> RunStart:
-    """The start record of the run. Raises UsageError with the nearest name."""
+    """The start record of the run that `asked` means. Raises UnknownId; UsageError for what is no run."""
+    from runner.known import Known, find
     from runner.store.history import facts
 
-    starts: list[RunStart] = sorted(facts(results, RecordKind.RUN_START), key=lambda start: str(start.started_utc))
-    named = [start for start in starts if start.name == asked]
-    found = named[-1:] or [start for start in starts if start.run_id.startswith(asked)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UsageError(f"{asked!r} is the start of {len(found)} run ids", hint="write more of it")
-    if not starts:
-        raise UsageError(f"no run stands in {results}", hint="--results DIR, or run a campaign first")
-    names = list(dict.fromkeys(start.name for start in reversed(starts)))
-    near = difflib.get_close_matches(asked, names, n=1)
-    known = f"did you mean {near[0]}?" if near else f"campaigns with runs: {', '.join(names[:5])}"
-    raise UsageError(f"no run and no campaign called {asked!r}", hint=f"{known} Or the start of a run id")
+    meant = find(Known(results), asked)
+    if meant.kind != "run":
+        raise UsageError(f"{asked} is {meant.title}, no run", hint="a campaign's name is its latest run")
+    starts: list[RunStart] = facts(results, RecordKind.RUN_START)
+    return next(start for start in starts if start.run_id == meant.id)
 
 
 def next_name(name: str) -> str:

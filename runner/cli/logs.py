@@ -33,8 +33,8 @@ def command(name: str | None, follow: bool, engine: bool, client: bool, results:
     """
     from runner.domain.events import Event
     from runner.events.jsonl import JsonLines
+    from runner.known import Known, find
     from runner.logs import CLIENT, ENGINE, SOURCES, merged
-    from runner.logs.known import Known, find
 
     known = Known(results)
     target = find(known, name)

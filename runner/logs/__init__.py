@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runner.domain.records import RecordKind
 from runner.domain.units import format_duration
 from runner.events.console import values_text
+from runner.known import Known, LoggedAttempt, Target
+from runner.lineage_lock import lock_path, read_owner
 from runner.logs.files import LogFile
-from runner.logs.known import Known, LoggedAttempt, Target
-from runner.running_file import runner_lives
+from runner.running_file import read_running, runner_lives
 from runner.util import procfs
 from runner.util.redact import hide, redact
 from runner.util.visible import visible_line
@@ -45,7 +47,7 @@ def merged(
     views: dict[str, _View] = {}
     try:
         while True:
-            over = not follow or not known.goes_on(target)  # asked first: what is sealed before the end is read below
+            over = not follow or not _goes_on(known, target)  # asked first: what is sealed before the end is read below
             for attempt in filter(target.holds, known.attempts()):
                 if attempt.attempt_id not in views:
                     views[attempt.attempt_id] = _View(attempt, _tag(attempt, views.values()), sources)
@@ -56,6 +58,18 @@ def merged(
     finally:
         for view in views.values():
             view.close()
+
+
+def _goes_on(known: Known, target: Target) -> bool:
+    """Whether more lines may come. False once the run has its end record, or its process is gone."""
+    if target.kind == "attempt":
+        mine = (facts for facts in read_running(known.results) if facts["attempt_id"] == target.id)
+        return any(runner_lives(facts) is not False for facts in mine)
+    run = target.run
+    if run is None or any(end["run_id"] == run["run_id"] for _, end in known.records(RecordKind.RUN_END)):
+        return False
+    owner = read_owner(lock_path(known.results, run["search_key"]))
+    return owner is not None and runner_lives(owner) is not False and owner["since"] <= run["started_utc"]
 
 
 def _tag(attempt: LoggedAttempt, before: Any) -> str:

@@ -67,10 +67,9 @@ def test_ids_may_be_abbreviated_and_trials_named(store: make.Made) -> None:
     ("text", "what", "hint"),
     [
         ("smollm-cpu#77", "has no trial 77", "trials 0 to 11"),
-        ("smolm-cpu#1", "no campaign 'smolm-cpu'", "did you mean 'smollm-cpu'?"),
-        ("smollm-cpu", "no attempt, trial or run", "did you mean 'smollm-cpu'?"),
-        ("zzzz", "no attempt, trial or run", "NAME#7"),
-        ("019c", "means", "write more of the id"),
+        ("smolm-cpu#1", "no run, trial, attempt or campaign", "did you mean smollm-cpu?"),
+        ("zzzz", "no run, trial, attempt or campaign", "campaigns that ran here: smollm-cpu"),
+        ("019c", "may be any of", "write more of it"),
     ],
 )
 def test_an_unknown_or_ambiguous_id_says_what_there_is(store: make.Made, text: str, what: str, hint: str) -> None:
@@ -78,6 +77,12 @@ def test_an_unknown_or_ambiguous_id_says_what_there_is(store: make.Made, text: s
         find(store.results, text)
     assert what in caught.value.what
     assert hint in str(caught.value.hint)
+
+
+def test_a_bare_name_is_too_much_for_one_word(store: make.Made) -> None:
+    with pytest.raises(UsageError, match="smollm-cpu is a whole campaign") as caught:
+        find(store.results, "smollm-cpu")
+    assert store.run.run_id in str(caught.value.hint)
 
 
 def test_a_reason_is_needed_and_carries_no_secret(store: make.Made) -> None:

@@ -156,7 +156,7 @@ def test_a_follow_up_keeps_what_worked(tmp_path: Path, results: Path) -> None:
 
 def test_new_from_a_run_that_is_not_there(tmp_path: Path, results: Path) -> None:
     done = tunebook("new", "--from", "nothing", results=results, status=2)
-    assert "no run stands in" in done.stderr
+    assert "nothing ran in" in done.stderr
     tunebook("run", write(tmp_path, trials=1), results=results)
     done = tunebook("new", "--from", "hopless", results=results, status=2)
     assert "did you mean hopeless?" in done.stderr

@@ -15,9 +15,9 @@ from runner.cli.logs import COMMAND
 from runner.domain.failure import Cause, Phase, Role
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
+from runner.known import Known, find
 from runner.lineage_lock import owned_lineage
 from runner.logs import CLIENT, ENGINE, SOURCES, merged
-from runner.logs.known import Known, find
 from runner.store.record import seal, seal_attempt
 from runner.util.codec import to_plain
 from tests import make

@@ -1,4 +1,7 @@
-"""Which attempts there are, sealed and running; and which of them somebody means by an id, a prefix or a name."""
+"""Which attempts there are, sealed and running; and which of them somebody means by an id, a prefix or a name.
+
+`logs`, `retract` and `new --from` find what they are asked for here, so that a word means the same to each.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,13 @@ from typing import Any
 
 from runner.domain.records import RecordKind
 from runner.errors import StoreDamaged, UnknownId
-from runner.lineage_lock import lock_path, read_owner
-from runner.running_file import read_running, runner_lives, scratch_folder
+from runner.running_file import read_running, scratch_folder
 from runner.store.record import read_record, record_folders
 
 SHORTEST = 4
 """Letters of an id; fewer name too much."""
 SHOWN = 8
+_KIND = re.compile(r"^(attempt|run_start|run|trial)-(?=[0-9a-f])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class Known:
         """In the order in which they began. Running ones are listed first and sealed ones looked at afterwards, so that
         one that is sealed just now is in neither list twice nor in none."""
         running = {str(facts["attempt_id"]): facts for facts in read_running(self.results)}
-        sealed = [LoggedAttempt(facts, path, None) for path, facts in self._records(RecordKind.ATTEMPT)]
+        sealed = [LoggedAttempt(facts, path, None) for path, facts in self.records(RecordKind.ATTEMPT)]
         done = {attempt.attempt_id for attempt in sealed}
         live = [
             LoggedAttempt(facts["attempt"], scratch_folder(self.results, attempt_id), facts)
@@ -82,21 +85,10 @@ class Known:
 
     def runs(self) -> list[Mapping[str, Any]]:
         """The beginnings of all runs, oldest first."""
-        found = [facts for _, facts in self._records(RecordKind.RUN_START)]
+        found = [facts for _, facts in self.records(RecordKind.RUN_START)]
         return sorted(found, key=lambda facts: (str(facts["started_utc"]), str(facts["run_id"])))
 
-    def goes_on(self, target: Target) -> bool:
-        """Whether more lines may come. False once the run has its end record, or its process is gone."""
-        if target.kind == "attempt":
-            mine = (facts for facts in read_running(self.results) if facts["attempt_id"] == target.id)
-            return any(runner_lives(facts) is not False for facts in mine)
-        run = target.run
-        if run is None or any(end["run_id"] == run["run_id"] for _, end in self._records(RecordKind.RUN_END)):
-            return False
-        owner = read_owner(lock_path(self.results, run["search_key"]))
-        return owner is not None and runner_lives(owner) is not False and owner["since"] <= run["started_utc"]
-
-    def _records(self, kind: RecordKind) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    def records(self, kind: RecordKind) -> Iterator[tuple[Path, Mapping[str, Any]]]:
         for path in record_folders(self.results, kind):
             if path not in self._sealed:
                 try:
@@ -107,8 +99,9 @@ class Known:
 
 
 def find(known: Known, text: str | None) -> Target:
-    """What `text` means: a campaign's name (its latest run), NAME#7 (trial 7 of that), or the id of a run, trial or
-    attempt, shortened as far as it stays unique. None is the latest run. Raises UnknownId."""
+    """What `text` means: a campaign's name (its latest run), NAME#7 (trial 7 of its latest series that has one), or the
+    id of a run, trial or attempt, shortened as far as it stays unique; a record's folder begins with its kind, and may.
+    None is the latest run. Raises UnknownId, with the nearest."""
     runs, attempts = known.runs(), known.attempts()
     if text is None:
         if not runs:
@@ -116,13 +109,14 @@ def find(known: Known, text: str | None) -> Target:
                 f"no run in {known.results}", hint="`tunebook run FILE` starts one; --results names a folder"
             )
         return _run(runs[-1])
+    text = text.strip()
     names = {str(run["name"]): run for run in runs}  # the latest of a name
     name, hash_, number = text.rpartition("#")
     if text in names:
         return _run(names[text])
     if hash_ and name in names and number.isdecimal():
-        return _numbered(names[name], int(number), attempts)
-    found = _by_prefix(text, runs, attempts)
+        return _numbered(names[name], int(number), runs, attempts)
+    found = _by_prefix(_KIND.sub("", text.lower()), runs, attempts)
     if len(found) == 1:
         return found[0]
     if found:
@@ -136,19 +130,38 @@ def _run(start: Mapping[str, Any]) -> Target:
     return Target("run", str(start["run_id"]), f"run of {start['name']}", start)
 
 
-def _numbered(run: Mapping[str, Any], number: int, attempts: list[LoggedAttempt]) -> Target:
-    lineage = [a for a in attempts if (a.facts["search_key"], a.facts["series"]) == (run["search_key"], run["series"])]
-    for attempt in lineage:
+def _numbered(
+    run: Mapping[str, Any], number: int, runs: list[Mapping[str, Any]], attempts: list[LoggedAttempt]
+) -> Target:
+    mine = [attempt for attempt in attempts if attempt.facts["search_key"] == run["search_key"]]
+    for attempt in sorted(mine, key=lambda one: -int(one.facts["series"])):
         if attempt.facts["number"] == number:
-            return Target("trial", attempt.trial_id, f"trial {number} of {run['name']}", run)
-    last = max((attempt.facts["number"] for attempt in lineage), default=None)
-    there = "it has no trial yet" if last is None else f"its trials so far are {run['name']}#0 to {run['name']}#{last}"
+            return _trial(attempt, runs)
+    numbers = sorted({int(attempt.facts["number"]) for attempt in mine})
+    there = f"it has {_ranges(numbers)}" if numbers else "it has no trial yet"
     raise UnknownId(f"{run['name']} has no trial {number}", hint=there)
 
 
-def _by_prefix(text: str, runs: list[Mapping[str, Any]], attempts: list[LoggedAttempt]) -> list[Target]:
+def _trial(attempt: LoggedAttempt, runs: list[Mapping[str, Any]]) -> Target:
+    """Its run is the latest of its series: that one may still go on with it."""
+    lineage = (attempt.facts["search_key"], attempt.facts["series"])
+    latest = {(run["search_key"], run["series"]): run for run in runs}.get(lineage)
+    of = f" of {latest['name']}" if latest else ""
+    series = f", series {lineage[1]}" if lineage[1] else ""
+    return Target("trial", attempt.trial_id, f"trial {attempt.facts['number']}{of}{series}", latest)
+
+
+def _ranges(numbers: list[int]) -> str:
+    """`trials 0 to 11`; with gaps, each."""
+    if len(numbers) == 1:
+        return f"trial {numbers[0]} only"
+    if len(numbers) == 1 + numbers[-1] - numbers[0]:
+        return f"trials {numbers[0]} to {numbers[-1]}"
+    return "trials " + ", ".join(map(str, numbers[:SHOWN])) + (", ..." if len(numbers) > SHOWN else "")
+
+
+def _by_prefix(prefix: str, runs: list[Mapping[str, Any]], attempts: list[LoggedAttempt]) -> list[Target]:
     """Everything whose id begins with `text`; only what it names in full when there is one."""
-    prefix = text.strip().lower()
     if len(prefix) < SHORTEST:
         return []
     found = {target.id: target for target in _all(runs, attempts) if target.id.startswith(prefix)}
@@ -157,14 +170,12 @@ def _by_prefix(text: str, runs: list[Mapping[str, Any]], attempts: list[LoggedAt
 
 def _all(runs: list[Mapping[str, Any]], attempts: list[LoggedAttempt]) -> Iterator[Target]:
     by_id = {str(run["run_id"]): run for run in runs}
-    latest = {(run["search_key"], run["series"]): run for run in runs}
     yield from map(_run, runs)
     for attempt in attempts:
         run = by_id.get(attempt.run_id)
         of = f" of {run['name']}" if run else ""
         yield Target("attempt", attempt.attempt_id, f"attempt {attempt.name}{of}", run)
-        lineage = (attempt.facts["search_key"], attempt.facts["series"])
-        yield Target("trial", attempt.trial_id, f"trial {attempt.facts['number']}{of}", latest.get(lineage))
+        yield _trial(attempt, runs)
 
 
 def _near(

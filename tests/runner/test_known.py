@@ -9,7 +9,7 @@ import pytest
 
 from runner.domain.records import RecordKind
 from runner.errors import UnknownId
-from runner.logs.known import Known, Target, find
+from runner.known import Known, Target, find
 from runner.store.record import seal
 from tests import make
 
@@ -75,7 +75,7 @@ def test_what_nobody_is_called_names_the_nearest(known: Known, text: str, golden
         find(known, text)
     lines = "\n".join(raised.value.problems()[0].lines()).replace(str(known.results), "RESULTS")
     name = {"": "empty", "\x1b[2J": "escape"}.get(text, text.replace("#", "-"))
-    golden(f"logs/unknown-{name}.txt", lines + "\n")
+    golden(f"known/{name}.txt", lines + "\n")
 
 
 @pytest.mark.parametrize("text", [None, "chat"])
