@@ -25,8 +25,9 @@ class Lineage:
     """The attempts of one (search_key, series), ordered by trial number, and their judgement under `rules`.
 
     `trials` holds one judged trial per number that has a judged attempt of the search: its first one, or where that
-    failed the first retry that succeeded. `withdrawn` are retracted attempts: nobody is told of them, but a number
-    keeps the configuration that it had, and a trial that lost its judged attempt is measured again.
+    failed the first retry that succeeded. None of them is UNMEASURED. `withdrawn` are retracted attempts: nobody is
+    told of them, but a number keeps the configuration that it had, and a trial that lost its judged attempt is
+    measured again.
     """
 
     campaign: Campaign
@@ -64,7 +65,8 @@ class Lineage:
 
     @property
     def unjudged(self) -> list[int]:
-        """Numbers that were deployed but have no judgement (host fault, interruption, retraction): they come first."""
+        """Numbers that were deployed but have no judgement: they come first. A host fault, an interruption or a
+        retraction left them so, or stricter rules, which had ended their ascent before a level that counts today."""
         judged = {trial.number for trial in self.trials}
         return sorted(number for number in self.known if number not in judged)
 
@@ -90,7 +92,6 @@ class Lineage:
                 trial.judgement.hint,
             )
             for trial in self.trials
-            if trial.judgement.status is not TrialStatus.UNMEASURED
         ]
 
     @property
@@ -115,6 +116,8 @@ def _judged(attempts: Sequence[Attempt], rules: Rules) -> list[JudgedTrial]:
     for attempt in attempts:
         if attempt.role in SEARCH_ROLES and attempt.outcome in JUDGED_OUTCOMES:
             judgement = judge(attempt, rules)
+            if judgement.status is TrialStatus.UNMEASURED:
+                continue
             held = deciding.setdefault(attempt.number, (attempt, judgement))
             if held[1].status is TrialStatus.FAILED and judgement.status is TrialStatus.SUCCEEDED:
                 deciding[attempt.number] = attempt, judgement

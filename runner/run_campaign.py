@@ -19,7 +19,7 @@ from runner.campaign.load import load, resolved
 from runner.confirm import comparisons, confirm_targets, missing_attempts
 from runner.decide import MOST_HOST_FAULTS, Over, Refused, SoFar, Step, next_step
 from runner.domain.campaign import Campaign
-from runner.domain.failure import EndReason, Outcome, Role
+from runner.domain.failure import EndReason, Outcome, Role, TrialStatus
 from runner.domain.records import ComparisonFact, RecordKind
 from runner.domain.trial import Attempt, Configuration
 from runner.errors import StoreError
@@ -30,6 +30,7 @@ from runner.lineage_lock import owned_lineage
 from runner.preflight import refuse_unless_ready
 from runner.reap import reap
 from runner.run_trial import Order
+from runner.scoring.judge import judge
 from runner.store.history import LineageFacts, history, lineage_facts, withdrawn
 from runner.store.ingest import ingest
 from runner.store.record import seal, seal_rules
@@ -223,7 +224,7 @@ class Run:
         role = Role.BASELINE if step.configuration.is_default else Role.SEARCH
         attempt = self.deploy(step.number, step.configuration, role)
         self.new_trials += step.number not in lineage.known
-        if attempt.outcome in (Outcome.INFRA, Outcome.INTERRUPTED) and not self.stop():
+        if judge(attempt, lineage.rules).status is TrialStatus.UNMEASURED and not self.stop():
             faults = self.host_faults[step.number] = self.host_faults.get(step.number, 0) + 1
             if faults < MOST_HOST_FAULTS and attempt.failure:
                 emit("retry", self.run_id, number=step.number, cause=attempt.failure.cause.value)

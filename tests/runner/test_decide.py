@@ -23,7 +23,7 @@ model: {id: simulated/tiny}
 runtimes:
   - {name: b, runtime: simulated, flags: {threads: 1}, space: {block-size: [8, 16, 32]}}
   - {name: a, runtime: simulated, flags: {threads: 2}, space: {block-size: [8, 16, 32]}}
-workload: {scenarios: ["D(16,8)"], load: {concurrency: [1]}}
+workload: {scenarios: ["D(100,20)"], load: {concurrency: [1]}}
 objective: {metric: output_throughput}
 search: {sampler: random, trials: 6, seed: 5}
 """
@@ -40,7 +40,7 @@ def sealed(
     campaign: Campaign, number: int, configuration: Configuration, outcome: Outcome = Outcome.MEASURED
 ) -> Attempt:
     failure = Failure(Phase.LOAD, Cause.PORT, "taken") if outcome is Outcome.INFRA else None
-    made = make_attempt()
+    made = make_attempt(campaign)
     return replace(
         made,
         trial_id=trial_id(campaign.search_key, 0, configuration.fingerprint),

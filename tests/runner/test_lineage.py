@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 
-from runner.domain.failure import Cause, Phase, Role
+from runner.decide import SoFar, Step, next_step
+from runner.domain.failure import Cause, Phase, Role, TrialStatus
 from runner.lineage import Lineage
 from runner.store.history import history
 from tests import make
@@ -45,3 +47,26 @@ def test_the_first_retry_that_succeeded_decides_where_the_search_failed(results:
     with duckdb.connect(str(results / "snapshot.duckdb"), read_only=True) as connection:
         rows = connection.execute("SELECT number, status, score, severity FROM trials ORDER BY number").fetchall()
     assert rows == judged
+
+
+def test_a_trial_that_a_limit_stopped_is_measured_on_when_the_limit_is_loosened(results: Path) -> None:
+    """Under the old limit the first level was the last one; today the second counts, and nobody knows it."""
+    strict = make.campaign()
+    slow = make.level(0, 1, 40.0, 3.0)
+    stopped = make.attempt(strict, 0, levels=(slow, make.not_reached(1)))
+    make.seal_one(results, stopped)
+    before = Lineage.of(strict, 0, history(results, strict.search_key, 0))
+    assert [trial.judgement.status for trial in before.trials] == [TrialStatus.FAILED]
+    assert before.unjudged == []
+
+    loose = replace(strict, slos=(replace(strict.slos[0], maximum=99.0),))
+    after = Lineage.of(loose, 0, history(results, loose.search_key, 0))
+    assert (after.trials, after.told, after.unjudged) == ((), [], [0])
+    step = next_step(loose, after, SoFar())
+    assert isinstance(step, Step)
+    assert (step.number, step.configuration) == (0, stopped.configuration)
+
+    make.seal_one(results, make.attempt(loose, 0, ttft=3.0, n=50))
+    done = Lineage.of(loose, 0, history(results, loose.search_key, 0))
+    assert [trial.judgement.status for trial in done.trials] == [TrialStatus.SUCCEEDED]
+    assert done.unjudged == []
