@@ -9,7 +9,6 @@ from report.charts import Chart, Data, Rows, Words
 from report.charts._style import ENTRY_COLOURS, drawing, width
 from runner.domain.metrics import METRICS, format_value
 
-_COMPARED = ["best", "default"]
 _METRICS = ("ttft", "tpot", "e2e")
 _STATS = ("p50", "p90", "p99")
 
@@ -20,11 +19,12 @@ def spec() -> dict[str, Any]:
     base = drawing().transform_filter(alt.FieldEqualPredicate(field="metric", equal="@metric"))
     base = base.transform_filter(alt.FieldEqualPredicate(field="scenario", equal="@scenario"))
     x = alt.X("load_value:Q", title="@load", scale=alt.Scale(type="log", base=2, nice=False, padding=16))
-    # One legend for colour, dash and shape: they say the same thing three times, for eyes that miss one of them.
+    # One legend for colour, dash and shape: they say the same thing three times, for eyes that miss one of them. It
+    # names what is drawn ("best", "default", by the alphabet): where the default is the best there is one line.
     legend = alt.Legend(title=None, symbolOpacity=1)
-    colour = alt.Color("which:N", scale=alt.Scale(domain=_COMPARED, range=list(ENTRY_COLOURS[:2])), legend=legend)
-    dash = alt.StrokeDash("which:N", scale=alt.Scale(domain=_COMPARED, range=[[1, 0], [5, 4]]), legend=legend)
-    shape = alt.Shape("which:N", scale=alt.Scale(domain=_COMPARED, range=["circle", "square"]), legend=legend)
+    colour = alt.Color("which:N", scale=alt.Scale(range=list(ENTRY_COLOURS[:2])), legend=legend)
+    dash = alt.StrokeDash("which:N", scale=alt.Scale(range=[[1, 0], [5, 4]]), legend=legend)
+    shape = alt.Shape("which:N", scale=alt.Scale(range=["circle", "square"]), legend=legend)
     y = alt.Y("p50:Q", title="@axis", scale=alt.Scale(type="log", nice=False, padding=10))
     band = base.mark_area(opacity=0.18).encode(x=x, y=y, y2="p99:Q", color=colour)
     line = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=colour, strokeDash=dash)
