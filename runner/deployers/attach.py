@@ -96,7 +96,7 @@ def _url_problems(options: Mapping[str, Any]) -> list[Problem]:
         what = "deploy attach: 'url' holds a user or a password: they must not stand in a campaign"
         return [Problem("secret", what, hint="pass a key through your environment: api_key_env: MY_KEY")]
     if not sound:
-        return [Problem("option-value", f"deploy attach: 'url' is no http address: {options['url']}", hint=hint)]
+        return [Problem("option-value", f"deploy attach: 'url' is no http address: {options['url']!r}", hint=hint)]
     if url.query or url.fragment:
         what = "deploy attach: 'url' has a part after ? or #: the paths of the API are appended to it"
         return [Problem("option-value", what, hint=hint)]
