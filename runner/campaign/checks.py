@@ -21,7 +21,7 @@ from runner.deployers import deployers
 from runner.domain.campaign import Deploy
 from runner.domain.metrics import VALUE, metric_ref
 from runner.domain.units import format_duration
-from runner.errors import OtherHardware, Problem, UnknownMember, Where
+from runner.errors import Problem, UnknownMember, Where
 from runner.loadgens import loadgens
 from runner.runtimes import runtimes
 from runner.samplers import samplers
@@ -162,10 +162,6 @@ def _deploy(file: CampaignFile, document: Document, reading: Reading) -> Iterato
 
 def _started(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
     """What an engine that we start ourselves can not have."""
-    if reading.sound("hardware") and file.hardware.gpus:
-        where = document.at_value("hardware", "gpus")
-        hint = "leave out gpus, or attach to a live server"
-        yield Problem(OtherHardware.slug, "hardware.gpus: this version leases no GPUs", where, hint)
     if not reading.sound("model") or file.model.id is None:
         return
     for i, section in enumerate(file.runtimes):
