@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from runner.deployers import Deployer
 from runner.domain.campaign import Campaign
 from runner.domain.failure import Phase
 from runner.domain.trial import PhaseTime
 from runner.hardware.lease import leased
+from runner.hardware.telemetry import Sample
 from runner.running_file import identity
+from runner.store._parquet import write_gpu_samples
 
 BEFORE = (Phase.PRECHECK, Phase.LEASE)
 """Phases in which an attempt has no GPU yet: what it waits there is nobody's GPU time."""
@@ -34,6 +37,27 @@ def gpus_of(
     owner = {**identity(), "campaign": campaign.name, "attempt_id": attempt_id}
     with leased(campaign.hardware, owner, should_stop, on_wait) as gpus:
         yield tuple(gpu.uuid for gpu in gpus)
+
+
+def gpu_file(samples: Sequence[Sample], start: float, scratch: Path) -> dict[str, Path]:
+    """What the record of an attempt keeps of its telemetry: gpu.parquet, written into `scratch`; nothing without
+    samples. `start`: when the attempt began, on the monotonic clock."""
+    if not samples:
+        return {}
+    rows = [
+        {
+            "seconds": round(one.at - start, 3),
+            "gpu": one.gpu,
+            "utilization": one.state.utilization,
+            "memory_bytes": one.state.memory_used_bytes,
+            "power_watts": one.state.power_watts,
+            "temperature_celsius": one.state.temperature_celsius,
+            "clock_mhz": one.state.sm_mhz,
+        }
+        for one in samples
+    ]
+    write_gpu_samples(rows, scratch / "gpu.parquet")
+    return {"gpu.parquet": scratch / "gpu.parquet"}
 
 
 def gpu_seconds(campaign: Campaign, phases: list[PhaseTime]) -> float:

@@ -32,7 +32,7 @@ from runner.domain.trial import (
 )
 from runner.errors import NoSpace, StoreError, TunebookError, Unwritable
 from runner.hardware.facts import boot_id, host_facts
-from runner.lease_gpus import gpu_seconds, gpus_of
+from runner.lease_gpus import gpu_file, gpu_seconds, gpus_of
 from runner.loadgens import loadgens
 from runner.measure import Measured, measure
 from runner.models.fetch import locate
@@ -283,6 +283,7 @@ class _Trial:
             should_stop=self.stop,
             on_event=self._event,
             judge_level=lambda level: after_level(level, rules) is Ascent.GO_ON,
+            gpus=self.request.gpus if self.request else (),
         )
         if self.measured.failure is not None:
             self.fail(self.measured.failure)
@@ -364,7 +365,8 @@ class _Trial:
             if log.exists():
                 redact_cut(log)
         rows = self.measured.rows if self.measured else None
-        seal_attempt(results, self.attempt, rows, self.engine_log, self.client_log)
+        files = gpu_file(self.measured.samples if self.measured else (), self.clock, self.scratch)
+        seal_attempt(results, self.attempt, rows, self.engine_log, self.client_log, files)
         shutil.rmtree(self.scratch, ignore_errors=True)
         remove_running(results, self.order.attempt_id)  # last: as long as it stands, `reap` finds what is left
         judgement = judge(self.attempt, rules_of(self.campaign))

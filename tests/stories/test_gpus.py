@@ -21,6 +21,10 @@ from tests.stories._world import assert_nothing_left, attempts, events, our_proc
 pytestmark = pytest.mark.story
 
 H100 = "NVIDIA H100 80GB HBM3"
+SAMPLES = (
+    "SELECT count(DISTINCT attempt_id) AS attempts, count(DISTINCT gpu) AS gpus, max(power_watts) AS power "
+    "FROM gpu_samples"
+)
 
 
 def gpu_campaign(folder: Path, gpus: int = 1, **changes: Any) -> Path:
@@ -37,7 +41,14 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_from_the_file_to_the_store(tmp_path: Path, results: Path) -> None:
-    run = tunebook("run", gpu_campaign(tmp_path, 2, trials=2), "--json", results=results)
+    path = gpu_campaign(tmp_path, 2, trials=2)
+    slow = (
+        path.read_text(encoding="utf-8")
+        .replace("requests: 6", "requests: 1000")
+        .replace("duration: 5s", "duration: 3s")
+    )
+    path.write_text(slow, encoding="utf-8")  # a look a second: a level must last some
+    run = tunebook("run", path, "--json", results=results)
     phases = [line["phase"] for line in events(run.stdout) if line["event"] == "phase"]
     assert phases[:3] == ["lease", "start", "load"]
     wanted = [gpu.uuid for gpu in parse("L4:1,H100:2")[1:]]
@@ -46,10 +57,18 @@ def test_from_the_file_to_the_store(tmp_path: Path, results: Path) -> None:
         assert attempt["placement"]["gpus"] == wanted
         assert [gpu["name"] for gpu in attempt["host"]["gpus"]] == ["NVIDIA L4", H100, H100]
         assert 0 < attempt["gpu_seconds"] <= 2 * attempt["seconds"]
+        [level] = attempt["levels"]
+        seen = {value["metric"]: value["value"] for value in level["metrics"] if value["stat"] in ("value", "max")}
+        assert seen["energy"] == pytest.approx(140 * level["seconds"]), "two simulated H100 draw 70 W each"
+        tokens = seen["output_throughput"] * level["seconds"]
+        assert seen["energy_per_token"] == pytest.approx(seen["energy"] / tokens)
+        assert (seen["gpu_utilization"], seen["gpu_power"]) == (0.0, 70.0)
     query = (
         "SELECT h.gpu, a.gpu_seconds > 0 AS spent, c.price > 0 AS cost "
         "FROM attempts a JOIN cost c USING (attempt_id) CROSS JOIN hosts h"
     )
+    samples = json.loads(tunebook("sql", SAMPLES, "--format", "json", results=results).stdout)
+    assert samples == [{"attempts": 2, "gpus": 2, "power": 70.0}]
     rows = json.loads(tunebook("sql", query, "--format", "json", results=results).stdout)
     assert rows == [{"gpu": f"NVIDIA L4, 2x {H100}", "spent": True, "cost": True}] * 2
     assert leases() == []
