@@ -28,6 +28,8 @@ from runner.samplers import samplers
 from runner.space.resolve import ENV
 from runner.util.plugins import Folder
 
+WATCHED = ("energy", "gpu_")
+"""How the names of metrics begin that need telemetry."""
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -230,6 +232,10 @@ def _per_gpu(file: CampaignFile, reading: Reading, metric: str, where: Where) ->
     if metric.endswith("_per_gpu") and reading.sound("hardware") and not file.hardware.gpus:
         plain = metric.removesuffix("_per_gpu")
         yield Problem("metric", f"{metric} needs hardware.gpus", where, f"without GPUs use {plain}")
+    leases = file.hardware.gpus and file.deploy.kind != "attach"
+    if metric.startswith(WATCHED) and reading.sound("hardware", "deploy") and not leases:
+        what = f"{metric} comes from GPUs that an attempt has leased"
+        yield Problem("metric", what, where, "say how many: hardware: {gpus: 1}; with attach nothing is leased")
 
 
 def _no_metric(place: str, error: ValueError, where: Where) -> Problem:
