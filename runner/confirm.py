@@ -230,11 +230,12 @@ def _failures(who: str, judged: Sequence[Judgement]) -> str | None:
 def _facts(attempt: Attempt) -> dict[str, object]:
     """The circumstances that must agree (runner.stats.compare)."""
     engine, placement = attempt.engine, attempt.placement
+    used = placement.gpus if placement else ()
     return {
         "client": attempt.client,
         "client_version": attempt.client_version,
         "workload_key": attempt.workload_key,
-        "gpu": ", ".join(sorted(gpu.name for gpu in attempt.host.gpus)),
+        "gpu": ", ".join(sorted(gpu.name for gpu in attempt.host.gpus if gpu.uuid in used)),
         "cpu_model": attempt.host.cpu_model,
         "host": attempt.host.host,
         "runtime": attempt.configuration.runtime,

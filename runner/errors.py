@@ -10,6 +10,7 @@
     ├── NotReady               4   the environment lacks something: model, engine package, folder, tool
     │   ├── ModelMissing       4
     │   ├── EngineMissing      4
+    │   ├── NoGpu              4   too few GPUs of the wanted kind, or none of them came free
     │   └── Unwritable         4
     ├── StoreError             5   the store can not be used as it is
     │   ├── StoreLocked        5
@@ -124,6 +125,10 @@ class ModelMissing(NotReady):
 
 class EngineMissing(NotReady):
     slug = "engine-missing"
+
+
+class NoGpu(NotReady):
+    slug = "no-gpu"
 
 
 class Unwritable(NotReady):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,17 @@ from typing import Any
 from runner.deployers import Engine
 from runner.domain.campaign import Campaign, LevelPlan
 from runner.domain.failure import Cause, Failure, Phase
+from runner.domain.metrics import VALUE
 from runner.domain.trial import Endpoint, Exit, LevelResult
 from runner.hardware import load
+from runner.hardware.telemetry import Sample, Telemetry, energy, series, warnings
 from runner.loadgens import Job, Row, loadgens
 from runner.loadgens._driver import Child
-from runner.scoring.aggregate import WARMUP, aggregate, not_reached
+from runner.scoring.aggregate import WARMUP, aggregate, beside, not_reached
 from runner.scoring.doubts import doubts
 from runner.scoring.levels import counts, needed_levels, success_rate
 from runner.scoring.rules import rules_of
+from runner.util import process, procfs
 from runner.util.redact import redact
 
 _POLL = 0.1  # seconds between two looks at the engine, the stop flag and the deadlines
@@ -43,6 +46,7 @@ class Measured:
     rows: Path
     warnings: tuple[str, ...] = ()
     warmup_seconds: float = 0.0
+    samples: tuple[Sample, ...] = ()
 
 
 def measure(
@@ -58,11 +62,13 @@ def measure(
     on_event: Callable[[str, dict[str, Any]], None],
     judge_level: Callable[[LevelResult], bool],
     label: str | None = None,
+    gpus: Sequence[str] = (),
 ) -> Measured:
     """Measure every level, lightest first, until one decides.
 
     Called when the engine has answered its first completion. `scratch` exists and takes job.json and rows.jsonl;
-    `label` names the attempt for `reap` (default: the name of `scratch`). `read_counters` gives the engine's own
+    `label` names the attempt for `reap` (default: the name of `scratch`), `gpus` the UUIDs of its own, which
+    are watched meanwhile. `read_counters` gives the engine's own
     counters now; when it raises OSError there are none. `on_event` is told level_started, progress
     and level_ended. After a level for which `judge_level` is false no heavier one is measured; that alone is no
     failure. The child has ended when this returns, on every path. Raises OSError when it could not be started.
@@ -78,15 +84,20 @@ def measure(
         workload.ignore_eos,
         workload.temperature,
     )
-    with Child(loadgens.get(workload.client), job, scratch, client_log, label or scratch.name) as child:
-        run = _Run(campaign, engine, child, read_counters, should_stop, on_event)
+    name = label or scratch.name
+    with (
+        Telemetry(gpus) as telemetry,
+        Child(loadgens.get(workload.client), job, scratch, client_log, name) as child,
+    ):
+        run = _Run(campaign, engine, child, read_counters, should_stop, on_event, telemetry, name)
         for plan in workload.levels:
             result = run.level(plan)
             if run.failure is not None or not judge_level(result):
                 break
         done = run.results
     rest = tuple(not_reached(plan) for plan in workload.levels[len(done) :])
-    return Measured((*done, *rest), run.failure, child.rows_path, tuple(run.warnings), run.warmup_seconds)
+    seen = tuple(telemetry.samples())
+    return Measured((*done, *rest), run.failure, child.rows_path, tuple(run.warnings), run.warmup_seconds, seen)
 
 
 @dataclass(slots=True)
@@ -112,6 +123,8 @@ class _Run:
     read_counters: Callable[[], Mapping[str, float]]
     should_stop: Callable[[], bool]
     on_event: Callable[[str, dict[str, Any]], None]
+    telemetry: Telemetry
+    label: str
     failure: Failure | None = None
     results: list[LevelResult] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -142,6 +155,7 @@ class _Run:
             counters={name: after[name] - before[name] for name in after if name in before},
             broken_off=self.failure is not None or bool(ended.get("gave_up")),
         )
+        result = self._with_telemetry(plan, result, began)
         self.results.append(result)
         self.warnings += doubts(plan, rows, result)
         self.failure = self.failure or self._died_at_the_end(result) or self._verdict(plan, rows, result)
@@ -149,6 +163,23 @@ class _Run:
             self.failure = replace(self.failure, phase=Phase.WARMUP)  # nothing was measured yet
         self.on_event("level_ended", _summary(result))
         return result
+
+    def _with_telemetry(self, plan: LevelPlan, result: LevelResult, began: float) -> LevelResult:
+        """What the GPUs did in the measured window, beside the other metrics of the level."""
+        end = began + result.seconds
+        samples = self.telemetry.samples(began, end)
+        if not samples:
+            return result
+        where = f"{plan.scenario.text} at {plan.load_kind.value} {plan.load_value:g}"
+        ours = None if self.engine.pid is None else self._is_ours  # elsewhere it has other process numbers, or no label
+        self.warnings += [f"{where}: {line}" for line in warnings(samples, ours)]
+        tokens = (result.metric("output_throughput", VALUE) or 0.0) * result.seconds
+        more = beside(tokens, energy(samples, began, end), series(samples))
+        return replace(result, metrics=(*result.metrics, *more))
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether a process on a GPU is of this attempt: it carries its label."""
+        return procfs.environment_has(pid, process.LABEL, self.label)
 
     def _counters(self) -> Mapping[str, float]:
         try:

@@ -5,19 +5,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from runner.deployers import deployers
 from runner.domain.campaign import Campaign
 from runner.errors import EngineMissing, OtherHardware, Problem
+from runner.hardware.lease import lacking
 from runner.models.fetch import locate
 from runner.runtimes import runtimes
 
 
 def refuse_unless_ready(campaign: Campaign, project: Path) -> None:
-    """Raises OtherHardware, EngineMissing or ModelMissing with what to do; returns quietly when the campaign can start
-    here. The hardware comes first: on another machine the engine is no question."""
-    if campaign.hardware.gpus and campaign.deploy.kind == "local":
-        what = f"campaign {campaign.name!r} asks for {campaign.hardware.label} and this version leases no GPUs"
-        hint = "leave out `hardware.gpus`, or use `deploy: attach` with a live server"
-        raise OtherHardware([Problem(OtherHardware.slug, what, None, hint)])
+    """Raises OtherHardware, EngineMissing or ModelMissing with what to do, and UsageError for a bad TUNEBOOK_FAKE_GPUS;
+    returns quietly when the campaign can start here. The hardware comes first: elsewhere the engine is no question."""
+    if campaign.hardware.gpus and deployers.get(campaign.deploy.kind).leases_gpus:
+        why = lacking(campaign.hardware)
+        if why is not None:
+            what = f"campaign {campaign.name!r} asks for {campaign.hardware.label} and {why}"
+            hint = "run it where such GPUs are; `run --matching` skips it here"
+            raise OtherHardware([Problem(OtherHardware.slug, what, None, hint)])
     if campaign.deploy.kind == "local":
         for entry in campaign.entries:
             for problem in runtimes.get(entry.runtime).needs(entry):

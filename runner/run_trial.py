@@ -1,4 +1,4 @@
-"""STORY run_trial(): place, launch, wait, measure, seal. Any end of an attempt is a value.
+"""STORY run_trial(): lease, place, launch, wait, measure, seal. Any end of an attempt is a value.
 
 Called by an executor, on the host where the engine runs, with plain JSON; gives plain JSON back. The sealed record is
 the result; what is returned only saves the caller from reading it again.
@@ -11,7 +11,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from runner.domain.trial import (
 )
 from runner.errors import NoSpace, StoreError, TunebookError, Unwritable
 from runner.hardware.facts import boot_id, host_facts
+from runner.lease_gpus import gpu_file, gpu_seconds, gpus_of
 from runner.loadgens import loadgens
 from runner.measure import Measured, measure
 from runner.models.fetch import locate
@@ -81,7 +82,7 @@ def run_trial(order: Order, stop: Stop, notify: Notify) -> Attempt:
     trial = _Trial.of(order, stop, notify)
     trial.register()
     try:
-        with disk_errors(trial.scratch), trial.placed() as engine:
+        with disk_errors(trial.scratch), trial.leased() as gpus, trial.placed(gpus) as engine:
             if trial.becomes_ready(engine) and trial.is_measured(engine):
                 trial.reached(Phase.DONE)
             trial.note_exit(engine)
@@ -217,7 +218,14 @@ class _Trial:
             },
         )
 
-    def placed(self) -> Engine:
+    def leased(self) -> AbstractContextManager[tuple[str, ...]]:
+        """The GPUs that the campaign asks for. They are given back after the engine is gone, on every path."""
+        return gpus_of(self.campaign, self.deployer, self.order.attempt_id, self.stop, self.reached, self._waits)
+
+    def _waits(self, reason: str) -> None:
+        self._event("waiting", {"reason": reason})
+
+    def placed(self, gpus: tuple[str, ...]) -> Engine:
         """Place and start. The engine is a context manager that ends everything it started."""
         self.reached(Phase.START)
         # A hub id is the engine's business; a file or folder must be here.
@@ -231,6 +239,7 @@ class _Trial:
             work_dir=self.scratch,
             log_path=self.engine_log,
             labels=self.labels,
+            gpus=gpus,
             grace=self.campaign.timeouts.stop,
             options={**self.campaign.deploy.options, **self.entry.options, "pass_env": list(self.entry.pass_env)},
         )
@@ -272,15 +281,16 @@ class _Trial:
             self.campaign.search.seed,
             read_counters=lambda: self.runtime.counters(engine.endpoint.base_url),
             should_stop=self.stop,
-            on_event=self._level_event,
+            on_event=self._event,
             judge_level=lambda level: after_level(level, rules) is Ascent.GO_ON,
+            gpus=self.request.gpus if self.request else (),
         )
         if self.measured.failure is not None:
             self.fail(self.measured.failure)
             return False
         return True
 
-    def _level_event(self, name: str, data: dict[str, Any]) -> None:
+    def _event(self, name: str, data: dict[str, Any]) -> None:
         self.progress.hear(name, data)
         self.notify({"event": name, "number": self.order.number, **data})
 
@@ -346,7 +356,7 @@ class _Trial:
             levels=levels,
             ended_utc=utc_now(),
             seconds=seconds,
-            gpu_seconds=round(seconds * self.campaign.hardware.gpus, 6),
+            gpu_seconds=gpu_seconds(self.campaign, self.phases),
             warnings=self.measured.warnings if self.measured else (),
         )
         self.attempt = advised(self.attempt, self.campaign, self.runtime, both_ends(self.engine_log))
@@ -355,7 +365,8 @@ class _Trial:
             if log.exists():
                 redact_cut(log)
         rows = self.measured.rows if self.measured else None
-        seal_attempt(results, self.attempt, rows, self.engine_log, self.client_log)
+        files = gpu_file(self.measured.samples if self.measured else (), self.clock, self.scratch)
+        seal_attempt(results, self.attempt, rows, self.engine_log, self.client_log, files)
         shutil.rmtree(self.scratch, ignore_errors=True)
         remove_running(results, self.order.attempt_id)  # last: as long as it stands, `reap` finds what is left
         judgement = judge(self.attempt, rules_of(self.campaign))

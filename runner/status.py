@@ -14,6 +14,7 @@ from typing import Any
 
 from runner.domain.records import RecordKind
 from runner.errors import StoreDamaged
+from runner.hardware.lease import leases
 from runner.lineage_lock import owners
 from runner.running_file import read_progress, read_running, runner_lives, scratch_folder
 from runner.store.record import read_record, record_folders
@@ -54,7 +55,8 @@ class AttemptNow:
 class RunNow:
     """One process of `tunebook run`, by its lock on a lineage or by what its attempts wrote. `state`: `alive`; `dead`,
     its process is gone and left attempts behind; `elsewhere`, on a host whose processes we can not see. `run_id` is
-    None until the run has begun. `leases` are what it holds on this machine."""
+    None until the run has begun. `leases` are what it holds on this machine:
+    its lineage, and GPUs."""
 
     state: str
     campaign: str
@@ -147,6 +149,7 @@ def _of_owner(results: Path, owner: Mapping[str, Any], running: Sequence[Mapping
     start = starts.of_lineage(owner["search_key"], owner["since"]) or {}
     process = ("host", "boot_id", "pid", "pid_started")
     mine = [facts for facts in running if all(facts[key] == owner[key] for key in process)]
+    gpus = [lease for lease in leases() if all(lease.get(key) == owner[key] for key in process)]
     return RunNow(
         state=ELSEWHERE if runner_lives(owner) is None else ALIVE,
         campaign=str(owner["campaign"]),
@@ -157,7 +160,7 @@ def _of_owner(results: Path, owner: Mapping[str, Any], running: Sequence[Mapping
         attempts=tuple(_attempt(results, facts) for facts in mine),
         series=start.get("series"),
         trials=start.get("trials_planned"),
-        leases=(f"lineage {owner['search_key'][:16]}",),
+        leases=(f"lineage {owner['search_key'][:16]}", *(f"{lease['gpu']} ({lease['uuid']})" for lease in gpus)),
     )
 
 
@@ -218,6 +221,8 @@ def _progress_text(progress: Mapping[str, Any]) -> str:
             return "the level began"
         case "level_ended":
             return "the level ended"
+        case "waiting":
+            return str(progress["reason"])
     return f"{progress.get('done', 0)} requests done"
 
 

@@ -79,5 +79,6 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A results folder of the test's own, also for commands that are not told one."""
     folder = tmp_path / "results"
     monkeypatch.setenv("TUNEBOOK_RESULTS", str(folder))
+    monkeypatch.setenv("TUNEBOOK_LEASES", str(tmp_path / "leases"))  # the machine's own GPUs are none of ours
     yield folder
     shutil.rmtree(folder, ignore_errors=True)

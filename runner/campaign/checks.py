@@ -21,13 +21,15 @@ from runner.deployers import deployers
 from runner.domain.campaign import Deploy
 from runner.domain.metrics import VALUE, metric_ref
 from runner.domain.units import format_duration
-from runner.errors import OtherHardware, Problem, UnknownMember, Where
+from runner.errors import Problem, UnknownMember, Where
 from runner.loadgens import loadgens
 from runner.runtimes import runtimes
 from runner.samplers import samplers
 from runner.space.resolve import ENV
 from runner.util.plugins import Folder
 
+WATCHED = ("energy", "gpu_")
+"""How the names of metrics begin that need telemetry."""
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -162,10 +164,6 @@ def _deploy(file: CampaignFile, document: Document, reading: Reading) -> Iterato
 
 def _started(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
     """What an engine that we start ourselves can not have."""
-    if reading.sound("hardware") and file.hardware.gpus:
-        where = document.at_value("hardware", "gpus")
-        hint = "leave out gpus, or attach to a live server"
-        yield Problem(OtherHardware.slug, "hardware.gpus: this version leases no GPUs", where, hint)
     if not reading.sound("model") or file.model.id is None:
         return
     for i, section in enumerate(file.runtimes):
@@ -234,6 +232,10 @@ def _per_gpu(file: CampaignFile, reading: Reading, metric: str, where: Where) ->
     if metric.endswith("_per_gpu") and reading.sound("hardware") and not file.hardware.gpus:
         plain = metric.removesuffix("_per_gpu")
         yield Problem("metric", f"{metric} needs hardware.gpus", where, f"without GPUs use {plain}")
+    leases = file.hardware.gpus and file.deploy.kind != "attach"
+    if metric.startswith(WATCHED) and reading.sound("hardware", "deploy") and not leases:
+        what = f"{metric} comes from GPUs that an attempt has leased"
+        yield Problem("metric", what, where, "say how many: hardware: {gpus: 1}; with attach nothing is leased")
 
 
 def _no_metric(place: str, error: ValueError, where: Where) -> Problem:

@@ -54,6 +54,7 @@ class Deployer(Protocol):
     name: str
     title: str
     options: tuple[str, ...]  # keys of `deploy:` beside kind
+    leases_gpus: bool  # its engines use GPUs of this host: those of the request, which the attempt has leased
 
     def check(self, deploy: Deploy) -> list[Problem]:
         """Problems of `deploy:` that need no hardware: unknown option, wrong value, a secret. `tunebook check` shows

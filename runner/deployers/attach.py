@@ -46,6 +46,7 @@ class Attach:
     name = "attach"
     title = "Attached server"
     options: tuple[str, ...] = ("url", "model", "api_key_env")
+    leases_gpus = False  # the server has them already
 
     def check(self, deploy: Deploy) -> list[Problem]:
         found = unknown_options(deploy, self.options)

@@ -43,6 +43,7 @@ class Local:
     name = "local"
     title = "Local process"
     options: tuple[str, ...] = ()
+    leases_gpus = True
 
     def check(self, deploy: Deploy) -> list[Problem]:
         return unknown_options(deploy, self.options)

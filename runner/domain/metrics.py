@@ -61,6 +61,18 @@ _ALL = (
            "real send - intended send: how late the load generator itself was"),
     Metric("client_cpu", "load generator CPU", "ratio", False, False,
            "CPU seconds of the load generator / seconds of the level"),
+    Metric("energy", "energy", "J", False, False,
+           "power of the leased GPUs, one look a second, integrated over the level", resolution=1.0),
+    Metric("energy_per_token", "energy per output token", "J/tok", False, False,
+           "energy / output tokens received by ok requests"),
+    Metric("gpu_utilization", "GPU utilisation", "ratio", None, True,
+           "share of time with work on the GPU, one look a second, over all leased GPUs"),
+    Metric("gpu_memory", "GPU memory in use", "GB", None, True, "of each leased GPU, one look a second"),
+    Metric("gpu_power", "GPU power", "W", None, True, "of each leased GPU, one look a second", resolution=1.0),
+    Metric("gpu_temperature", "GPU temperature", "°C", None, True, "of each leased GPU, one look a second",
+           resolution=1.0),
+    Metric("gpu_clock", "GPU clock", "MHz", None, True, "of the multiprocessors of each leased GPU, one look a second",
+           digits=4, resolution=1.0),
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}

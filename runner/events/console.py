@@ -80,6 +80,8 @@ def describe(event: Event) -> str | None:
             tail = f"  {values_text(data['values'])}  [{format_duration(round(data['seconds'], 1))}]"
             proof = f"\n           {_one_line(data['evidence'])[:160]}" if data.get("evidence") else ""
             return f"{head}  {body}{tail}{proof}"
+        case "waiting":
+            return f"trial {data['number']:>3}  {data['reason']}"
         case "rejected":
             return f"refused    {data['entry']:<12}  {data['reason']}  {values_text(data['values'])}"
         case "retry":

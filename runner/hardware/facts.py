@@ -6,16 +6,23 @@ import functools
 import math
 import os
 import platform
+from dataclasses import replace
 from pathlib import Path
 
 from runner.domain.hardware import HostFacts
+from runner.hardware.probes import gpus_here
 
 CGROUP = Path("/sys/fs/cgroup")
 
 
-@functools.cache
 def host_facts() -> HostFacts:
-    """Asked once per process: none of it changes while we run."""
+    """The GPUs are asked anew each time, the rest once per process: it does not change while we run. Raises UsageError
+    for a TUNEBOOK_FAKE_GPUS that can not be read."""
+    return replace(_without_gpus(), gpus=gpus_here())
+
+
+@functools.cache
+def _without_gpus() -> HostFacts:
     uname = os.uname()
     return HostFacts(
         host=uname.nodename,

@@ -136,6 +136,16 @@ def time_per_token(row: Request) -> float | None:
     return (row.last - row.first) / (row.output_tokens - 1)
 
 
+def beside(output_tokens: float, joules: float | None, seen: Mapping[str, list[float]]) -> tuple[MetricValue, ...]:
+    """The metrics of a level that come from telemetry: `seen` are ascending samples by metric, `joules` the energy of
+    all its GPUs. What was not seen has no metric."""
+    found = {} if joules is None else {"energy": joules}
+    if joules is not None and output_tokens > 0:
+        found["energy_per_token"] = joules / output_tokens
+    values = (MetricValue(name, VALUE, METRICS[name].unit, value) for name, value in found.items())
+    return (*values, *_statistics(seen))
+
+
 def _distributions(plan: LevelPlan, ok: Sequence[Request]) -> dict[str, list[float]]:
     """Metric -> ascending values. Latency counts from the intended send: in a closed loop that is the real one."""
     tpot = [value for row in ok if (value := time_per_token(row)) is not None]

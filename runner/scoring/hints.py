@@ -47,7 +47,9 @@ def hint(scene: Scene) -> Hint:
 
 def _memory(scene: Scene) -> Hint:
     host = scene.attempt.host
-    gpus = [gpu.memory_bytes for gpu in host.gpus]
+    placement = scene.attempt.placement
+    used = placement.gpus if placement else ()  # others of the machine have nothing to do with it
+    gpus = [gpu.memory_bytes for gpu in host.gpus if gpu.uuid in used]
     have = f"each GPU has {format_size(min(gpus))}" if gpus else f"the machine has {format_size(host.memory_bytes)}"
     when = {
         Cause.OOM_LOAD: "loading took more memory than there is",

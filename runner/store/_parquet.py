@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 REQUEST_COLUMNS = {
@@ -36,6 +38,26 @@ def write_requests(rows_jsonl: Path | None, target: Path) -> None:
                 "maximum_object_size = 67108864) ORDER BY position, number, kind"
             )
         connection.execute(f"COPY ({source}) TO {_literal(target)} (FORMAT parquet, COMPRESSION zstd)")
+
+
+GPU_COLUMNS = {
+    "seconds": "DOUBLE", "gpu": "VARCHAR", "utilization": "DOUBLE", "memory_bytes": "BIGINT", "power_watts": "DOUBLE",
+    "temperature_celsius": "DOUBLE", "clock_mhz": "DOUBLE",
+}  # fmt: skip
+"""Columns of gpu.parquet: those of store.gpu_sample without the attempt."""
+
+
+def write_gpu_samples(rows: Sequence[Mapping[str, object]], target: Path) -> None:
+    """Write `rows` (keys of GPU_COLUMNS, at least one row) as Parquet, in the order in which they were taken."""
+    import duckdb
+
+    lines = target.with_suffix(".jsonl")
+    lines.write_text("".join(json.dumps(dict(row)) + "\n" for row in rows), encoding="utf-8")
+    structure = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in GPU_COLUMNS.items()) + "}"
+    with duckdb.connect(config={"threads": 1}) as connection:
+        source = f"SELECT * FROM read_json({_literal(lines)}, columns = {structure}, format = 'newline_delimited')"
+        connection.execute(f"COPY ({source}) TO {_literal(target)} (FORMAT parquet, COMPRESSION zstd)")
+    lines.unlink()
 
 
 def _whole_lines(path: Path) -> int:

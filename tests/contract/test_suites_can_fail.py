@@ -16,9 +16,11 @@ import pytest
 
 from runner.deployers import Deployer, Engine, PlaceRequest, deployers
 from runner.domain.campaign import Deploy, Entry, Goal
+from runner.domain.hardware import GpuState
 from runner.domain.trial import Configuration, Launch, Placement
 from runner.executors import Executor
 from runner.executors.local import Local
+from runner.hardware.probes.simulated import Simulated
 from runner.loadgens import LoadGenerator, loadgens
 from runner.runtimes import Runtime, runtimes
 from runner.samplers import Sampler
@@ -27,6 +29,7 @@ from tests.contract import (
     test_deployers,
     test_executors,
     test_loadgens,
+    test_probes,
     test_runtimes,
     test_samplers,
 )
@@ -111,6 +114,60 @@ def test_a_runtime_that_sees_a_cause_in_nothing_is_refused() -> None:
     broken: Any = Wrapped(good, diagnose=lambda log, exit, entry: good.diagnose("", test_runtimes._exit("oom"), entry))
     with pytest.raises(AssertionError):
         test_runtimes.test_nothing_in_the_log_is_no_diagnosis(broken, ENTRY)
+
+
+# probes
+
+
+def probing(**changes: Any) -> Any:
+    """Two simulated GPUs, some answers replaced."""
+    return Wrapped(Simulated({"TUNEBOOK_FAKE_GPUS": "H100:2"}), **changes)
+
+
+def finding(how: str) -> Any:
+    first, second = probing().gpus()
+    found = {
+        "twins": (first, first),
+        "nameless": (replace(first, uuid="0"), second),
+        "parent": (first, replace(second, parent=first.uuid)),
+        "cut": (replace(first, mig=True), second),
+    }[how]
+    return probing(gpus=lambda: found)
+
+
+def test_a_probe_that_raises_or_stays_silent_about_why_is_refused() -> None:
+    with pytest.raises(AssertionError):
+        test_probes.test_it_says_why_it_sees_nothing(probing(unavailable=lambda: ""))
+    with pytest.raises(AssertionError):
+        test_probes.test_it_says_why_it_sees_nothing(probing(unavailable=lambda: "no driver"))
+
+
+@pytest.mark.parametrize("found", ["twins", "nameless"])
+def test_a_probe_whose_gpus_can_not_be_told_apart_is_refused(found: str) -> None:
+    with pytest.raises(AssertionError):
+        test_probes.test_every_gpu_has_a_uuid_of_its_own_a_name_and_memory(finding(found))
+
+
+@pytest.mark.parametrize("found", ["parent", "cut"])
+def test_a_probe_that_gives_a_gpu_away_twice_is_refused(found: str) -> None:
+    with pytest.raises(AssertionError):
+        test_probes.test_what_was_cut_into_parts_is_not_given_away_as_a_whole(finding(found))
+
+
+def test_a_probe_that_changes_its_mind_is_refused() -> None:
+    good = Simulated({"TUNEBOOK_FAKE_GPUS": "H100:2"})
+    turns = iter((good.gpus(), good.gpus()[::-1]))
+    broken: Any = Wrapped(good, gpus=lambda: next(turns))
+    with pytest.raises(AssertionError):
+        test_probes.test_asking_again_gives_the_same_gpus(broken)
+
+
+def test_a_probe_that_makes_up_a_state_is_refused() -> None:
+    full = GpuState(memory_used_bytes=2**60)
+    with pytest.raises(AssertionError):
+        test_probes.test_a_state_is_within_what_the_gpu_has(probing(state=lambda uuid: full))
+    with pytest.raises(AssertionError):
+        test_probes.test_a_stranger_has_no_state(probing(state=lambda uuid: GpuState()))
 
 
 # samplers

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from runner import confirm
 from runner.confirm import JudgedTrial, comparisons, confirm_targets, missing_attempts
 from runner.domain.campaign import (
     Campaign,
@@ -25,6 +26,7 @@ from runner.domain.trial import Attempt
 from runner.scoring.judge import judge
 from runner.scoring.rules import rules_of
 from runner.util.codec import from_json, to_json
+from tests import make
 from tests.runner.scoring.facts import HOST, SCENARIO, attempt, failed, level
 
 CAMPAIGN = Campaign(
@@ -222,3 +224,13 @@ def test_the_best_default_is_not_compared_with_itself() -> None:
     trials = TRIALS[:2]
     attempts = [*repeats("default-a", [100, 101, 99]), *repeats("default-b", [90, 91, 92])]
     assert [(f.trial_a, f.trial_b) for f in said(attempts, trials)] == [("default-a", "default-b")]
+
+
+def test_gpus_that_took_no_part_are_no_circumstance() -> None:
+    """A machine may get another GPU between two repeats; what was measured ran on the one of its placement."""
+    mine, other = make.gpu_host(2).gpus
+    alone = make.attempt(make.campaign(), 1, host=replace(make.gpu_host(), gpus=(mine,)))
+    assert alone.placement is not None
+    alone = replace(alone, placement=replace(alone.placement, gpus=(mine.uuid,)))
+    beside = replace(alone, host=replace(make.gpu_host(), gpus=(replace(other, name="NVIDIA L4"), mine)))
+    assert confirm._facts(alone)["gpu"] == confirm._facts(beside)["gpu"] == mine.name

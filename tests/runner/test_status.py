@@ -15,9 +15,11 @@ from click.testing import CliRunner
 from runner import running_file, status
 from runner.cli._status import events, text
 from runner.cli.status import COMMAND
+from runner.domain.campaign import Hardware
 from runner.domain.failure import EndReason
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
+from runner.hardware.lease import leased
 from runner.lineage_lock import lock_path, owned_lineage
 from runner.reap import reap
 from runner.status import ALIVE, DEAD, ELSEWHERE, AttemptNow, LastRun, Machine, RunNow, look
@@ -58,6 +60,30 @@ def test_a_run_between_two_attempts_is_known_by_its_lock(tmp_path: Path) -> None
         assert (run.run_id, run.trials) == (start.run_id, 12)
         assert run.leases == (f"lineage {campaign.search_key[:16]}",)
     assert look(tmp_path, NOW).runs == ()
+
+
+def test_a_run_shows_its_gpus_and_not_those_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"TUNEBOOK_LEASES": str(tmp_path / "leases"), "TUNEBOOK_FAKE_GPUS": "H100:2"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    campaign, one = make.campaign(), Hardware(gpus=1)
+    stranger = {**running_file.identity(), "pid_started": 1}
+    with (
+        owned_lineage(tmp_path, campaign.search_key, campaign.name),
+        leased(one, running_file.identity()) as (mine,),
+        leased(one, stranger),
+    ):
+        [run] = look(tmp_path, NOW).runs
+        assert run.leases == (f"lineage {campaign.search_key[:16]}", f"GPU 0 ({mine.uuid})")
+
+
+def test_an_attempt_that_waits_for_a_gpu_says_for_whom(tmp_path: Path) -> None:
+    attempt = make.attempt(make.campaign(), 3)
+    run_of(tmp_path, attempt, phase="lease")
+    scratch = running_file.scratch_folder(tmp_path, attempt.attempt_id)
+    running_file.Progress(scratch).hear("waiting", {"reason": "waiting for 1x H100: GPU 0 is held by pid 4711"})
+    [run] = look(tmp_path, NOW).runs
+    assert run.attempts[0].last_what == "waiting for 1x H100: GPU 0 is held by pid 4711"
 
 
 def test_an_older_run_of_the_lineage_is_not_the_one_that_holds_the_lock(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_night_with_everything_in_it(tmp_path: Path, results: Path) -> None:
         "e-running": "already running",
     }.items():
         assert words in rows[f"campaigns/{name}.yaml"]
-    assert "other hardware: hardware.gpus" in rows["campaigns/b-gpus.yaml"]
+    assert "other hardware: campaign 'b-gpus' asks for 2x H100 and this machine has " in rows["campaigns/b-gpus.yaml"]
     assert "(every 7d, last begun 20" in rows["campaigns/c-finished.yaml"]
     assert " tok/s " in rows["campaigns/d-due.yaml"]
     assert f"process {os.getpid()} on {os.uname().nodename} since 20" in rows["campaigns/e-running.yaml"]

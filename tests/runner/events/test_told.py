@@ -47,6 +47,7 @@ STORY: list[tuple[str, dict[str, Any]]] = [
     ("run_started", STARTED),
     ("run_started", {**STARTED, "series": 2, "trials_done": 3}),
     ("trial_started", {**TRIAL, "number": 0, "values": {}}),
+    ("waiting", {"number": 0, "reason": "waiting for 1x H100: GPU 0 is held by pid 4711 of campaign other on gpu-1"}),
     ("phase", {"phase": "load"}),
     ("progress", {"position": 0, "done": 3}),
     ended(0, 12.34, {}, score=38.0, objective_value=38.0),

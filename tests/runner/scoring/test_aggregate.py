@@ -16,7 +16,7 @@ from runner.domain.failure import LevelState
 from runner.domain.metrics import METRICS, STATS, VALUE
 from runner.domain.trial import LevelResult, Load
 from runner.loadgens import Row
-from runner.scoring.aggregate import aggregate, bucket, not_reached, percentile, time_per_token
+from runner.scoring.aggregate import aggregate, beside, bucket, not_reached, percentile, time_per_token
 from runner.scoring.doubts import doubts, occupancy
 
 SCENARIO = Scenario("D(10,5)", "D", 10, 5)
@@ -65,12 +65,21 @@ def test_formulas_by_hand() -> None:
 
 def test_every_metric_of_the_table_is_produced_with_its_unit_and_statistics() -> None:
     result = level([replace(GOOD, sent=1.1)], OPEN, gpus=1)
-    found = {(value.metric, value.stat, value.unit) for value in result.metrics}
+    watched = {name: [1.0, 2.0] for name in METRICS if name.startswith("gpu_")}
+    both = (*result.metrics, *beside(4.0, 10.0, watched))
+    found = {(value.metric, value.stat, value.unit) for value in both}
+    assert len(found) == len(both)
     assert found == {
         (name, stat, metric.unit)
         for name, metric in METRICS.items()
         for stat in (STATS if metric.distribution else (VALUE,))
     }
+
+
+def test_telemetry_that_saw_nothing_has_no_metric() -> None:
+    assert beside(4.0, None, {"gpu_power": []}) == ()
+    assert [(one.metric, one.value) for one in beside(0.0, 10.0, {})] == [("energy", 10.0)], "no token, no share of it"
+    assert [one.value for one in beside(4.0, 10.0, {})] == [10.0, 2.5]
 
 
 def test_open_loop_latency_counts_from_the_intended_time() -> None:

@@ -1,0 +1,57 @@
+"""The step of an attempt in which it gets its GPUs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from runner.deployers import deployers
+from runner.domain.campaign import Hardware
+from runner.domain.failure import Phase
+from runner.domain.trial import PhaseTime
+from runner.hardware.lease import leases
+from runner.hardware.probes import gpus_here
+from runner.lease_gpus import gpu_seconds, gpus_of
+from tests import make
+
+
+@pytest.fixture(autouse=True)
+def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNEBOOK_FAKE_GPUS", "H100:2")
+    monkeypatch.setenv("TUNEBOOK_LEASES", str(tmp_path / "leases"))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def step(deployer: str, gpus: int, reached: Callable[[Phase], None]) -> tuple[tuple[str, ...], list[str]]:
+    """What the attempt got, and who held leases meanwhile."""
+    of = replace(make.campaign(), hardware=Hardware(gpus=gpus))
+    with gpus_of(of, deployers.get(deployer), "attempt-1", lambda: False, reached, lambda reason: None) as uuids:
+        return uuids, [f"{one['campaign']} {one['attempt_id']} {one['pid']}" for one in leases()]
+
+
+def test_a_local_engine_gets_leased_gpus() -> None:
+    phases: list[Phase] = []
+    uuids, holders = step("local", 2, phases.append)
+    assert uuids == tuple(gpu.uuid for gpu in gpus_here())
+    assert holders == [f"smollm-cpu attempt-1 {os.getpid()}"] * 2
+    assert phases == [Phase.LEASE]
+    assert leases() == []
+
+
+@pytest.mark.parametrize(("deployer", "gpus"), [("local", 0), ("attach", 2)])
+def test_who_needs_none_here_leases_none(deployer: str, gpus: int) -> None:
+    phases: list[Phase] = []
+    assert step(deployer, gpus, phases.append) == ((), [])
+    assert phases == []
+
+
+def test_gpu_time_begins_with_the_lease() -> None:
+    phases = [PhaseTime(Phase.PRECHECK, 1.0), PhaseTime(Phase.LEASE, 60.0), PhaseTime(Phase.START, 2.0)]
+    of = replace(make.campaign(), hardware=Hardware(gpus=4))
+    assert gpu_seconds(of, [*phases, PhaseTime(Phase.MEASURE, 3.5)]) == 22.0
+    assert gpu_seconds(of, phases[:2]) == 0.0
+    assert gpu_seconds(replace(of, hardware=Hardware()), phases) == 0.0
