@@ -171,7 +171,7 @@ class _Run:
         if not samples:
             return result
         where = f"{plan.scenario.text} at {plan.load_kind.value} {plan.load_value:g}"
-        ours = None if self.engine.pid is None else self._is_ours  # elsewhere it has other process numbers, or no label
+        ours = None if self.engine.pids() is None else self._is_ours  # else: other numbers, or no label
         self.warnings += [f"{where}: {line}" for line in warnings(samples, ours)]
         tokens = (result.metric("output_throughput", VALUE) or 0.0) * result.seconds
         more = beside(tokens, energy(samples, began, end), series(samples))
@@ -282,6 +282,8 @@ class _Run:
 
 
 def _crash(end: Exit) -> Failure:
+    if end.host_fault:
+        return Failure(Phase.MEASURE, Cause.INFRA, redact(end.host_fault)[:_EVIDENCE], rule="host")
     how = end.signal or f"exit code {end.code}"
     cause = Cause.OOM_SERVE if end.oom_killed else Cause.CRASH
     return Failure(Phase.MEASURE, cause, f"the engine ended under load ({how})", exit_code=end.code, signal=end.signal)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runner.deployers import deployers
 from runner.domain.campaign import Campaign
-from runner.errors import EngineMissing, OtherHardware, Problem
+from runner.errors import EngineMissing, NotReady, OtherHardware, Problem
 from runner.hardware.lease import lacking
 from runner.models.fetch import locate
 from runner.runtimes import runtimes
@@ -22,9 +22,11 @@ def refuse_unless_ready(campaign: Campaign, project: Path) -> None:
             what = f"campaign {campaign.name!r} asks for {campaign.hardware.label} and {why}"
             hint = "run it where such GPUs are; `run --matching` skips it here"
             raise OtherHardware([Problem(OtherHardware.slug, what, None, hint)])
+    for problem in deployers.get(campaign.deploy.kind).needs(campaign.deploy):
+        raise NotReady(problem.what, hint=problem.hint)
     if campaign.deploy.kind == "local":
         for entry in campaign.entries:
             for problem in runtimes.get(entry.runtime).needs(entry):
                 raise EngineMissing(problem.what, hint=problem.hint)
-        if campaign.model.id is None:
-            locate(campaign.model, project)
+    if campaign.deploy.kind != "attach" and campaign.model.id is None:
+        locate(campaign.model, project)

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,8 +21,10 @@ from runner.deployers import deployers
 from runner.domain.failure import Cause, Failure, Outcome, Phase
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
+from runner.errors import NotReady
 from runner.running_file import (
     PROGRESS,
+    driver_lives,
     read_facts,
     remove_running,
     runner_lives,
@@ -45,16 +47,19 @@ _OURS = re.compile(r"\.?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.|$)")
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """`ended` names what was still running; `sealed` is false when the record stood already."""
+    """`ended` names what was still running; `sealed` is false when the record stood already. `trouble` says why
+    nothing could be done now: the running file stays, and the next reaper tries again."""
 
     attempt_id: str
     campaign: str
     ended: tuple[str, ...]
     sealed: bool
+    trouble: str = ""
 
 
-def reap(results: Path) -> list[Reaped]:
+def reap(results: Path, swept: Iterable[str] = ()) -> list[Reaped]:
     """End and seal every attempt of this host whose runner is dead. Living runners, and other hosts, are left alone.
+    The deployers named in `swept` also end what is ours and what no running file of these results names.
 
     May run at any time, also twice at once: each file is taken by one. Raises NoSpace, Unwritable, StoreError.
     """
@@ -63,6 +68,8 @@ def reap(results: Path) -> list[Reaped]:
         with _claimed(path) as facts:
             if facts is not None and runner_lives(facts) is False:
                 found.append(_reap_one(results, facts))
+    for name in swept:
+        found += [Reaped("", "", (ended,), False) for ended in deployers.get(name).sweep(driver_lives)]
     _sweep(running_folder(results))
     return found
 
@@ -71,7 +78,11 @@ def _reap_one(results: Path, facts: Mapping[str, Any]) -> Reaped:
     attempt_id = str(facts["attempt_id"])
     ended = process.end_labelled(attempt_id, GRACE)  # engine and client of a local attempt carry this label
     if facts["deployer"] in deployers:
-        ended += deployers.get(facts["deployer"]).reap(facts["labels"])
+        log = scratch_folder(results, attempt_id) / "engine.log"
+        try:
+            ended += deployers.get(facts["deployer"]).reap(facts["labels"], log)
+        except NotReady as error:
+            return Reaped(attempt_id, str(facts.get("campaign", "")), tuple(ended), False, error.what)
     sealed = False
     if not record_path(results, RecordKind.ATTEMPT, attempt_id).exists():
         _seal_interrupted(results, facts)

@@ -10,8 +10,8 @@ from runner.domain.metrics import metric_ref
 from runner.domain.records import ComparisonFact, RunEnd
 from runner.domain.trial import Attempt
 from runner.lineage import Lineage
+from runner.order import Order
 from runner.render.comparison import comparison_text
-from runner.run_trial import Order
 from runner.scoring.judge import judge
 from runner.stats.failing import findings, nearest
 from runner.util.codec import to_plain

@@ -6,36 +6,30 @@ the result; what is returned only saves the caller from reading it again.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from runner.advise import advised
-from runner.campaign.load import from_resolved
 from runner.deployers import Deployer, Engine, PlaceRequest, deployers
 from runner.deployers._readiness import wait_ready
 from runner.domain.campaign import Campaign, Entry
-from runner.domain.failure import INFRA_CAUSES, Cause, Failure, Outcome, Phase, Role
-from runner.domain.ids import content_hash
+from runner.domain.failure import INFRA_CAUSES, Cause, Failure, Outcome, Phase
 from runner.domain.trial import (
     Attempt,
-    Configuration,
     Exit,
     LevelResult,
     PhaseTime,
 )
 from runner.errors import NoSpace, StoreError, TunebookError, Unwritable
-from runner.hardware.facts import boot_id, host_facts
 from runner.lease_gpus import gpu_file, gpu_seconds, gpus_of
-from runner.loadgens import loadgens
 from runner.measure import Measured, measure
-from runner.models.fetch import locate
+from runner.order import Order, campaign_of, first_facts, place_request, secrets
 from runner.running_file import Progress, remove_running, scratch_folder, write_running
 from runner.runtimes import Runtime, runtimes
 from runner.scoring.ascent import Ascent, after_level
@@ -54,23 +48,6 @@ LEAST_FREE = 64 * 1024
 """Bytes. With less, a failure may well be the disk's: even a short log needs more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One attempt to make. `campaign` is the resolved file as plain JSON."""
-
-    attempt_id: str
-    run_id: str
-    trial_id: str
-    series: int
-    number: int
-    role: Role
-    configuration: Configuration
-    campaign: dict[str, Any]
-    results: str
-    project: str
-    repeat: int = 0
-
-
 def run_order(payload: dict[str, Any], stop: Stop, notify: Notify) -> dict[str, Any]:
     """The function that executors call by name: JSON in, JSON out."""
     attempt: dict[str, Any] = to_plain(run_trial(from_plain(Order, payload), stop, notify))
@@ -82,10 +59,11 @@ def run_trial(order: Order, stop: Stop, notify: Notify) -> Attempt:
     trial = _Trial.of(order, stop, notify)
     trial.register()
     try:
-        with disk_errors(trial.scratch), trial.leased() as gpus, trial.placed(gpus) as engine:
-            if trial.becomes_ready(engine) and trial.is_measured(engine):
-                trial.reached(Phase.DONE)
-            trial.note_exit(engine)
+        with disk_errors(trial.scratch), trial.leased() as gpus, trial.started(gpus) as engine:
+            if engine is not None:
+                if trial.becomes_ready(engine) and trial.is_measured(engine):
+                    trial.reached(Phase.DONE)
+                trial.note_exit(engine)
     except (NoSpace, Unwritable, StoreError):
         raise  # no record can be sealed: the run ends, and says why
     except TunebookError as error:  # it was ready when the run began: the machine changed under us
@@ -96,11 +74,6 @@ def run_trial(order: Order, stop: Stop, notify: Notify) -> Attempt:
         trial.fail(Failure(trial.phase, Cause.INFRA, redact(told)[:500], rule="bug"))
     trial.refuse_to_judge_a_full_disk()
     return trial.seal()
-
-
-def workload_key(campaign: Campaign) -> str:
-    """Attempts whose keys differ were not measured under the same load and are not comparable."""
-    return content_hash([to_plain(campaign.workload), to_plain(campaign.model)])[:16]
 
 
 @dataclass
@@ -129,33 +102,10 @@ class _Trial:
 
     @classmethod
     def of(cls, order: Order, stop: Stop, notify: Notify) -> _Trial:
-        campaign = _as_loaded(from_resolved(order.campaign), order.role)
+        campaign = campaign_of(order)
         entry = campaign.entry(order.configuration.entry)
-        loadgen = loadgens.get(campaign.workload.client)
         now = time.monotonic()
         scratch = scratch_folder(Path(order.results), order.attempt_id)
-        attempt = Attempt(
-            attempt_id=order.attempt_id,
-            run_id=order.run_id,
-            trial_id=order.trial_id,
-            search_key=campaign.search_key,
-            series=order.series,
-            number=order.number,
-            role=order.role,
-            configuration=order.configuration,
-            outcome=Outcome.INTERRUPTED,
-            failure=Failure(Phase.PRECHECK, Cause.INTERRUPTED, "the runner ended before the attempt did"),
-            phases=(),
-            levels=(),
-            started_utc=utc_now(),
-            ended_utc=utc_now(),
-            seconds=0.0,
-            host=host_facts(),
-            client=loadgen.name,
-            client_version=loadgen.version(),
-            repeat=order.repeat,
-            workload_key=workload_key(campaign),
-        )
         return cls(
             order=order,
             campaign=campaign,
@@ -165,7 +115,7 @@ class _Trial:
             stop=stop,
             notify=notify,
             scratch=scratch,
-            attempt=attempt,
+            attempt=first_facts(order, campaign),
             clock=now,
             phase_clock=now,
             progress=Progress(scratch),
@@ -178,21 +128,6 @@ class _Trial:
     @property
     def client_log(self) -> Path:
         return self.scratch / "client.log"
-
-    @property
-    def labels(self) -> dict[str, str]:
-        return {
-            "tunebook.run": self.order.run_id,
-            "tunebook.attempt": self.order.attempt_id,
-            "tunebook.driver": f"{os.uname().nodename}/{boot_id()}/{os.getpid()}",
-        }
-
-    @property
-    def secrets(self) -> list[str]:
-        """Names of environment variables whose values must stand nowhere."""
-        key = self.campaign.deploy.options.get("api_key_env")
-        names = [*self.entry.pass_env, *([str(key)] if key else [])]
-        return [name for name in names if name in os.environ]
 
     def register(self) -> None:
         """Before the first side effect: whoever finds us dead knows what to end and what to seal."""
@@ -212,8 +147,8 @@ class _Trial:
                 "trials": self.campaign.search.trials,
                 "repeats": self.campaign.confirm.repeats,
                 "levels": len(self.campaign.workload.levels),
-                "labels": self.labels,
-                "secrets": self.secrets,
+                "labels": self.order.labels,
+                "secrets": secrets(self.campaign, self.entry),
                 "attempt": to_plain(self.attempt),
             },
         )
@@ -225,29 +160,28 @@ class _Trial:
     def _waits(self, reason: str) -> None:
         self._event("waiting", {"reason": reason})
 
-    def placed(self, gpus: tuple[str, ...]) -> Engine:
-        """Place and start. The engine is a context manager that ends everything it started."""
-        self.reached(Phase.START)
-        # A hub id is the engine's business; a file or folder must be here.
-        model = self.campaign.model
-        model_path = model.id or str(locate(model, Path(self.order.project)))
-        self.request = PlaceRequest(
-            attempt_id=self.order.attempt_id,
-            model_path=model_path,
-            served_model=self.campaign.model.label,
-            python=str(self.entry.options.get("python", "")),
-            work_dir=self.scratch,
-            log_path=self.engine_log,
-            labels=self.labels,
-            gpus=gpus,
-            grace=self.campaign.timeouts.stop,
-            options={**self.campaign.deploy.options, **self.entry.options, "pass_env": list(self.entry.pass_env)},
+    def started(self, gpus: tuple[str, ...]) -> AbstractContextManager[Engine | None]:
+        """Place and start. The engine is a context manager that ends everything it started; without one, `failure`
+        says why."""
+        self.request = replace(
+            place_request(self.order, self.campaign, self.scratch, gpus),
+            should_stop=self.stop,
+            on_phase=self.reached,
+            on_progress=lambda text: self._event("waiting", {"reason": text}),
         )
         placement = self.deployer.place(self.request, self.campaign.deploy)
+        if isinstance(placement, Failure):
+            self.fail(placement)
+            return nullcontext()
+        self.reached(Phase.START)
         launch = self.runtime.launch(self.order.configuration, self.entry, placement)
         self.attempt = replace(self.attempt, placement=placement, launch=launch)
         self._write_running()
-        return self.deployer.start(launch, placement, self.request)
+        engine = self.deployer.start(launch, placement, self.request)
+        if isinstance(engine, Failure):
+            self.fail(engine)
+            return nullcontext()
+        return engine
 
     def becomes_ready(self, engine: Engine) -> bool:
         """Load, health, one completion. False with `failure` set when it did not, or when we were asked to stop."""
@@ -317,6 +251,8 @@ class _Trial:
         seen = self.failure
         if seen is None or seen.cause is Cause.INTERRUPTED or self.stop():
             return seen if seen is None else Failure(seen.phase, Cause.INTERRUPTED, "stopped on request")
+        if seen.cause in INFRA_CAUSES:
+            return seen  # the host's fault, whatever the log says besides
         found = self.runtime.diagnose(both_ends(self.engine_log), self.exit, self.entry)
         counted = (Cause.ERROR_RATE, Cause.SHORT_OUTPUT)
         if found is None or (seen.cause in counted and self.exit is None):
@@ -379,14 +315,6 @@ class _Trial:
             }
         )
         return self.attempt
-
-
-def _as_loaded(campaign: Campaign, role: Role) -> Campaign:
-    """The campaign with the client that this attempt uses: a confirmation may have an independent one."""
-    client = campaign.confirm.client
-    if role is not Role.CONFIRM or client is None:
-        return campaign
-    return replace(campaign, workload=replace(campaign.workload, client=client))
 
 
 def _outcome(failure: Failure | None) -> Outcome:

@@ -92,6 +92,16 @@ def runner_lives(facts: Mapping[str, Any]) -> bool | None:
     return same_boot and now is not None and not now.zombie and now.started == facts["pid_started"]
 
 
+def driver_lives(label: str) -> bool | None:
+    """The same of a driver's label, `host/boot/pid`. A process that got the number of a dead one counts as it: what
+    might be somebody's is not ended. None: another host's, or no label of ours."""
+    words = label.split("/")
+    if len(words) != 3 or words[0] != os.uname().nodename or not words[2].isdecimal():
+        return None
+    now = procfs.stat(int(words[2]))
+    return words[1] == boot_id() and now is not None and not now.zombie
+
+
 class Progress:
     """What the attempt is at, told by the thread that measures: at most once a second, and never a reason to fail."""
 

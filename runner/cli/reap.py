@@ -17,10 +17,17 @@ def command(results: Path) -> None:
     Only what a running file of this host names is ended; living runners are left alone. `run` does this by itself
     before it starts.
     """
+    from runner.deployers import deployers
     from runner.reap import reap
     from runner.running_file import read_running, runner_lives
 
-    for one in reap(results):
+    for one in reap(results, swept=deployers.names()):
+        if one.trouble:
+            click.echo(f"left: attempt {one.attempt_id} of {one.campaign}: {one.trouble}", err=True)
+            continue
+        if not one.attempt_id:
+            click.echo(f"ended {one.ended[0]}, which no running file names")
+            continue
         record = "sealed as interrupted" if one.sealed else "was sealed already"
         click.echo(f"attempt {one.attempt_id} of {one.campaign}: {record}")
         for line in one.ended:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from runner.domain.campaign import Deploy
+from runner.domain.failure import Failure, Phase
 from runner.domain.trial import Endpoint, Exit, Launch, Placement
 from runner.errors import Problem
 from runner.util.plugins import Folder
@@ -29,13 +30,20 @@ class PlaceRequest:
     gpus: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)  # deploy.options + entry.options (image, ...)
     grace: float = 5.0  # seconds between SIGTERM and SIGKILL when the engine's context is left
+    pull_timeout: float = 1800.0  # seconds that fetching an image may take
+    should_stop: Callable[[], bool] = lambda: False  # asked while something is fetched
+    on_phase: Callable[[Phase], None] = lambda phase: None  # told when `pull` begins
+    on_progress: Callable[[str], None] = lambda text: None  # told how far a fetch is, in words
 
 
 class Engine(Protocol):
     """A started engine. A context manager: leaving it ends everything it started, on every path."""
 
     endpoint: Endpoint
-    pid: int | None  # leader of its process group on this host, None elsewhere
+
+    def pids(self) -> Set[int] | None:
+        """Its processes on this host, by the host's numbers; None where they can not be seen."""
+        ...
 
     def poll(self) -> Exit | None:
         """None while it runs."""
@@ -54,6 +62,7 @@ class Deployer(Protocol):
     name: str
     title: str
     options: tuple[str, ...]  # keys of `deploy:` beside kind
+    needs_image: bool  # each entry names the image that its engine is in
     leases_gpus: bool  # its engines use GPUs of this host: those of the request, which the attempt has leased
 
     def check(self, deploy: Deploy) -> list[Problem]:
@@ -61,16 +70,28 @@ class Deployer(Protocol):
         them; `where` is filled in by the caller, from the name of the option that stands quoted in `what`."""
         ...
 
-    def place(self, request: PlaceRequest, deploy: Deploy) -> Placement:
-        """Address, port, model path as the engine will see it. Reserves nothing that must be given back."""
+    def needs(self, deploy: Deploy) -> list[Problem]:
+        """What this machine lacks to start engines so (slug `not-ready`). Empty = ready."""
         ...
 
-    def start(self, launch: Launch, placement: Placement, request: PlaceRequest) -> Engine:
-        """Start the engine; its whole output goes to `request.log_path` from the first byte. Does not wait."""
+    def place(self, request: PlaceRequest, deploy: Deploy) -> Placement | Failure:
+        """Address, port, model path as the engine will see it. Fetches what the engine is in, an image, and tells
+        `request.on_phase`. Reserves nothing that must be given back."""
         ...
 
-    def reap(self, labels: Mapping[str, str]) -> list[str]:
-        """End whatever carries these labels (and only that). Returns what was ended, one line each."""
+    def start(self, launch: Launch, placement: Placement, request: PlaceRequest) -> Engine | Failure:
+        """Start the engine; its whole output goes to `request.log_path` from the first byte. Does not wait. After a
+        Failure nothing is left of it."""
+        ...
+
+    def reap(self, labels: Mapping[str, str], log_path: Path | None = None) -> list[str]:
+        """End whatever carries these labels (and only that). Returns what was ended, one line each. What it had
+        written and is not in `log_path` yet is added there. Raises NotReady when it can not be seen what is left."""
+        ...
+
+    def sweep(self, lives: Callable[[str], bool | None]) -> list[str]:
+        """End what is ours by its label and has no driver any more: `lives` judges the text of `tunebook.driver`, and
+        None is no answer. For what no running file names. Returns as `reap` does; nothing where it can not look."""
         ...
 
 

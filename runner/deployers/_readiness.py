@@ -141,10 +141,10 @@ class _Watch:
         """Another program may have taken the port between its choice and the engine's bind. It answers, healthy, and
         would be measured in the engine's place."""
         port = urlsplit(endpoint.base_url).port
-        if self.engine.pid is None or port is None:
+        ours = self.engine.pids()
+        if ours is None or port is None:
             return None
         listening = procfs.listeners(port)
-        ours = {self.engine.pid} | {s.pid for s in procfs.members(self.engine.pid)}
         if not listening or listening & ours:
             return None
         evidence = f"port {port} is answered by process {min(listening)}, which is not the engine"
@@ -157,9 +157,15 @@ class _Watch:
         return None if ended is None else self._exited(ended)
 
     def _exited(self, ended: Exit) -> Failure:
+        if ended.host_fault:
+            return Failure(self.phase, Cause.INFRA, redact(ended.host_fault)[:500], rule="host")
         how = f"signal {ended.signal}" if ended.signal else f"exit {ended.code}"
         evidence = redact(f"the engine ended by itself ({how}); last line: {self._last_line()}")[:500]
         cause = Cause.CRASH if ended.signal else Cause.UNKNOWN
+        if ended.oom_killed:
+            cause, evidence = Cause.OOM_LOAD, f"ended by the kernel for its memory limit; {evidence}"[:500]
+        if ended.code in (126, 127):  # what shells, and the init of a container, give for a program they can not run
+            return Failure(Phase.START, Cause.BAD_FLAG, evidence, rule="no-program", exit_code=ended.code)
         if ended.code == 2:  # what every argument parser gives for a wrong command line
             return Failure(Phase.START, Cause.BAD_FLAG, evidence, rule="exit-2", exit_code=2)
         return Failure(self.phase, cause, evidence, exit_code=ended.code, signal=ended.signal)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Set
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,10 +24,11 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 class AttachedEngine:
     """Owns nothing: leaving it ends nothing."""
 
-    pid: int | None = None
-
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
+
+    def pids(self) -> Set[int] | None:
+        return None
 
     def poll(self) -> Exit | None:
         return None
@@ -46,6 +48,7 @@ class Attach:
     name = "attach"
     title = "Attached server"
     options: tuple[str, ...] = ("url", "model", "api_key_env")
+    needs_image = False
     leases_gpus = False  # the server has them already
 
     def check(self, deploy: Deploy) -> list[Problem]:
@@ -60,6 +63,9 @@ class Attach:
             what = "deploy attach: the value of 'api_key_env' is no name of an environment variable"
             found.append(Problem("secret", what, hint="export MY_KEY=..., and write api_key_env: MY_KEY"))
         return found
+
+    def needs(self, deploy: Deploy) -> list[Problem]:
+        return []
 
     def place(self, request: PlaceRequest, deploy: Deploy) -> Placement:
         url = urlsplit(_url(deploy.options))
@@ -80,7 +86,10 @@ class Attach:
         request.log_path.write_text(f"attached to {url}: its log is elsewhere\n", encoding="utf-8")
         return AttachedEngine(Endpoint(url, placement.served_model, _key(request.options)))
 
-    def reap(self, labels: Mapping[str, str]) -> list[str]:
+    def reap(self, labels: Mapping[str, str], log_path: Path | None = None) -> list[str]:
+        return []
+
+    def sweep(self, lives: Callable[[str], bool | None]) -> list[str]:
         return []
 
 

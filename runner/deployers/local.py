@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 
 from runner.deployers import Deployer, Engine, PlaceRequest, unknown_options
 from runner.domain.campaign import Deploy
 from runner.domain.trial import Endpoint, Exit, Launch, Placement
 from runner.errors import EngineMissing, Problem
-from runner.util import environment, net, process
+from runner.util import environment, net, process, procfs
 from runner.util.files import disk_errors
 
 HOST = "127.0.0.1"
@@ -22,9 +22,11 @@ class LocalEngine:
 
     def __init__(self, owned: process.Owned, endpoint: Endpoint, grace: float) -> None:
         self.endpoint = endpoint
-        self.pid: int | None = owned.pid
         self._owned = owned
         self._grace = grace
+
+    def pids(self) -> Set[int] | None:
+        return {self._owned.pid} | {stat.pid for stat in procfs.members(self._owned.pid)}
 
     def poll(self) -> Exit | None:
         return self._owned.poll()
@@ -43,10 +45,14 @@ class Local:
     name = "local"
     title = "Local process"
     options: tuple[str, ...] = ()
+    needs_image = False
     leases_gpus = True
 
     def check(self, deploy: Deploy) -> list[Problem]:
         return unknown_options(deploy, self.options)
+
+    def needs(self, deploy: Deploy) -> list[Problem]:
+        return []
 
     def place(self, request: PlaceRequest, deploy: Deploy) -> Placement:
         return Placement(
@@ -80,9 +86,12 @@ class Local:
         base_url = f"http://{placement.host}:{placement.port}"
         return LocalEngine(owned, Endpoint(base_url, placement.served_model), request.grace)
 
-    def reap(self, labels: Mapping[str, str]) -> list[str]:
+    def reap(self, labels: Mapping[str, str], log_path: Path | None = None) -> list[str]:
         attempt = labels.get("tunebook.attempt")
         return process.end_labelled(attempt, REAP_GRACE) if attempt else []
+
+    def sweep(self, lives: Callable[[str], bool | None]) -> list[str]:
+        return []  # a process says whose it is, and not of which runner; its running file does
 
 
 def _environment(own: Mapping[str, str], request: PlaceRequest, placement: Placement) -> dict[str, str]:

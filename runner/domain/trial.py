@@ -75,11 +75,13 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a process ended. `code` is its exit code, or None with the `signal` name that ended it."""
+    """How an engine ended. `code` is its exit code, or None with the `signal` name that ended it. `host_fault` says
+    what of the host ended it, where that is known: it is nothing that the configuration did."""
 
     code: int | None
     signal: str | None = None
     oom_killed: bool = False
+    host_fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)

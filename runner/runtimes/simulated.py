@@ -19,6 +19,7 @@ from runner.runtimes._flags import Flag
 from runner.simulated.faults import parse_all
 from runner.util import net
 
+OPTIONS = ("python", "image")
 FLAGS = {
     flag.name: flag
     for flag in (
@@ -56,7 +57,9 @@ class Simulated:
     needs_file = False
 
     def check(self, entry: Entry) -> list[Problem]:
-        found = _flags.problems(entry, FLAGS, ("host", "port", "model")) + _flags.unknown_options(entry, ("python",))
+        found = _flags.problems(entry, FLAGS, ("host", "port", "model")) + _flags.unknown_options(
+            entry, ("python", "image")
+        )
         searched = entry.space.parameters.get("fault")
         values = searched.values if isinstance(searched, Choice) else ()
         for value in (entry.flags.get("fault", ""), *values):

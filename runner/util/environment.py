@@ -46,11 +46,24 @@ def for_engine(passed: Sequence[str] = (), own: Mapping[str, str] | None = None)
     """The environment of an engine on this machine: the lists above without secrets, the names that the campaign
     passes through, and what its entry sets (`own`). A value that is passed through is hidden from then on."""
     kept = {name: value for name, value in os.environ.items() if _engine_may_have(name, value)}
-    for name in passed:
-        if name in os.environ:
-            kept[name] = os.environ[name]
-            hide(os.environ[name])
-    return kept | {"PYTHONUNBUFFERED": "1"} | dict(own or {})
+    return kept | passed_through(passed) | {"PYTHONUNBUFFERED": "1"} | dict(own or {})
+
+
+def passed_through(names: Sequence[str]) -> dict[str, str]:
+    """The values of the named variables that are set here. They are hidden from then on."""
+    found = {name: os.environ[name] for name in names if name in os.environ}
+    for value in found.values():
+        hide(value)
+    return found
+
+
+def proxies() -> dict[str, str]:
+    """The proxies of our environment, and what goes around them; none that carries a password."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in (*_PROXIES, "NO_PROXY") and value and not _in_address(value)
+    }
 
 
 def for_tool(**more: str) -> dict[str, str]:

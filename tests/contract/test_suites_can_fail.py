@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from runner.deployers import Deployer, Engine, PlaceRequest, deployers
+from runner.deployers import local as local_deployer
 from runner.domain.campaign import Deploy, Entry, Goal
 from runner.domain.hardware import GpuState
 from runner.domain.trial import Configuration, Launch, Placement
@@ -220,14 +221,15 @@ class Leaves:
     name, title, options = "leaves", "Leaves", ()
 
     def __init__(self) -> None:
-        self._good = deployers.get("local")
+        self._good = local_deployer.Local()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._good, name)
 
     def start(self, launch: Launch, placement: Placement, request: PlaceRequest) -> Engine:
         engine = self._good.start(launch, placement, request)
-        engine.stop = lambda grace: os.kill(engine.pid or 0, 9)  # type: ignore[method-assign]
+        first = min(engine.pids() or ())
+        engine.stop = lambda grace: os.kill(first, 9)  # type: ignore[method-assign]
         return engine
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from runner.deployers import PlaceRequest
-from runner.deployers.attach import DEPLOYER
+from runner.deployers.attach import Attach
 from runner.domain.campaign import Deploy
 from runner.domain.trial import Endpoint, Health, Launch
 from runner.errors import NotReady, UsageError
@@ -17,8 +17,8 @@ NOTHING = Launch((), {}, Health(), ())
 
 def endpoint(tmp_path: Path, **options: Any) -> Endpoint:
     request = PlaceRequest("a", "/m", "label", "", tmp_path, tmp_path / "log", options=options)
-    placement = DEPLOYER.place(request, Deploy("attach", options))
-    with DEPLOYER.start(NOTHING, placement, request) as engine:
+    placement = Attach().place(request, Deploy("attach", options))
+    with Attach().start(NOTHING, placement, request) as engine:
         return engine.endpoint
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.deployers import PlaceRequest
-from runner.deployers.local import DEPLOYER
+from runner.deployers.local import Local
 from runner.domain.campaign import Deploy
 from runner.domain.trial import Health, Launch
 from runner.errors import EngineMissing
@@ -19,9 +19,9 @@ DUMP = "import json, os; print(json.dumps(dict(os.environ)), os.getcwd())"
 def run(tmp_path: Path, argv: tuple[str, ...], env: dict[str, str], pass_env: tuple[str, ...] = ()) -> str:
     log = tmp_path / "engine.log"
     request = PlaceRequest("a", "/m", "m", "", tmp_path, log, gpus=("GPU-1", "GPU-2"), options={"pass_env": pass_env})
-    placement = DEPLOYER.place(request, Deploy())
+    placement = Local().place(request, Deploy())
     assert placement.python == sys.executable
-    with DEPLOYER.start(Launch(argv, env, Health(), ()), placement, request) as engine:
+    with Local().start(Launch(argv, env, Health(), ()), placement, request) as engine:
         while engine.poll() is None:
             time.sleep(0.01)
     return log.read_text()

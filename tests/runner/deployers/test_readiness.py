@@ -31,11 +31,14 @@ PATIENT = Timeouts(load=60, ready=60, no_progress=60)
 class Stub:
     """An engine without a process: `ends` says when it ends."""
 
-    pid: int | None = None
-
     def __init__(self, base_url: str, ends: Callable[[], Exit | None], api_key: str | None = None) -> None:
         self.endpoint = Endpoint(base_url, "m", api_key)
         self._ends = ends
+
+    processes: set[int] | None = None
+
+    def pids(self) -> set[int] | None:
+        return self.processes
 
     def stop(self, grace: float) -> Exit | None:
         return None
@@ -238,7 +241,7 @@ def test_an_answer_from_another_process_is_a_taken_port(log: Path) -> None:
         process.start([sys.executable, "-c", "import time; time.sleep(600)"], label="a") as owned,
         server(lambda *_: SERVES) as url,
     ):
-        engine.endpoint, engine.pid = Endpoint(url, "m"), owned.pid
+        engine.endpoint, engine.processes = Endpoint(url, "m"), {owned.pid}
         failure = wait_ready(engine, LAUNCH, engine.endpoint, log, PATIENT, lambda: False, lambda phase: None).failure
     assert failure is not None
     assert (failure.phase, failure.cause) == (Phase.START, Cause.PORT)

@@ -10,7 +10,7 @@ import pytest
 
 from runner.deployers import PlaceRequest
 from runner.deployers._readiness import wait_ready
-from runner.deployers.local import DEPLOYER
+from runner.deployers.local import Local
 from runner.domain.campaign import Deploy, EachLevel, Entry, Model, Scenario, Timeouts
 from runner.domain.trial import Configuration
 from runner.loadgens import Job
@@ -33,7 +33,7 @@ def test_lengths_are_exact_and_the_counts_are_the_engines_own(tmp_path: Path) ->
     request = PlaceRequest(
         "client-test", str(locate(MODEL, Path.cwd())), "smol", sys.executable, tmp_path, tmp_path / "engine.log"
     )
-    placement = DEPLOYER.place(request, Deploy())
+    placement = Local().place(request, Deploy())
     flags = {"threads": 1, "ctx-size": 2048, "parallel": 2}
     launch = RUNTIME.launch(
         Configuration("llama", "llama_cpp", {}, flags, {"OMP_WAIT_POLICY": "passive"}, "0" * 16),
@@ -43,7 +43,7 @@ def test_lengths_are_exact_and_the_counts_are_the_engines_own(tmp_path: Path) ->
     limits = Timeouts(load=120, ready=120, no_progress=120, stop=5)
     levels = (*closed(2, scenario=LONG), replace(closed(3, scenario=MIXED)[0], position=1))
     each = EachLevel(duration=120, requests=4, warmup=1, request_timeout=120)
-    with DEPLOYER.start(launch, placement, request) as engine:
+    with Local().start(launch, placement, request) as engine:
         ready = wait_ready(engine, launch, engine.endpoint, request.log_path, limits, lambda: False, lambda _: None)
         assert ready.failure is None
         for api in ("chat", "completions"):

@@ -12,7 +12,7 @@ import pytest
 
 from runner.deployers import PlaceRequest
 from runner.deployers._readiness import wait_ready
-from runner.deployers.local import DEPLOYER
+from runner.deployers.local import Local
 from runner.domain.campaign import Deploy, Entry, Model, Timeouts
 from runner.domain.failure import Cause, Phase
 from runner.domain.parameters import Scalar
@@ -46,12 +46,12 @@ def request_of(folder: Path, model: Path) -> PlaceRequest:
 def fails(folder: Path, model: Path, flags: dict[str, Scalar], port: int | None = None) -> tuple[Diagnosis, Exit]:
     """Start, wait, and what the runtime says of it. Nothing is left afterwards."""
     request = request_of(folder, model)
-    placement = DEPLOYER.place(request, Deploy())
+    placement = Local().place(request, Deploy())
     if port is not None:
         placement = replace(placement, port=port)
     one = Configuration("llama", "llama_cpp", {}, SMALL | flags, {}, "0" * 16)
     launch = RUNTIME.launch(one, ENTRY, placement)
-    with DEPLOYER.start(launch, placement, request) as engine:
+    with Local().start(launch, placement, request) as engine:
         ready = wait_ready(engine, launch, engine.endpoint, request.log_path, TIMEOUTS, lambda: False, lambda p: None)
         ended = engine.poll()
     assert ready.failure is not None
@@ -65,10 +65,10 @@ def fails(folder: Path, model: Path, flags: dict[str, Scalar], port: int | None 
 
 def test_it_serves_says_who_it_is_and_counts(tmp_path: Path, model: Path) -> None:
     request = request_of(tmp_path, model)
-    placement = DEPLOYER.place(request, Deploy())
+    placement = Local().place(request, Deploy())
     one = Configuration("llama", "llama_cpp", {}, SMALL | {"parallel": 2}, {"OMP_WAIT_POLICY": "passive"}, "0" * 16)
     launch = RUNTIME.launch(one, ENTRY, placement)
-    with DEPLOYER.start(launch, placement, request) as engine:
+    with Local().start(launch, placement, request) as engine:
         ready = wait_ready(engine, launch, engine.endpoint, request.log_path, TIMEOUTS, lambda: False, lambda p: None)
         assert ready.failure is None
         url = engine.endpoint.base_url

@@ -28,6 +28,9 @@ class World:
         self.pid: int | None = owned.pid
         self.endpoint = Endpoint(f"http://127.0.0.1:{port}", "simulated")
 
+    def pids(self) -> set[int] | None:
+        return {self.owned.pid}
+
     def poll(self) -> Exit | None:
         return self.owned.poll()
 

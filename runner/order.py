@@ -1,0 +1,112 @@
+"""One attempt before anything has happened: the order, the facts it begins with, and what it asks of a place."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from runner.campaign.load import from_resolved
+from runner.deployers import PlaceRequest
+from runner.domain.campaign import Campaign, Entry
+from runner.domain.failure import Cause, Failure, Outcome, Phase, Role
+from runner.domain.ids import content_hash
+from runner.domain.trial import Attempt, Configuration
+from runner.hardware.facts import boot_id, host_facts
+from runner.loadgens import loadgens
+from runner.models.fetch import locate
+from runner.util.clock import utc_now
+from runner.util.codec import to_plain
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One attempt to make. `campaign` is the resolved file as plain JSON."""
+
+    attempt_id: str
+    run_id: str
+    trial_id: str
+    series: int
+    number: int
+    role: Role
+    configuration: Configuration
+    campaign: dict[str, Any]
+    results: str
+    project: str
+    repeat: int = 0
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What marks everything that this process starts for the attempt."""
+        return {
+            "tunebook.run": self.run_id,
+            "tunebook.attempt": self.attempt_id,
+            "tunebook.driver": f"{os.uname().nodename}/{boot_id()}/{os.getpid()}",
+        }
+
+
+def campaign_of(order: Order) -> Campaign:
+    """The campaign with the client that this attempt uses: a confirmation may have an independent one."""
+    campaign = from_resolved(order.campaign)
+    client = campaign.confirm.client
+    if order.role is not Role.CONFIRM or client is None:
+        return campaign
+    return replace(campaign, workload=replace(campaign.workload, client=client))
+
+
+def first_facts(order: Order, campaign: Campaign) -> Attempt:
+    """Good enough to be sealed as they are, if nothing more is ever known of the attempt."""
+    loadgen = loadgens.get(campaign.workload.client)
+    return Attempt(
+        attempt_id=order.attempt_id,
+        run_id=order.run_id,
+        trial_id=order.trial_id,
+        search_key=campaign.search_key,
+        series=order.series,
+        number=order.number,
+        role=order.role,
+        configuration=order.configuration,
+        outcome=Outcome.INTERRUPTED,
+        failure=Failure(Phase.PRECHECK, Cause.INTERRUPTED, "the runner ended before the attempt did"),
+        phases=(),
+        levels=(),
+        started_utc=utc_now(),
+        ended_utc=utc_now(),
+        seconds=0.0,
+        host=host_facts(),
+        client=loadgen.name,
+        client_version=loadgen.version(),
+        repeat=order.repeat,
+        workload_key=workload_key(campaign),
+    )
+
+
+def workload_key(campaign: Campaign) -> str:
+    """Attempts whose keys differ were not measured under the same load and are not comparable."""
+    return content_hash([to_plain(campaign.workload), to_plain(campaign.model)])[:16]
+
+
+def secrets(campaign: Campaign, entry: Entry) -> list[str]:
+    """Names of environment variables whose values must stand nowhere."""
+    key = campaign.deploy.options.get("api_key_env")
+    names = [*entry.pass_env, *([str(key)] if key else [])]
+    return [name for name in names if name in os.environ]
+
+
+def place_request(order: Order, campaign: Campaign, scratch: Path, gpus: tuple[str, ...]) -> PlaceRequest:
+    """Raises ModelMissing when the model's file is not here; a hub id is the engine's business."""
+    entry, model = campaign.entry(order.configuration.entry), campaign.model
+    return PlaceRequest(
+        attempt_id=order.attempt_id,
+        model_path=model.id or str(locate(model, Path(order.project))),
+        served_model=model.label,
+        python=str(entry.options.get("python", "")),
+        work_dir=scratch,
+        log_path=scratch / "engine.log",
+        labels=order.labels,
+        gpus=gpus,
+        grace=campaign.timeouts.stop,
+        pull_timeout=campaign.timeouts.pull,
+        options={**campaign.deploy.options, **entry.options, "pass_env": list(entry.pass_env)},
+    )
