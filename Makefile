@@ -7,7 +7,7 @@ SYSTEM ?= 1
 PYTEST := $(BIN)/python -m pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check fast lint golden model system site clean bench-ask bench-client chaos
+.PHONY: help demo test test-docker test-all check fast lint golden model system site clean bench-ask bench-client chaos
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -21,16 +21,21 @@ demo: $(VENV)/.demo model   ## install, run the quickstart campaign on a real en
 	@echo "The site is in public/: open public/index.html, or run $(BIN)/tunebook serve"
 
 test: system $(VENV)/.tests model lint   ## install what tests need and run them all
-	$(PYTEST) -n 2 -m "not matrix"
+	$(PYTEST) -n 2 -m "not matrix and not docker"
 
-test-all: system $(VENV)/.tests model lint   ## the full fault and browser matrices too
+test-docker: $(VENV)/.tests model   ## containers, on a Docker Engine that the tests start; as root
+	@[ "$(SYSTEM)" = 0 ] || sh .ci/docker
+	$(PYTEST) -m docker
+
+test-all: system $(VENV)/.tests model lint   ## the full fault and browser matrices, and containers, too
+	@[ "$(SYSTEM)" = 0 ] || sh .ci/docker
 	$(PYTEST) -n 2
 
 check: $(VENV)/.tests lint   ## types, lint, import rules, unit tests
-	$(PYTEST) -n 2 -m "not engine and not browser and not story and not matrix"
+	$(PYTEST) -n 2 -m "not engine and not browser and not story and not matrix and not docker"
 
 fast: $(VENV)/.tests model lint   ## check and the real engine; no browser, no stories
-	$(PYTEST) -n 2 -m "not browser and not story and not matrix"
+	$(PYTEST) -n 2 -m "not browser and not story and not matrix and not docker"
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .

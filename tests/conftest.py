@@ -6,12 +6,16 @@ import difflib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from _pytest.terminal import TerminalReporter
 
 from tests import golden_tree as tree
 from tests._machine import lacks, missing
+
+if TYPE_CHECKING:
+    from tests.docker_engine import DockerEngine
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -20,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--accept", action="store_true", help="write golden files instead of comparing with them")
 
 
-TIERS = ("matrix", "story", "browser", "engine")
+TIERS = ("matrix", "docker", "story", "browser", "engine")
 """Markers from the heaviest down: a test counts for the first that it has."""
 
 
@@ -72,6 +76,15 @@ def golden_tree(request: pytest.FixtureRequest) -> Callable[..., None]:
             pytest.fail(found.story(), pytrace=False)
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[DockerEngine]:
+    """A real Docker Engine, of this worker's own."""
+    from tests.docker_engine import engine
+
+    with engine() as found:
+        yield found
 
 
 @pytest.fixture

@@ -159,7 +159,22 @@ def _deploy(file: CampaignFile, document: Document, reading: Reading) -> Iterato
         named = next((name for name in options if repr(name) in problem.what), None)
         where = document.at_value("deploy", named) if named else document.at_key("deploy")
         yield Problem(problem.slug, problem.what, where, problem.hint)
+    yield from _images(file, document, reading)
     yield from _attached(file, document, reading) if file.deploy.kind == "attach" else _started(file, document, reading)
+
+
+def _images(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
+    """An entry names an image where one is started, and nowhere else: it would be ignored."""
+    kind = file.deploy.kind
+    wanted = deployers.get(kind).needs_image
+    for i, section in enumerate(file.runtimes):
+        if reading.sound_entry(i) and (section.image is not None) is not wanted:
+            if wanted:
+                where, what = document.at_key("runtimes", i), f"deploy {kind}: the entry names no image"
+                yield Problem("missing-key", what, where, "image: vllm/vllm-openai:v0.33.0, or one of your own")
+            else:
+                where, what = document.at_value("runtimes", i, "image"), f"image: deploy {kind} starts no container"
+                yield Problem("wrong-value", what, where, "write deploy: docker, or leave image out")
 
 
 def _started(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
@@ -288,8 +303,3 @@ def _later(file: CampaignFile, document: Document, reading: Reading) -> Iterator
     if reading.sound("search") and file.search.warm_start:
         where = document.at_value("search", "warm_start")
         yield Problem("not-yet", "search.warm_start is not supported yet", where, "write 0, or leave it out")
-    for i, section in enumerate(file.runtimes):
-        if reading.sound_entry(i) and section.image is not None:
-            where = document.at_value("runtimes", i, "image")
-            hint = "leave image out: the engine of python: or command: is started"
-            yield Problem("not-yet", "image: no deployer starts containers yet", where, hint)

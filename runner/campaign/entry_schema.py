@@ -130,7 +130,7 @@ class EntrySection(Section):
     where: list[Text] = Field([], description="Expressions that every configuration must satisfy.")
     env: Env = Field({}, description="A list of names passed through, or NAME: value (null = passed through).")
     python: Text | None = Field(None, description="Interpreter that has the engine; default: our own.")
-    image: Text | None = Field(None, description="Container image; refused until a deployer starts containers.")
+    image: Text | None = Field(None, description="Container image, for deploy: docker.")
     command: Text | list[Text] | None = Field(
         None, description="Command template of the `command` runtime, with {port} {model} {flags}."
     )

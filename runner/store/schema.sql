@@ -108,7 +108,7 @@ CREATE TABLE store.host (
   python VARCHAR NOT NULL, -- interpreter of tunebook
   gpu_count INTEGER NOT NULL, -- GPUs seen
   gpu VARCHAR, -- their names, NULL without any
-  gpus_json JSON NOT NULL -- uuid, name and memory of each
+  gpus_json JSON NOT NULL -- each with uuid, name, memory and what its driver says of it
 );
 
 -- One deployment for a trial: its facts, never a score.

@@ -577,7 +577,7 @@ CREATE OR REPLACE VIEW hosts (
   python, -- interpreter of tunebook
   gpu_count, -- GPUs seen
   gpu, -- their names
-  gpus_json -- uuid, name and memory of each
+  gpus_json -- each with uuid, name, memory and what its driver says of it
 ) AS
   SELECT host_id, host, cpu_model, cpu_count, memory_bytes, os, kernel, python, gpu_count, gpu, gpus_json
   FROM store.host;

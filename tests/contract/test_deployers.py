@@ -15,16 +15,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runner.deployers import Deployer, Engine, PlaceRequest, deployers
 from runner.deployers._readiness import Ready, wait_ready
 from runner.domain.campaign import Deploy, Timeouts
-from runner.domain.failure import Cause, Phase
+from runner.domain.failure import Cause, Failure, Phase
 from runner.domain.trial import Health, Launch, Placement
 from runner.util import net, process, procfs
 from tests.contract.bystander import bystander
+from tests.docker_engine import EMPTY, PATHS, DockerEngine, within
 
 TIMEOUTS = Timeouts(load=60, ready=60, no_progress=60, stop=0.3)
 ATTACHING = {"attach"}
@@ -38,35 +40,60 @@ class Bench:
     request: PlaceRequest
     deploy: Deploy
 
+    python_path: str = ""
+    docker: DockerEngine | None = None
+
     def launch(self, placement: Placement, *faults: str) -> Launch:
         server = (sys.executable, "-m", "runner.simulated.server", "--time-scale", "0.02")
         where = ("--host", placement.host, "--port", str(placement.port), "--model", placement.served_model)
-        return Launch((*server, *where, *(f"--fault={f}" for f in faults)), {}, Health("/health"), ())
+        env = {"PYTHONPATH": self.python_path} if self.python_path else {}
+        return Launch((*server, *where, *(f"--fault={f}" for f in faults)), env, Health("/health"), ())
 
     def start(self, *faults: str) -> tuple[Engine, Launch]:
-        placement = self.deployer.place(self.request, self.deploy)
+        placement = self.placed()
         launch = self.launch(placement, *faults)
-        return self.deployer.start(launch, placement, self.request), launch
+        engine = self.deployer.start(launch, placement, self.request)
+        assert not isinstance(engine, Failure), engine
+        return engine, launch
+
+    def placed(self) -> Placement:
+        placement = self.deployer.place(self.request, self.deploy)
+        assert not isinstance(placement, Failure), placement
+        return placement
 
     def wait(self, engine: Engine, launch: Launch, timeouts: Timeouts = TIMEOUTS, stop: bool = False) -> Ready:
         log = self.request.log_path
         return wait_ready(engine, launch, engine.endpoint, log, timeouts, lambda: stop, lambda phase: None)
 
     def left(self) -> list[str]:
-        """Processes that carry the label of the attempt."""
-        return [f"{s.pid}" for s in procfs.labelled(process.LABEL, self.request.attempt_id)]
+        """Processes that carry the label of the attempt, and its containers with their processes."""
+        processes = [f"{s.pid}" for s in procfs.labelled(process.LABEL, self.request.attempt_id)]
+        if self.docker is None:
+            return processes
+        with self.docker.client() as client:
+            mine = client.containers.list(all=True, filters={"label": f"tunebook.attempt={self.request.attempt_id}"})
+            for made in mine:
+                found = made.top()["Processes"] if made.status == "running" else []
+                processes += [made.name] * max(1, len(found) - 1)  # Docker's own init is none of the engine's
+        return processes
 
 
-@pytest.fixture(params=deployers.names())
+@pytest.fixture(params=[pytest.param(n, marks=pytest.mark.docker) if n == "docker" else n for n in deployers.names()])
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
-def bench(name: str, tmp_path: Path) -> Iterator[Bench]:
+def asking(request: pytest.FixtureRequest) -> pytest.FixtureRequest:
+    """For fixtures that only some members need."""
+    return request
+
+
+@pytest.fixture
+def bench(name: str, tmp_path: Path, asking: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     request = PlaceRequest(
         attempt_id=f"contract-{os.getpid()}-{tmp_path.name}",
-        model_path="/models/none.gguf",
+        model_path=str(tmp_path / "model.gguf"),
         served_model="simulated",
         python=sys.executable,
         work_dir=tmp_path,
@@ -74,6 +101,15 @@ def bench(name: str, tmp_path: Path) -> Iterator[Bench]:
         labels={"tunebook.attempt": f"contract-{os.getpid()}-{tmp_path.name}", "tunebook.run": "r"},
         grace=0.3,
     )
+    Path(request.model_path).touch()
+    if name == "docker":
+        own: DockerEngine = asking.getfixturevalue("docker_engine")
+        monkeypatch.setenv("DOCKER_HOST", own.address)
+        options: dict[str, Any] = {"mounts": own.mounts}
+        request = replace(request, options={**options, "image": EMPTY})
+        with within(own.namespace):
+            yield Bench(deployers.get(name), request, Deploy(name, options), os.pathsep.join(PATHS), own)
+        return
     if name not in ATTACHING:
         yield Bench(deployers.get(name), request, Deploy(name))
         return
@@ -115,7 +151,7 @@ def test_the_constant_is_annotated(name: str) -> None:
 
 def test_placing_starts_and_reserves_nothing(bench: Bench) -> None:
     before = process.live()
-    placement = bench.deployer.place(bench.request, bench.deploy)
+    placement = bench.placed()
     assert placement.port > 0
     assert placement.served_model == "simulated"
     assert process.live() == before
@@ -204,13 +240,18 @@ def test_an_engine_that_ends_by_itself_is_a_failure_and_its_log_is_kept(
 def test_a_stranger_on_the_port_is_not_taken_for_the_engine(name: str, bench: Bench) -> None:
     """It took the port between our choice and the engine's bind, and it answers at once."""
     owns(name)
-    placement = bench.deployer.place(bench.request, bench.deploy)
+    placement = bench.placed()
     launch = bench.launch(placement)
     stranger = subprocess.Popen(launch.argv, start_new_session=True, stdout=subprocess.DEVNULL)
     try:
         until(lambda: _healthy(placement.port))
-        with bench.deployer.start(launch, placement, bench.request) as engine:
-            failure = bench.wait(engine, launch).failure
+        engine = bench.deployer.start(launch, placement, bench.request)
+        failure: Failure | None
+        if isinstance(engine, Failure):
+            failure = engine
+        else:
+            with engine:
+                failure = bench.wait(engine, launch).failure
         assert failure is not None
         assert failure.phase is Phase.START
         assert failure.cause is Cause.PORT or "couldn't bind" in bench.request.log_path.read_text()

@@ -1,0 +1,212 @@
+"""The engine in a Docker container on this machine, through the Engine's own SDK.
+
+deploy: {kind: docker, network: bridge, shm_size: 16GB, mounts: ["/data/hub:/root/.cache/huggingface"]}
+
+The command line of the launch takes the place of the image's entrypoint, so that images with one (vLLM) and images
+without are started alike. Nothing is removed by Docker itself: how an engine ended stands in its container.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from runner import __file__ as ours
+from runner.deployers import Deployer, Engine, PlaceRequest, unknown_options
+from runner.deployers.docker import api, container, images
+from runner.deployers.docker.options import NAMES, Options, options_of, problems
+from runner.domain.campaign import Deploy
+from runner.domain.failure import Cause, Failure, Phase
+from runner.domain.trial import Endpoint, Launch, Placement
+from runner.errors import NotReady, Problem
+from runner.util import environment, net
+from runner.util.files import disk_errors
+
+HOST = "127.0.0.1"
+MODELS = "/model"
+ATTEMPT = "tunebook.attempt"
+DRIVER = "tunebook.driver"
+REAP_GRACE = 2.0
+_PACKAGE = Path(ours).resolve().parent
+
+
+def container_name(attempt_id: str) -> str:
+    """The one function that names a container, for who makes it and for who cleans up."""
+    return f"tb-{attempt_id}"
+
+
+class Docker:
+    """Options: see `options.Options`; each entry names its `image`."""
+
+    name = "docker"
+    title = "Docker container"
+    options: tuple[str, ...] = NAMES
+    needs_image = True
+    leases_gpus = True
+
+    def check(self, deploy: Deploy) -> list[Problem]:
+        return unknown_options(deploy, self.options) + problems(deploy)
+
+    def needs(self, deploy: Deploy) -> list[Problem]:
+        away = api.reachable()
+        if away is not None:
+            return [Problem(NotReady.slug, away, hint=api.HINT)]
+        return _loopback_proxies() if options_of(deploy.options).network == "bridge" else []
+
+    def place(self, request: PlaceRequest, deploy: Deploy) -> Placement | Failure:
+        """Raises NotReady when no Engine answers."""
+        chosen = options_of(deploy.options)
+        with closing(api.client()) as engine:
+            found = images.obtained(engine, str(request.options["image"]), request)
+        if isinstance(found, Failure):
+            return found
+        model = request.model_path
+        return Placement(
+            host="0.0.0.0" if chosen.network == "bridge" else HOST,
+            port=net.free_port(HOST),
+            model_path=f"{MODELS}/{Path(model).name}" if model.startswith("/") else model,
+            served_model=request.served_model,
+            python=request.python or "python3",
+            work_dir="/tmp",
+            gpus=request.gpus,
+            image_digest=found,
+        )
+
+    def start(self, launch: Launch, placement: Placement, request: PlaceRequest) -> Engine | Failure:
+        """What was made and did not start is removed: Docker leaves it behind. Raises NotReady,
+        and NoSpace or Unwritable when the log can not be opened."""
+        errors = container.errors()
+        with disk_errors(request.log_path):
+            request.log_path.touch()
+        chosen = options_of(_own(request.options))
+        engine = api.client()  # closed with the container, or below
+        made: Any = None
+        try:
+            made = engine.containers.create(**wanted(launch, placement, request, chosen))
+            if (difference := unlike(made.attrs, launch)) is not None:
+                container.remove(made)
+                engine.close()
+                return Failure(Phase.START, Cause.INFRA, difference, rule="effective-command")
+            made.start()
+        except errors as error:
+            failure = api.failure(error, f"image {request.options['image']}")
+            if made is not None:
+                container.remove(made)
+            engine.close()
+            return failure
+        address = Endpoint(f"http://{HOST}:{placement.port}", placement.served_model)
+        shares = chosen.network == "host"
+        return container.Container(made, address, request.log_path, request.grace, shares_network=shares)
+
+    def reap(self, labels: Mapping[str, str], log_path: Path | None = None) -> list[str]:
+        """Raises NotReady when no Engine answers: what is left can not be seen."""
+        attempt = labels.get(ATTEMPT)
+        if not attempt:
+            return []
+        with closing(api.client()) as engine:
+            found = engine.containers.list(all=True, filters={"label": f"{ATTEMPT}={attempt}"})
+            return [_end(made, log_path) for made in found]
+
+    def sweep(self, lives: Callable[[str], bool | None]) -> list[str]:
+        try:
+            engine = api.client(patience=5)
+        except NotReady:
+            return []
+        with closing(engine):
+            ours = engine.containers.list(all=True, filters={"label": [ATTEMPT, DRIVER]})
+            return [_end(made, None) for made in ours if lives(made.labels[DRIVER]) is False]
+
+
+def wanted(launch: Launch, placement: Placement, request: PlaceRequest, chosen: Options) -> dict[str, Any]:
+    """The arguments of `containers.create`. Lists only: no word of a launch is ever split again."""
+    from docker.types import DeviceRequest, LogConfig, Ulimit
+
+    program, *words = launch.argv
+    asked: dict[str, Any] = {
+        "image": str(request.options["image"]),
+        "name": container_name(request.attempt_id),
+        "entrypoint": [program],
+        "command": words,
+        "labels": dict(request.labels),
+        "environment": _environment(launch, request),
+        "mounts": _mounts(launch, placement, request, chosen),
+        "init": True,  # reaps what the engine's workers leave, and passes SIGTERM on
+        "security_opt": ["no-new-privileges"],
+        "log_config": LogConfig(type=LogConfig.types.JSON),
+        "shm_size": chosen.shm_size,
+        "ipc_mode": chosen.ipc,
+        "network_mode": chosen.network,
+        "ulimits": [Ulimit(name=name, soft=limit, hard=limit) for name, limit in chosen.ulimits.items()],
+        "user": chosen.user,
+        "runtime": chosen.runtime,
+    }
+    if chosen.network == "bridge":
+        asked["ports"] = {f"{placement.port}/tcp": (HOST, placement.port)}
+    if chosen.memory is not None:  # without a limit on both, what does not fit is swapped and not ended
+        asked |= {"mem_limit": chosen.memory, "memswap_limit": chosen.memory}
+    if chosen.cpus is not None:
+        asked["nano_cpus"] = round(chosen.cpus * 1e9)
+    if placement.gpus:
+        asked["device_requests"] = [DeviceRequest(device_ids=list(placement.gpus), capabilities=[["gpu"]])]
+    return asked
+
+
+def unlike(attrs: Mapping[str, Any], launch: Launch) -> str | None:
+    """None when the container will run what was planned, to the word; else what it would run."""
+    effective = (attrs["Path"], *attrs["Args"])
+    if effective == tuple(launch.argv):
+        return None
+    return f"the container would run {effective!r} and not what was planned"[:500]
+
+
+def _own(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `deploy:`, out of everything that an attempt's options hold."""
+    return {name: value for name, value in options.items() if name in NAMES}
+
+
+def _mounts(launch: Launch, placement: Placement, request: PlaceRequest, chosen: Options) -> list[Any]:
+    """The model, what the campaign asks for, and our own files that the launch names; all of it read-only."""
+    from docker.types import Mount
+
+    pairs = {mount.target: mount.source for mount in chosen.mounts}
+    if request.model_path.startswith("/"):
+        pairs[placement.model_path] = str(Path(request.model_path).resolve())
+    for word in launch.argv:  # a launcher of ours lies where it lies here: its folder, tables included
+        if word.startswith("/") and Path(word).is_file() and Path(word).resolve().is_relative_to(_PACKAGE):
+            pairs[str(Path(word).parent)] = str(Path(word).resolve().parent)
+    return [Mount(target, source, type="bind", read_only=True) for target, source in sorted(pairs.items())]
+
+
+def _environment(launch: Launch, request: PlaceRequest) -> dict[str, str]:
+    """What the entry sets, what the campaign passes through, and our proxies: nothing else of ours means anything
+    in there."""
+    passed = environment.passed_through(request.options.get("pass_env", ()))
+    return net.without_loopback(environment.proxies() | passed | dict(launch.env))
+
+
+def _loopback_proxies() -> list[Problem]:
+    """Inside a container that has its own network, loopback is the container itself."""
+    found = []
+    for name, value in environment.proxies().items():
+        if name.lower() != "no_proxy" and urlsplit(value if "//" in value else f"//{value}").hostname in net.LOOPBACK:
+            what = f"{name} names a proxy on loopback, which a container with a network of its own does not reach"
+            hint = "deploy: {kind: docker, network: host}; or give the proxy's address in this host's network"
+            found.append(Problem(NotReady.slug, what, hint=hint))
+    return found
+
+
+def _end(made: Any, log_path: Path | None) -> str:
+    """End one container of ours, and keep what it wrote where its attempt's file is known."""
+    name, status = made.name, made.status
+    if log_path is not None and log_path.parent.is_dir():
+        with suppress(*container.errors()):
+            container.save_log(made, log_path)
+    container.remove(made)
+    return f"container {name} ({status})"
+
+
+DEPLOYER: Deployer = Docker()
+"""Found by `runner.deployers.deployers`."""

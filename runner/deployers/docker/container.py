@@ -1,0 +1,199 @@
+"""One container from its start to its removal: its log, its end, and nothing left of it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Mapping, Set
+from pathlib import Path
+from typing import Any
+
+from runner.deployers import Engine
+from runner.deployers.docker.api import is_gone, told
+from runner.domain.trial import Endpoint, Exit
+from runner.errors import NotReady
+
+FRESH = 0.2
+"""Seconds for which an answer about the container's state holds: a poll must not become a part of what is measured."""
+PATIENCE = 30.0
+"""Seconds that an Engine may be away, as when it is restarted."""
+SHUTDOWN = 3.0
+"""Seconds in which an Engine that has ended a container because it shuts down is seen to be gone."""
+_PAUSE = 0.05
+
+
+class Container:
+    """An engine in a container. It belongs to whoever holds this object, until it is removed."""
+
+    def __init__(self, made: Any, endpoint: Endpoint, log: Path, grace: float, *, shares_network: bool) -> None:
+        self.endpoint = endpoint
+        self._made = made
+        self._grace = grace
+        self._shares_network = shares_network
+        self._log = _Log(made, log)
+        self._end: Exit | None = None
+        self._removed = False
+        self._ending = False
+        self._asked = float("-inf")
+        self._away_since: float | None = None
+
+    def pids(self) -> Set[int] | None:
+        """Behind a published port the host's listener is Docker's, and a second one can not be there."""
+        if not self._shares_network:
+            return None
+        with contextlib.suppress(*errors()):
+            found = self._made.top(ps_args="-eo pid")
+            return {int(row[0]) for row in found["Processes"]}
+        return None
+
+    def poll(self) -> Exit | None:
+        now = time.monotonic()
+        if self._end is None and now - self._asked >= FRESH:
+            self._asked = now
+            self._end = self._look(now)
+            if self._end is not None:
+                self._log.finish()
+        return self._end
+
+    def _look(self, now: float) -> Exit | None:
+        try:
+            self._made.reload()
+        except errors() as error:
+            if not is_gone(error):
+                return Exit(None, host_fault=f"somebody removed the container: {told(error)}")
+            self._away_since = self._away_since or now
+            if now - self._away_since < PATIENCE:
+                return None
+            return Exit(None, host_fault=f"the Docker Engine does not answer any more: {told(error)}")
+        state = self._made.attrs["State"]
+        if self._away_since is None and not self._ending and _looks_sent(state) and self._goes_away():
+            self._away_since = now
+        return ended(state, was_away=self._away_since is not None)
+
+    def _goes_away(self) -> bool:
+        """An Engine that shuts down ends its containers first, and answers until they are gone."""
+        limit = time.monotonic() + SHUTDOWN
+        while time.monotonic() < limit:
+            try:
+                self._made.client.ping()
+            except errors():
+                return True
+            time.sleep(_PAUSE)
+        return False
+
+    def stop(self, grace: float) -> Exit | None:
+        """SIGTERM, `grace` seconds, SIGKILL, removed. Raises NotReady when the Engine is away for too long: the
+        container may be left, and `tunebook reap` ends it."""
+        if self._removed:
+            return self._end
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._stop(grace)
+                return self._end
+            except errors() as error:
+                if time.monotonic() > deadline:
+                    raise NotReady(
+                        f"container {self._made.name} may be left: {told(error)}",
+                        hint="when Docker runs again, `tunebook reap` ends it",
+                    ) from error
+                time.sleep(_PAUSE)
+
+    def _stop(self, grace: float) -> None:
+        if self._end is None:
+            self._ending = True
+            if not self._ends_after("SIGTERM", grace):
+                self._ends_after("SIGKILL", PATIENCE)
+            self._log.finish()
+        remove(self._made)
+        self._removed = True
+        self._made.client.close()
+
+    def _ends_after(self, name: str, seconds: float) -> bool:
+        from docker.errors import APIError
+
+        with contextlib.suppress(APIError):  # 409: it does not run any more
+            self._made.kill(name)
+        deadline = time.monotonic() + seconds
+        while True:
+            self._end = self._look(time.monotonic())
+            if self._end is not None or time.monotonic() >= deadline:
+                return self._end is not None
+            time.sleep(_PAUSE)
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop(self._grace)
+
+
+def ended(state: Mapping[str, Any], *, was_away: bool = False) -> Exit | None:
+    """What Docker says of an end. 137 alone is no lack of memory: whoever sends SIGKILL leaves it; OOMKilled is."""
+    if state["Status"] not in ("exited", "dead"):
+        return None
+    if was_away:  # an Engine that is restarted takes its containers along
+        return Exit(None, host_fault="the Docker Engine was restarted, and the container ended with it")
+    code = int(state["ExitCode"])
+    killed = bool(state["OOMKilled"])
+    if code > 128 and code - 128 in {number.value for number in signal.Signals}:
+        return Exit(None, signal.Signals(code - 128).name, killed)
+    return Exit(code, None, killed)
+
+
+def _looks_sent(state: Mapping[str, Any]) -> bool:
+    """An end as after a signal from outside: an engine that serves does not end so by itself."""
+    by_signal = 128 + signal.SIGTERM, 128 + signal.SIGKILL
+    return state["Status"] == "exited" and not state["OOMKilled"] and state["ExitCode"] in (0, *by_signal)
+
+
+def remove(made: Any) -> None:
+    """Gone with its anonymous volumes, whatever state it is in; nothing to do when somebody was faster."""
+    from docker.errors import APIError, NotFound
+
+    try:
+        made.remove(force=True, v=True)
+    except NotFound:
+        return
+    except APIError as error:
+        if "already in progress" not in told(error):
+            raise
+
+
+def save_log(made: Any, path: Path) -> None:
+    """All that the container has written, when that is more than what stands in `path`."""
+    whole = made.logs(stdout=True, stderr=True)
+    if not path.exists() or path.stat().st_size < len(whole):
+        path.write_bytes(whole)
+
+
+class _Log:
+    """The container's output in the attempt's own file, as it is written, by a thread."""
+
+    def __init__(self, made: Any, path: Path) -> None:
+        self._made = made
+        self._path = path
+        self._thread = threading.Thread(target=self._follow, name="container-log", daemon=True)
+        self._thread.start()
+
+    def _follow(self) -> None:
+        with contextlib.suppress(*errors(), OSError), self._path.open("ab", buffering=0) as file:
+            for part in self._made.logs(stdout=True, stderr=True, stream=True, follow=True):
+                file.write(part)
+
+    def finish(self) -> None:
+        """Called after the end: the last lines too. What a lost connection has kept from us is asked for again."""
+        self._thread.join(10.0)
+        with contextlib.suppress(*errors()):
+            save_log(self._made, self._path)
+
+
+def errors() -> tuple[type[Exception], ...]:
+    """Everything the SDK raises when an Engine says no, or is not there."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
+
+    return DockerException, RequestException, HTTPError

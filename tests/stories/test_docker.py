@@ -1,0 +1,242 @@
+"""Campaigns whose engines stand in containers, on a real Docker Engine: nothing stays behind, and every end is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.docker_engine import EMPTY, PATHS, ROOT, DockerEngine, within
+from tests.stories._world import assert_nothing_left, attempts, start, tunebook
+
+pytestmark = [pytest.mark.docker, pytest.mark.story]
+
+CAMPAIGN: dict[str, Any] = {
+    "tunebook": 1,
+    "name": "contained",
+    "model": {"id": "simulated/tiny"},
+    "workload": {
+        "scenarios": ["D(16,8)"],
+        "load": {"concurrency": [1, 2]},
+        "each_level": {"duration": "5s", "requests": 6, "warmup": 1, "request_timeout": "10s"},
+    },
+    "objective": {"metric": "output_throughput"},
+    "search": {"sampler": "random", "trials": 2, "seed": 3, "startup": 2},
+    "timeouts": {"pull": "20s", "load": "30s", "ready": "20s", "level": "30s", "no_progress": "20s", "stop": "1s"},
+}
+
+
+@dataclass
+class Place:
+    """A folder, the Engine, and the campaigns that run there."""
+
+    folder: Path
+    engine: DockerEngine
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    def simulated(self, *faults: str, deploy: dict[str, Any] | None = None, **entry: Any) -> Path:
+        flags = {"time-scale": 0.02, **({"fault": ",".join(faults)} if faults else {})}
+        runtime = {
+            "runtime": "simulated",
+            "flags": flags,
+            "space": {"max-num-seqs": [1, 2, 4]},
+            "python": sys.executable,
+        }
+        return self.write({**runtime, **entry}, deploy)
+
+    def command(self, code: str, deploy: dict[str, Any] | None = None, **entry: Any) -> Path:
+        """An engine that is a line of Python."""
+        words = [sys.executable, "-c", code, "{port}"]
+        return self.write({"runtime": "command", "command": words, **entry}, deploy, trials=1)
+
+    def write(self, entry: dict[str, Any], deploy: dict[str, Any] | None, trials: int = 2) -> Path:
+        entry = {"image": EMPTY, "env": {"PYTHONPATH": os.pathsep.join(PATHS)}, **entry}
+        deploy = {"kind": "docker", "mounts": self.engine.mounts, **(deploy or {})}
+        search = {**CAMPAIGN["search"], "trials": trials}
+        path = self.folder / "contained.yaml"
+        path.write_text(json.dumps({**CAMPAIGN, "deploy": deploy, "runtimes": [entry], "search": search}))
+        return path
+
+    def run(self, path: Path, status: int = 0) -> list[dict[str, Any]]:
+        """Facts of the attempts; and nothing is left of any of them."""
+        self.said = tunebook("run", path, results=self.results, status=status)
+        assert self.engine.containers() == []
+        assert_nothing_left(self.results)
+        return attempts(self.results)
+
+    def log(self, attempt: dict[str, Any]) -> str:
+        return (self.results / "records" / f"attempt-{attempt['attempt_id']}" / "engine.log").read_text()
+
+
+@pytest.fixture
+def place(tmp_path: Path, docker_engine: DockerEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    monkeypatch.setenv("DOCKER_HOST", docker_engine.address)
+    with within(docker_engine.namespace):
+        yield Place(tmp_path, docker_engine)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < limit, "it never came"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("network", ["bridge", "host"])
+def test_campaign_to_store(place: Place, network: str) -> None:
+    made = place.run(place.simulated(deploy={"network": network}))
+    assert [one["outcome"] for one in made] == ["measured", "measured"]
+    digest = made[0]["placement"]["image_digest"]
+    assert digest.startswith("sha256:")
+    assert [one["placement"]["port"] != 0 for one in made] == [True, True]
+    assert "listening on" in place.log(made[0]), "the first line"
+    assert "SIGTERM: stopping" in place.log(made[0]), "and the last one"
+    shown = tunebook("sql", "SELECT DISTINCT image_digest FROM attempts", "--format", "csv", results=place.results)
+    assert shown.stdout.split() == ["image_digest", digest]
+
+
+def test_a_missing_image_says_so_and_is_no_failure_of_the_configuration(place: Place) -> None:
+    made = place.run(place.simulated(image="nowhere.invalid/none:1"), status=1)
+    assert {(one["outcome"], one["phase"], one["failure"]["cause"]) for one in made} == {("infra", "pull", "image")}
+    assert "is not present, and it can not be fetched" in made[0]["failure"]["evidence"]
+
+
+def test_a_program_that_the_image_lacks(place: Place) -> None:
+    [made] = place.run(place.command("", command=["no-such-program", "--port", "{port}"]), status=1)
+    assert (made["outcome"], made["phase"], made["failure"]["cause"]) == ("failed", "start", "bad_flag")
+    assert "no-such-program" in made["failure"]["evidence"]
+
+
+def test_the_memory_limit_is_a_cause_and_137_alone_is_none(place: Place) -> None:
+    eats = "import time; print('eating', flush=True); x = bytearray(400 * 2**20); time.sleep(600)"
+    [made] = place.run(place.command(eats, {"memory": "64MB"}), status=1)
+    assert (made["outcome"], made["failure"]["cause"], made["failure"]["signal"]) == ("failed", "oom_load", "SIGKILL")
+    assert "by the kernel for memory" in made["failure"]["evidence"]
+    assert "eating" in place.log(made)
+
+
+def test_137_alone_is_no_lack_of_memory(place: Place) -> None:
+    [made] = place.run(place.command("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), status=1)
+    assert (made["outcome"], made["failure"]["cause"], made["failure"]["signal"]) == ("failed", "crash", "SIGKILL")
+
+
+def test_no_driver_for_gpus_is_the_machines_fault(place: Place) -> None:
+    """As Docker answers where NVIDIA's toolkit is not installed; the half-made container goes too."""
+    [made, *_] = place.run(place.simulated(deploy={"runtime": "nvidia"}), status=1)
+    assert (made["outcome"], made["phase"], made["failure"]["cause"]) == ("infra", "start", "driver")
+
+
+def test_a_container_of_somebody_else_stays_with_name_and_port_of_its_own(place: Place) -> None:
+    with place.engine.client() as client:
+        mounts = {path: {"bind": path, "mode": "ro"} for path in place.engine.mounts}
+        other = client.containers.run(
+            EMPTY, [sys.executable, "-c", "import time; time.sleep(600)"], name="tb-somebody-else", volumes=mounts,
+            labels={"tunebook.attempt": "of-another-host", "tunebook.driver": "elsewhere/boot/1"}, detach=True,
+        )  # fmt: skip
+        try:
+            tunebook("run", place.simulated(), results=place.results)
+            tunebook("reap", results=place.results)
+            other.reload()
+            assert other.status == "running"
+        finally:
+            other.remove(force=True)
+    assert [one["outcome"] for one in attempts(place.results)] == ["measured", "measured"]
+
+
+def test_kill_9_of_the_driver_and_the_next_run_goes_on(place: Place) -> None:
+    path = place.simulated("slow_load")
+    run = start("run", path, results=place.results)
+    until(lambda: place.engine.containers() != [])
+    [name] = place.engine.containers()
+    run.send_signal(signal.SIGKILL)
+    run.communicate()
+    assert place.engine.containers() == [name], "nobody is there to end it"
+    made = place.run(path)
+    assert [one["outcome"] for one in made].count("interrupted") == 1
+    assert f"tb-{made[0]['attempt_id']}" == name
+    assert "simulated engine" in place.log(made[0]), "what it wrote until it was reaped"
+
+
+def test_sigterm_ends_the_container_too(place: Place) -> None:
+    run = start("run", place.simulated("slow_load"), results=place.results)
+    until(lambda: place.engine.containers() != [])
+    run.terminate()
+    run.communicate()
+    assert run.returncode == 130
+    assert place.engine.containers() == []
+    assert_nothing_left(place.results)
+
+
+def test_an_orphan_that_no_running_file_names_is_swept(place: Place) -> None:
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True,
+                          check=True)  # fmt: skip
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    with place.engine.client() as client:
+        labels = {"tunebook.attempt": "lost", "tunebook.driver": f"{os.uname().nodename}/{boot}/{gone.stdout.strip()}"}
+        client.containers.create(EMPTY, ["none"], name="tb-lost", labels=labels)
+    said = tunebook("reap", results=place.results)
+    assert "container tb-lost" in said.stdout
+    assert place.engine.containers() == []
+
+
+def test_the_engine_restarted_in_the_middle_of_a_trial(place: Place) -> None:
+    """Its containers go with it. No configuration did that: the attempt is made again."""
+    run = start("run", place.simulated("slow_load"), results=place.results)
+    until(lambda: place.engine.containers() != [])
+    place.engine.stop()
+    place.engine.start()
+    out, err = run.communicate()
+    made = attempts(place.results)
+    assert made[0]["outcome"] == "infra", (out, err)
+    assert "restarted" in made[0]["failure"]["evidence"]
+    assert run.returncode == 0, (out, err)
+    assert place.engine.containers() == []
+    assert_nothing_left(place.results)
+
+
+def test_no_engine_is_one_message(tmp_path: Path, docker_engine: DockerEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    place = Place(tmp_path, docker_engine)
+    done = tunebook("run", place.simulated(), results=place.results, status=4)
+    assert "error[not-ready]: no Docker Engine answers" in done.stderr
+    assert "DOCKER_HOST" in done.stderr
+    assert attempts(place.results) == []
+
+
+def test_a_proxy_on_loopback_is_refused_for_a_bridge(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:3128")
+    done = tunebook("run", place.simulated(), results=place.results, status=4)
+    assert "HTTPS_PROXY names a proxy on loopback" in done.stderr
+    assert "network: host" in done.stderr
+    tunebook("run", place.simulated(deploy={"network": "host"}), results=place.results)
+
+
+@pytest.mark.engine
+def test_llama_cpp_in_a_container(place: Place) -> None:
+    """The quickstart's engine and model, with the launcher and the model mounted read-only."""
+    quickstart = yaml.safe_load((ROOT / "campaigns" / "quickstart.yaml").read_text())
+    entry = {
+        "runtime": "llama_cpp", "python": sys.executable, "image": EMPTY,
+        "flags": {"threads": 1, "ctx-size": 1024}, "space": {"flash-attn": ["on", "off"]},
+        "env": {"PYTHONPATH": os.pathsep.join(PATHS), "OMP_WAIT_POLICY": "passive"},
+    }  # fmt: skip
+    path = place.write(entry, {"shm_size": "1GB", "memory": "3GB"})
+    path.write_text(json.dumps({**json.loads(path.read_text()), "model": quickstart["model"]}))
+    made = place.run(path)
+    assert [one["outcome"] for one in made] == ["measured", "measured"]
+    assert made[0]["placement"]["model_path"] == f"/model/{quickstart['model']['file']}"
+    assert made[0]["engine"]["name"] == "llama.cpp"
+    assert made[0]["engine"]["version"] != "unknown"
