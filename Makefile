@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 CACHE  ?= $(or $(TUNEBOOK_CACHE),$(HOME)/.cache/tunebook)
 SYSTEM ?= 1
 PYTEST := $(BIN)/python -m pytest -q
+# One worker more than the two cores of CI: a third of the time tests wait for an engine, a browser or a disk.
+JOBS   ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-docker test-all check fast lint golden model system site clean bench-ask bench-client chaos
@@ -21,7 +23,7 @@ demo: $(VENV)/.demo model   ## install, run the quickstart campaign on a real en
 	@echo "The site is in public/: open public/index.html, or run $(BIN)/tunebook serve"
 
 test: system $(VENV)/.tests model lint   ## install what tests need and run them all
-	$(PYTEST) -n 2 -m "not matrix and not docker"
+	$(PYTEST) -n $(JOBS) -m "not matrix and not docker"
 
 test-docker: $(VENV)/.tests model   ## containers, on a Docker Engine that the tests start; as root
 	@[ "$(SYSTEM)" = 0 ] || sh .ci/docker
@@ -29,13 +31,13 @@ test-docker: $(VENV)/.tests model   ## containers, on a Docker Engine that the t
 
 test-all: system $(VENV)/.tests model lint   ## the full fault and browser matrices, and containers, too
 	@[ "$(SYSTEM)" = 0 ] || sh .ci/docker
-	$(PYTEST) -n 2
+	$(PYTEST) -n $(JOBS)
 
 check: $(VENV)/.tests lint   ## types, lint, import rules, unit tests
-	$(PYTEST) -n 2 -m "not engine and not browser and not story and not matrix and not docker"
+	$(PYTEST) -n $(JOBS) -m "not engine and not browser and not story and not matrix and not docker"
 
 fast: $(VENV)/.tests model lint   ## check and the real engine; no browser, no stories
-	$(PYTEST) -n 2 -m "not browser and not story and not matrix and not docker"
+	$(PYTEST) -n $(JOBS) -m "not browser and not story and not matrix and not docker"
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .

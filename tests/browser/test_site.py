@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from report.build import Built
-from tests.browser.conftest import Browser, pages
+from tests.browser.conftest import Browser, Places, pages
 
 pytestmark = pytest.mark.browser
 
@@ -16,8 +16,9 @@ WIDER_THAN_THE_PAGE = """
 """
 
 
-def test_every_page_is_whole_and_asks_nobody_else(browser: Browser, site: str, built: Built) -> None:
-    figures = 0
+def test_every_page_is_whole_and_asks_nobody_else(browser: Browser, places: Places, built: Built) -> None:
+    """As files, where a request to anybody would show; the other ways of reading are test_matrix.py's."""
+    site, figures = places["file"], 0
     for page in pages(built.out):
         browser.open(site + page)
         browser.draw_all()
@@ -71,6 +72,7 @@ def test_dark_is_dark_from_the_start(browser: Browser, site: str) -> None:
     assert set(schemes) == {"dark"}
 
 
+@pytest.mark.matrix
 def test_a_phone_scrolls_one_way(browser: Browser, site: str, built: Built) -> None:
     for page in pages(built.out):
         browser.open(site + page, width=390)
