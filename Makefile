@@ -33,11 +33,12 @@ test-all: system $(VENV)/.tests model lint   ## the full fault and browser matri
 	@[ "$(SYSTEM)" = 0 ] || sh .ci/docker
 	$(PYTEST) -n $(JOBS)
 
-check: $(VENV)/.tests lint   ## types, lint, import rules, unit tests
-	$(PYTEST) -n $(JOBS) -m "not engine and not browser and not story and not matrix and not docker"
+check: $(VENV)/.tests lint   ## lint, types, import rules, invariants, generated pages: a minute
+	$(PYTEST) -n $(JOBS) tests/architecture tests/contract/test_seams.py tests/contract/test_schema_docs.py \
+	  tests/docs/test_reference.py tests/runner/campaign/test_schema.py
 
-fast: $(VENV)/.tests model lint   ## check and the real engine; no browser, no stories
-	$(PYTEST) -n $(JOBS) -m "not browser and not story and not matrix and not docker"
+fast: $(VENV)/.tests lint   ## units, properties, contracts and goldens on the simulated engine
+	$(PYTEST) -n $(JOBS) -m "not engine and not browser and not story and not matrix and not docker"
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .

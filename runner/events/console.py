@@ -171,6 +171,7 @@ class Terminal:
         data = event.data
         match event.name:
             case "run_started":
+                self.progress.reset(self._task)  # the clock of this campaign, not of the command
                 self._show("searching", data["trials_done"], max(data["trials_planned"], 1))
             case "trial_started":
                 self._now = f"trial {data['number']} {data['entry']} {values_text(data['values'])}"[:70]
@@ -179,6 +180,8 @@ class Terminal:
                 self._show(f"{self._now} · {data['phase']}")
             case "level_started":
                 self._show(f"{self._now} · level {data.get('position', 0) + 1}")
+            case "waiting":
+                self._show(f"{self._now} · {data['reason']}"[:100])
             case "progress":
                 self._show(f"{self._now} · level {data.get('position', 0) + 1} · {data.get('done', 0)} requests")
             case "trial_ended":

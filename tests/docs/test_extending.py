@@ -61,6 +61,7 @@ def test_the_guide_prints_one_file_of_each_kind() -> None:
 
 
 @pytest.mark.story
+@pytest.mark.story
 def test_the_contract_suites_find_and_accept_them(checkout: Path) -> None:
     suites = (
         "tests/contract/test_seams.py", "tests/contract/test_runtimes.py", "tests/contract/test_charts.py",
@@ -76,6 +77,7 @@ def test_the_contract_suites_find_and_accept_them(checkout: Path) -> None:
 
 
 @pytest.mark.story
+@pytest.mark.story
 def test_the_engine_is_measured(checkout: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
     tunebook(checkout, "run", "--results", str(results), "campaigns/toy.yaml")
@@ -84,6 +86,7 @@ def test_the_engine_is_measured(checkout: Path, tmp_path: Path) -> None:
     assert answer.split() == ["n", "3"]
 
 
+@pytest.mark.story
 @pytest.mark.story
 def test_the_page_is_in_the_site(checkout: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"

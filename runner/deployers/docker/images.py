@@ -13,7 +13,8 @@ from runner.deployers.docker.api import told
 from runner.domain.failure import Cause, Failure, Phase
 from runner.domain.units import format_duration, format_size
 
-_POLL = 0.1
+_POLL, _TELL_EVERY = 0.1, 30.0
+"""Seconds between two looks, and between two words about the same fetch."""
 
 
 def obtained(engine: Any, image: str, request: PlaceRequest) -> str | Failure:
@@ -58,6 +59,7 @@ class _Pull:
     def until(self, request: PlaceRequest) -> Failure | None:
         """None when the image is there."""
         deadline = time.monotonic() + request.pull_timeout
+        told = float("-inf")
         self._thread.start()
         while self._thread.is_alive():
             if request.should_stop():
@@ -65,7 +67,9 @@ class _Pull:
             if time.monotonic() > deadline:
                 limit = format_duration(request.pull_timeout)
                 return _failed(f"{self._image} was not fetched within {limit}; {self._so_far()}", "timeouts.pull")
-            request.on_progress(self._so_far())
+            if time.monotonic() - told >= _TELL_EVERY:
+                request.on_progress(self._so_far())
+                told = time.monotonic()
             self._thread.join(_POLL)
         if self._error is None:
             return None
