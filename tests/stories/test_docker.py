@@ -98,7 +98,7 @@ def until(condition: Callable[[], bool]) -> None:
 @pytest.mark.parametrize("network", ["bridge", "host"])
 def test_campaign_to_store(place: Place, network: str) -> None:
     made = place.run(place.simulated(deploy={"network": network}))
-    assert [one["outcome"] for one in made] == ["measured", "measured"]
+    assert [one["outcome"] for one in made] == ["measured", "measured"], [one["failure"] for one in made]
     digest = made[0]["placement"]["image_digest"]
     assert digest.startswith("sha256:")
     assert [one["placement"]["port"] != 0 for one in made] == [True, True]
