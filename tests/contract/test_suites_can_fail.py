@@ -25,7 +25,6 @@ from runner.hardware.probes.simulated import Simulated
 from runner.loadgens import LoadGenerator, loadgens
 from runner.runtimes import Runtime, runtimes
 from runner.samplers import Sampler
-from runner.util import process
 from tests.contract import (
     test_deployers,
     test_executors,
@@ -229,6 +228,7 @@ class Leaves:
     def start(self, launch: Launch, placement: Placement, request: PlaceRequest) -> Engine:
         engine = self._good.start(launch, placement, request)
         first = min(engine.pids() or ())
+        self.really_stop = engine.stop
         engine.stop = lambda grace: os.kill(first, 9)  # type: ignore[method-assign]
         return engine
 
@@ -258,14 +258,15 @@ def request_for(tmp_path: Path) -> PlaceRequest:
 
 def test_a_deployer_that_leaves_processes_is_refused(tmp_path: Path) -> None:
     request = request_for(tmp_path)
-    bench = test_deployers.Bench(Leaves(), request, Deploy("local"))  # type: ignore[arg-type]
+    leaves = Leaves()
+    bench = test_deployers.Bench(leaves, request, Deploy("local"))  # type: ignore[arg-type]
     engine, _ = bench.start("leave_children")
     try:
         test_deployers.until_children(bench, 2)
         engine.stop(0.1)
         assert bench.left(), "the suite looks for exactly this"
     finally:
-        process.end_labelled(request.attempt_id, 0.1)
+        leaves.really_stop(0.1)
     assert bench.left() == []
 
 
