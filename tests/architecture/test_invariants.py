@@ -12,7 +12,7 @@
 | 11 | also the canaries of tests/stories/test_secrets.py |
 | 13 | the templates refuse a bare number (tests/contract/test_pages.py); here: every metric has its unit |
 | 14 | also runner.stats.compare (tests/runner/stats) |
-| 15 | also tests/report/test_golden_site.py: built twice, compared |
+| 15 | also tests/report/test_build.py and test_pages.py: built twice, compared; tests/golden/site |
 | 16 | tests/contract/test_seams.py; tests/golden/campaign-errors |
 | 17 | also hostile text: tests/report/test_build.py, tests/browser |
 """
