@@ -119,7 +119,11 @@ def _end(found: DockerEngine) -> None:
                 made.remove(force=True)
     found.stop()
     subprocess.run(["ip", "netns", "delete", found.namespace], check=False, capture_output=True)
+    for line in Path("/proc/mounts").read_text().splitlines():  # the Engine keeps the namespace of its host mounted
+        if (place := line.split()[1]).startswith(f"{found.folder}/"):
+            subprocess.run(["umount", "--lazy", place], check=False, capture_output=True)
     shutil.rmtree(found.folder, ignore_errors=True)
+    assert not found.folder.exists(), "something of the Engine is left"
 
 
 @contextmanager
