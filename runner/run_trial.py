@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.advise import advised
+from runner.attempt_gpus import gpu_file, gpu_seconds, gpus_of
 from runner.deployers import Deployer, Engine, PlaceRequest, deployers
 from runner.deployers._readiness import wait_ready
 from runner.domain.campaign import Campaign, Entry
@@ -27,7 +28,6 @@ from runner.domain.trial import (
     PhaseTime,
 )
 from runner.errors import NoSpace, StoreError, TunebookError, Unwritable
-from runner.lease_gpus import gpu_file, gpu_seconds, gpus_of
 from runner.measure import Measured, measure
 from runner.order import Order, campaign_of, first_facts, place_request, secrets
 from runner.running_file import Progress, remove_running, scratch_folder, write_running

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from runner.attempt_gpus import gpu_seconds, gpus_of
 from runner.deployers import deployers
 from runner.domain.campaign import Hardware
 from runner.domain.failure import Phase
 from runner.domain.trial import PhaseTime
 from runner.hardware.lease import leases
 from runner.hardware.probes import gpus_here
-from runner.lease_gpus import gpu_seconds, gpus_of
 from tests import make
 
 

@@ -1,4 +1,4 @@
-"""The GPUs of one attempt: leased on the host where it runs, and held until its engine is gone."""
+"""The GPUs of one attempt: leased where it runs, held until its engine is gone; their time and their samples."""
 
 from __future__ import annotations
 
