@@ -15,9 +15,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from runner.deployers.docker import api
 from runner.domain.hardware import Gpu, HostFacts
 from runner.domain.units import format_size
-from runner.errors import UsageError
+from runner.errors import NotReady, UsageError
 from runner.hardware.choice import Candidate
 from runner.hardware.facts import host_facts
 from runner.hardware.lease import VISIBLE, lease_path, read_lease, usable
@@ -25,8 +26,6 @@ from runner.hardware.probes import PROBES, SIMULATED, asked, state_of
 from runner.running_file import runner_lives
 
 DOCKER_SECONDS = 3
-DOCKER_API = "1.41"
-"""Only so that nothing is asked before the question itself, which is the same in all versions."""
 RENDER_NODES, VULKAN = Path("/dev/dri"), (Path("/usr/share/vulkan/icd.d"), Path("/etc/vulkan/icd.d"))
 
 
@@ -146,27 +145,13 @@ def _vendor(name: str) -> Finding:
 def _docker() -> Finding:
     title = "Docker Engine"
     try:
-        import docker
-        from docker.errors import DockerException
-    except ImportError:
-        what, remedy = "the Python package docker is not installed", "python -m pip install 'docker>=7.1'"
-        return Finding("docker", title, False, what, remedy)
-    at = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
-    try:
-        if at.startswith("unix://"):
-            Path(at.removeprefix("unix://")).stat()
-        client = docker.from_env(version=DOCKER_API, timeout=DOCKER_SECONDS)
-        try:
-            number = str(client.version(api_version=False).get("Version", "of an unknown version"))
-        finally:
-            client.close()
-    except (DockerException, OSError, ValueError) as error:  # what requests raises is an OSError
-        if "permission denied" in str(error).lower():
+        return Finding("docker", title, True, f"{api.version(DOCKER_SECONDS)} at {api.address()}")
+    except NotReady as error:
+        if "permission denied" in error.what.lower():
             remedy = "run as a member of the group docker: sudo usermod -aG docker $USER, then log in again"
-            return Finding("docker", title, False, f"{at} may not be used by this user", remedy)
-        remedy = "install Docker Engine and start it (sudo systemctl start docker), or name another in DOCKER_HOST"
-        return Finding("docker", title, False, f"nothing answers at {at}", remedy)
-    return Finding("docker", title, True, f"{number} at {at}")
+            return Finding("docker", title, False, f"{api.address()} may not be used by this user", remedy)
+    remedy = "install Docker Engine and start it (sudo systemctl start docker), or name another in DOCKER_HOST"
+    return Finding("docker", title, False, f"nothing answers at {api.address()}", remedy)
 
 
 def _genai_bench() -> Finding:

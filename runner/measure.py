@@ -67,11 +67,11 @@ def measure(
     """Measure every level, lightest first, until one decides.
 
     Called when the engine has answered its first completion. `scratch` exists and takes job.json and rows.jsonl;
-    `label` names the attempt for `reap` (default: the name of `scratch`), `gpus` the UUIDs of its own, which
-    are watched meanwhile. `read_counters` gives the engine's own
-    counters now; when it raises OSError there are none. `on_event` is told level_started, progress
-    and level_ended. After a level for which `judge_level` is false no heavier one is measured; that alone is no
-    failure. The child has ended when this returns, on every path. Raises OSError when it could not be started.
+    `label` names the attempt for `reap` (default: the name of `scratch`), `gpus` the UUIDs of its own, which are
+    watched meanwhile. `read_counters` gives the engine's own counters now; when it raises OSError there are none.
+    `on_event` is told level_started, progress and level_ended. After a level for which `judge_level` is false no
+    heavier one is measured; that alone is no failure. The child has ended when this returns, on every path. Raises
+    OSError when it could not be started.
     """
     workload = campaign.workload
     job = Job(
@@ -178,8 +178,8 @@ class _Run:
         return replace(result, metrics=(*result.metrics, *more))
 
     def _is_ours(self, pid: int) -> bool:
-        """Whether a process on a GPU is of this attempt: it carries its label."""
-        return procfs.environment_has(pid, process.LABEL, self.label)
+        """Whether a process on a GPU is of this attempt: the engine's, or one that left it and carries its label."""
+        return pid in (self.engine.pids() or ()) or procfs.environment_has(pid, process.LABEL, self.label)
 
     def _counters(self) -> Mapping[str, float]:
         try:

@@ -57,9 +57,8 @@ class Reaped:
     trouble: str = ""
 
 
-def reap(results: Path, swept: Iterable[str] = ()) -> list[Reaped]:
+def reap(results: Path) -> list[Reaped]:
     """End and seal every attempt of this host whose runner is dead. Living runners, and other hosts, are left alone.
-    The deployers named in `swept` also end what is ours and what no running file of these results names.
 
     May run at any time, also twice at once: each file is taken by one. Raises NoSpace, Unwritable, StoreError.
     """
@@ -68,10 +67,14 @@ def reap(results: Path, swept: Iterable[str] = ()) -> list[Reaped]:
         with _claimed(path) as facts:
             if facts is not None and runner_lives(facts) is False:
                 found.append(_reap_one(results, facts))
-    for name in swept:
-        found += [Reaped("", "", (ended,), False) for ended in deployers.get(name).sweep(driver_lives)]
-    _sweep(running_folder(results))
+    _clear(running_folder(results))
     return found
+
+
+def sweep(names: Iterable[str]) -> list[str]:
+    """End what is ours by its label, whose runner is dead, and which no running file may name any more; asked of the
+    deployers of these names. Returns what was ended, one line each."""
+    return [ended for name in names for ended in deployers.get(name).sweep(driver_lives)]
 
 
 def _reap_one(results: Path, facts: Mapping[str, Any]) -> Reaped:
@@ -149,7 +152,7 @@ def _claimed(path: Path) -> Iterator[dict[str, Any] | None]:
         yield read_facts(path)
 
 
-def _sweep(folder: Path) -> None:
+def _clear(folder: Path) -> None:
     """Scratch folders and half-written files whose attempt has no running file any more. What is not named after an
     attempt is not ours, and a lock that is held for longer than an hour is as old as its run."""
     for path in folder.iterdir() if folder.is_dir() else ():

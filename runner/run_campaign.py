@@ -29,7 +29,7 @@ from runner.lineage import Lineage
 from runner.lineage_lock import owned_lineage
 from runner.order import Order
 from runner.preflight import refuse_unless_ready
-from runner.reap import reap
+from runner.reap import reap, sweep
 from runner.scoring.judge import judge
 from runner.store.history import LineageFacts, history, lineage_facts, withdrawn
 from runner.store.ingest import ingest
@@ -86,7 +86,8 @@ def run_campaign(
     campaign = load(path)
     results.mkdir(parents=True, exist_ok=True)
     with owned_lineage(results, campaign.search_key, campaign.name):
-        reap(results, swept=[campaign.deploy.kind])
+        reap(results)
+        sweep([campaign.deploy.kind])
         run = Run.open(campaign, path, results, project, again, max_trials, stop, enough, retry_failed)
         if run.nothing_to_do():
             run.store(last=True)

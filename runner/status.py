@@ -55,8 +55,7 @@ class AttemptNow:
 class RunNow:
     """One process of `tunebook run`, by its lock on a lineage or by what its attempts wrote. `state`: `alive`; `dead`,
     its process is gone and left attempts behind; `elsewhere`, on a host whose processes we can not see. `run_id` is
-    None until the run has begun. `leases` are what it holds on this machine:
-    its lineage, and GPUs."""
+    None until the run has begun. `leases` are what it holds on this machine: its lineage, and GPUs."""
 
     state: str
     campaign: str

@@ -18,20 +18,19 @@ def command(results: Path) -> None:
     before it starts.
     """
     from runner.deployers import deployers
-    from runner.reap import reap
+    from runner.reap import reap, sweep
     from runner.running_file import read_running, runner_lives
 
-    for one in reap(results, swept=deployers.names()):
+    for one in reap(results):
         if one.trouble:
             click.echo(f"left: attempt {one.attempt_id} of {one.campaign}: {one.trouble}", err=True)
-            continue
-        if not one.attempt_id:
-            click.echo(f"ended {one.ended[0]}, which no running file names")
             continue
         record = "sealed as interrupted" if one.sealed else "was sealed already"
         click.echo(f"attempt {one.attempt_id} of {one.campaign}: {record}")
         for line in one.ended:
             click.echo(f"  ended {line}")
+    for line in sweep(deployers.names()):
+        click.echo(f"ended {line}, which no running file of these results names")
     for facts in read_running(results):
         whose = "on another host" if runner_lives(facts) is None else f"runs in process {facts['pid']}"
         click.echo(f"left alone: attempt {facts['attempt_id']} of {facts.get('campaign', '?')} {whose}")

@@ -9,7 +9,7 @@ without are started alike. Nothing is removed by Docker itself: how an engine en
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,7 +59,7 @@ class Docker:
     def place(self, request: PlaceRequest, deploy: Deploy) -> Placement | Failure:
         """Raises NotReady when no Engine answers."""
         chosen = options_of(deploy.options)
-        with closing(api.client()) as engine:
+        with api.asking() as engine:
             found = images.obtained(engine, str(request.options["image"]), request)
         if isinstance(found, Failure):
             return found
@@ -78,7 +78,6 @@ class Docker:
     def start(self, launch: Launch, placement: Placement, request: PlaceRequest) -> Engine | Failure:
         """What was made and did not start is removed: Docker leaves it behind. Raises NotReady,
         and NoSpace or Unwritable when the log can not be opened."""
-        errors = container.errors()
         with disk_errors(request.log_path):
             request.log_path.touch()
         chosen = options_of(_own(request.options))
@@ -86,38 +85,34 @@ class Docker:
         made: Any = None
         try:
             made = engine.containers.create(**wanted(launch, placement, request, chosen))
-            if (difference := unlike(made.attrs, launch)) is not None:
-                container.remove(made)
-                engine.close()
-                return Failure(Phase.START, Cause.INFRA, difference, rule="effective-command")
-            made.start()
-        except errors as error:
+            failure = unlike(made.attrs, launch)
+            if failure is None:
+                made.start()
+                address = Endpoint(f"http://{HOST}:{placement.port}", placement.served_model)
+                shares = chosen.network == "host"
+                return container.Container(made, address, request.log_path, request.grace, shares_network=shares)
+        except api.errors() as error:
             failure = api.failure(error, f"image {request.options['image']}")
+        with suppress(*api.errors()):  # an Engine that is gone: `sweep` finds it by its labels
             if made is not None:
                 container.remove(made)
-            engine.close()
-            return failure
-        address = Endpoint(f"http://{HOST}:{placement.port}", placement.served_model)
-        shares = chosen.network == "host"
-        return container.Container(made, address, request.log_path, request.grace, shares_network=shares)
+        engine.close()
+        return failure
 
     def reap(self, labels: Mapping[str, str], log_path: Path | None = None) -> list[str]:
         """Raises NotReady when no Engine answers: what is left can not be seen."""
         attempt = labels.get(ATTEMPT)
         if not attempt:
             return []
-        with closing(api.client()) as engine:
+        with api.asking() as engine:
             found = engine.containers.list(all=True, filters={"label": f"{ATTEMPT}={attempt}"})
             return [_end(made, log_path) for made in found]
 
     def sweep(self, lives: Callable[[str], bool | None]) -> list[str]:
-        try:
-            engine = api.client(patience=5)
-        except NotReady:
-            return []
-        with closing(engine):
+        with suppress(NotReady), api.asking(patience=5) as engine:
             ours = engine.containers.list(all=True, filters={"label": [ATTEMPT, DRIVER]})
             return [_end(made, None) for made in ours if lives(made.labels[DRIVER]) is False]
+        return []
 
 
 def wanted(launch: Launch, placement: Placement, request: PlaceRequest, chosen: Options) -> dict[str, Any]:
@@ -154,12 +149,13 @@ def wanted(launch: Launch, placement: Placement, request: PlaceRequest, chosen: 
     return asked
 
 
-def unlike(attrs: Mapping[str, Any], launch: Launch) -> str | None:
+def unlike(attrs: Mapping[str, Any], launch: Launch) -> Failure | None:
     """None when the container will run what was planned, to the word; else what it would run."""
     effective = (attrs["Path"], *attrs["Args"])
     if effective == tuple(launch.argv):
         return None
-    return f"the container would run {effective!r} and not what was planned"[:500]
+    told = f"the container would run {effective!r} and not what was planned"[:500]
+    return Failure(Phase.START, Cause.INFRA, told, rule="effective-command")
 
 
 def _own(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,11 +198,10 @@ def _end(made: Any, log_path: Path | None) -> str:
     """End one container of ours, and keep what it wrote where its attempt's file is known."""
     name, status = made.name, made.status
     if log_path is not None and log_path.parent.is_dir():
-        with suppress(*container.errors()):
+        with suppress(*api.errors()):
             container.save_log(made, log_path)
     container.remove(made)
     return f"container {name} ({status})"
 
 
 DEPLOYER: Deployer = Docker()
-"""Found by `runner.deployers.deployers`."""

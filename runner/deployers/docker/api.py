@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from runner.domain.failure import Cause, Failure, Phase
@@ -34,6 +36,27 @@ def client(patience: int = PATIENCE) -> DockerClient:
         raise NotReady(f"no Docker Engine answers: {told(error)}", hint=HINT) from error
 
 
+@contextmanager
+def asking(patience: int = PATIENCE) -> Iterator[DockerClient]:
+    """A client for a few questions, closed afterwards. Raises NotReady when no Engine answers, or none does any more;
+    what an Engine refuses stays the SDK's APIError."""
+    engine = client(patience)
+    try:
+        yield engine
+    except errors() as error:
+        if not is_gone(error):
+            raise
+        raise NotReady(f"the Docker Engine does not answer any more: {told(error)}", hint=HINT) from error
+    finally:
+        engine.close()
+
+
+def version(patience: int = 5) -> str:
+    """Of the Engine. Raises NotReady when none answers."""
+    with asking(patience) as engine:
+        return str(engine.version(api_version=False).get("Version", "of an unknown version"))
+
+
 def reachable(patience: int = 5) -> str | None:
     """None when an Engine answers, else why not."""
     try:
@@ -43,16 +66,29 @@ def reachable(patience: int = 5) -> str | None:
     return None
 
 
+def address() -> str:
+    """Where the Engine is, as its own tools decide it."""
+    return os.environ.get("DOCKER_HOST") or DEFAULT
+
+
+def errors() -> tuple[type[Exception], ...]:
+    """Everything the SDK raises when an Engine says no, or is not there."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
+
+    return DockerException, RequestException, HTTPError
+
+
 def _nobody_listens() -> str | None:
     """Why nobody can answer on the Engine's own socket; None when somebody may, and for an address elsewhere."""
-    address = os.environ.get("DOCKER_HOST") or DEFAULT
-    if not address.startswith("unix://"):
+    if not address().startswith("unix://"):
         return None
-    with socket.socket(socket.AF_UNIX) as asking:
+    with socket.socket(socket.AF_UNIX) as door:
         try:
-            asking.connect(address.removeprefix("unix://"))
+            door.connect(address().removeprefix("unix://"))
         except OSError as error:
-            return f"{address}: {error.strerror or error}"
+            return f"{address()}: {error.strerror or error}"
     return None
 
 

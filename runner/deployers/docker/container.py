@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.deployers import Engine
-from runner.deployers.docker.api import is_gone, told
+from runner.deployers.docker.api import errors, told
 from runner.domain.trial import Endpoint, Exit
 from runner.errors import NotReady
 
@@ -58,17 +58,21 @@ class Container:
         return self._end
 
     def _look(self, now: float) -> Exit | None:
+        from docker.errors import NotFound
+
         try:
             self._made.reload()
-        except errors() as error:
-            if not is_gone(error):
-                return Exit(None, host_fault=f"somebody removed the container: {told(error)}")
+        except NotFound:
+            return Exit(None, host_fault="somebody else removed the container")
+        except errors() as error:  # it shuts down, restarts, or has no time for us
             self._away_since = self._away_since or now
             if now - self._away_since < PATIENCE:
                 return None
             return Exit(None, host_fault=f"the Docker Engine does not answer any more: {told(error)}")
         state = self._made.attrs["State"]
-        if self._away_since is None and not self._ending and _looks_sent(state) and self._goes_away():
+        if ended(state) is None:  # it is back, and the container lived on: what ends it later is another matter
+            self._away_since = None
+        elif self._away_since is None and not self._ending and _looks_sent(state) and self._goes_away():
             self._away_since = now
         return ended(state, was_away=self._away_since is not None)
 
@@ -188,12 +192,3 @@ class _Log:
         self._thread.join(10.0)
         with contextlib.suppress(*errors()):
             save_log(self._made, self._path)
-
-
-def errors() -> tuple[type[Exception], ...]:
-    """Everything the SDK raises when an Engine says no, or is not there."""
-    from docker.errors import DockerException
-    from requests.exceptions import RequestException
-    from urllib3.exceptions import HTTPError
-
-    return DockerException, RequestException, HTTPError

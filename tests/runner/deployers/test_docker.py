@@ -15,7 +15,7 @@ from runner.deployers.docker import api, container, container_name, images, unli
 from runner.deployers.docker.options import NAMES, options_of
 from runner.domain.campaign import Deploy
 from runner.domain.failure import Cause, Phase
-from runner.domain.trial import Exit, Health, Launch, Placement
+from runner.domain.trial import Endpoint, Exit, Health, Launch, Placement
 
 DEPLOYER = deployers.get("docker")
 
@@ -174,3 +174,51 @@ def test_no_socket_is_told_before_the_sdk_is_loaded(tmp_path: Path, monkeypatch:
     [problem] = DEPLOYER.needs(Deploy("docker"))
     assert (problem.slug, "DOCKER_HOST" in str(problem.hint)) == ("not-ready", True)
     assert DEPLOYER.sweep(lambda label: False) == []
+
+
+class Made:
+    """As much of a container as is looked at: what each `reload` answers, in turn."""
+
+    def __init__(self, *answers: Exception | dict[str, Any]) -> None:
+        self.answers = list(answers)
+        self.attrs: dict[str, Any] = {}
+        self.client = self
+
+    def reload(self) -> None:
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        self.attrs = {"State": {"OOMKilled": False, **answer}}
+
+    def ping(self) -> None: ...
+
+    def logs(self, **how: Any) -> Any:
+        return iter(()) if how.get("stream") else b""
+
+
+def looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *answers: Exception | dict[str, Any]) -> Exit | None:
+    """The last of so many polls as there are answers."""
+    monkeypatch.setattr(container, "FRESH", 0.0)
+    made = Made(*answers)
+    watched = container.Container(made, Endpoint("http://h", "m"), tmp_path / "log", 0.1, shares_network=False)
+    found = None
+    for _ in answers:
+        found = watched.poll()
+    assert made.answers == []
+    return found
+
+
+def test_an_engine_without_time_for_a_moment_takes_no_blame_from_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = docker.errors.APIError("500 Server Error", explanation="context deadline exceeded")
+    away = requests.exceptions.ConnectionError("refused")
+    assert looked_at(tmp_path, monkeypatch, busy) is None, "it may come back"
+    ended = {"Status": "exited", "ExitCode": 134}
+    assert looked_at(tmp_path, monkeypatch, busy, {"Status": "running"}, ended) == Exit(None, "SIGABRT")
+    found = looked_at(tmp_path, monkeypatch, away, ended)
+    assert found is not None
+    assert "restarted" in found.host_fault
+    found = looked_at(tmp_path, monkeypatch, docker.errors.NotFound("404"))
+    assert found is not None
+    assert "removed the container" in found.host_fault
