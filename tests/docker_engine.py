@@ -90,6 +90,11 @@ class DockerEngine:
         with self.client() as client:
             return sorted(made.name for made in client.containers.list(all=True))
 
+    def speaks(self) -> bool:
+        """Whether a container has begun to run: something was written in it."""
+        with self.client() as client:
+            return any(made.logs() for made in client.containers.list())
+
 
 @contextmanager
 def engine() -> Iterator[DockerEngine]:

@@ -159,7 +159,7 @@ def test_a_container_of_somebody_else_stays_with_name_and_port_of_its_own(place:
 def test_kill_9_of_the_driver_and_the_next_run_goes_on(place: Place) -> None:
     path = place.simulated("slow_load")
     run = start("run", path, results=place.results)
-    until(lambda: place.engine.containers() != [])
+    until(place.engine.speaks)
     [name] = place.engine.containers()
     run.send_signal(signal.SIGKILL)
     run.communicate()
@@ -195,7 +195,7 @@ def test_an_orphan_that_no_running_file_names_is_swept(place: Place) -> None:
 def test_the_engine_restarted_in_the_middle_of_a_trial(place: Place) -> None:
     """Its containers go with it. No configuration did that: the attempt is made again."""
     run = start("run", place.simulated("slow_load"), results=place.results)
-    until(lambda: place.engine.containers() != [])
+    until(place.engine.speaks)
     place.engine.stop()
     place.engine.start()
     out, err = run.communicate()
