@@ -19,15 +19,15 @@ from runner.domain.campaign import Campaign, LevelPlan
 from runner.domain.failure import Cause, Failure, Phase
 from runner.domain.metrics import VALUE
 from runner.domain.trial import Endpoint, Exit, LevelResult
-from runner.hardware import load
-from runner.hardware.telemetry import Sample, Telemetry, energy, series, warnings
+from runner.hardware.observer import Observed, Observer
+from runner.hardware.telemetry import Sample
 from runner.loadgens import Job, Row, loadgens
 from runner.loadgens._driver import Child
 from runner.scoring.aggregate import WARMUP, aggregate, beside, not_reached
 from runner.scoring.doubts import doubts
 from runner.scoring.levels import counts, needed_levels, success_rate
 from runner.scoring.rules import rules_of
-from runner.util import process, procfs
+from runner.util import process
 from runner.util.redact import redact
 
 _POLL = 0.1  # seconds between two looks at the engine, the stop flag and the deadlines
@@ -86,18 +86,19 @@ def measure(
     )
     name = label or scratch.name
     with (
-        Telemetry(gpus) as telemetry,
+        Observer(engine.pids, gpus, (process.LABEL, name)) as observer,
         Child(loadgens.get(workload.client), job, scratch, client_log, name) as child,
     ):
-        run = _Run(campaign, engine, child, read_counters, should_stop, on_event, telemetry, name)
+        run = _Run(campaign, engine, child, read_counters, should_stop, on_event, observer)
         for plan in workload.levels:
             result = run.level(plan)
             if run.failure is not None or not judge_level(result):
                 break
         done = run.results
     rest = tuple(not_reached(plan) for plan in workload.levels[len(done) :])
-    seen = tuple(telemetry.samples())
-    return Measured((*done, *rest), run.failure, child.rows_path, tuple(run.warnings), run.warmup_seconds, seen)
+    return Measured(
+        (*done, *rest), run.failure, child.rows_path, tuple(run.warnings), run.warmup_seconds, observer.samples()
+    )
 
 
 @dataclass(slots=True)
@@ -123,8 +124,7 @@ class _Run:
     read_counters: Callable[[], Mapping[str, float]]
     should_stop: Callable[[], bool]
     on_event: Callable[[str, dict[str, Any]], None]
-    telemetry: Telemetry
-    label: str
+    observer: Observer
     failure: Failure | None = None
     results: list[LevelResult] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -132,31 +132,12 @@ class _Run:
 
     def level(self, plan: LevelPlan) -> LevelResult:
         """Run one level to its end, whichever that is, and put its result beside the others."""
-        self.on_event("level_started", {"position": plan.position, **_named(plan)})
-        before, mark = self._counters(), load.begin()
-        watch = _Watch(time.monotonic())
-        self.child.order("next")
-        self.failure = self._listen(watch)
-        if self.failure is not None:
-            watch.ended = self.child.give_up_level()
-        rows = self.child.rows()
-        after = {} if self.failure is not None else self._counters()
-        ended = watch.ended or {}
-        began = watch.warmed or time.monotonic()
-        self.warmup_seconds += began - (watch.started or began)
-        result = aggregate(
-            plan,
-            rows,
-            float(ended.get("seconds", time.monotonic() - began)),
-            gpus=self.campaign.hardware.gpus,
-            min_success_rate=self.campaign.workload.min_success_rate,
-            client_cpu=float(ended.get("cpu_seconds", 0.0)),
-            load=load.end(mark),
-            counters={name: after[name] - before[name] for name in after if name in before},
-            broken_off=self.failure is not None or bool(ended.get("gave_up")),
-        )
-        result = self._with_telemetry(plan, result, began)
+        result, rows, observed = self._once(plan, lambda: self.child.order("next"))
+        if observed.contended and self.failure is None and self.engine.poll() is None:
+            self._warn(plan, [*observed.warnings, "measured once more for that"])
+            result, rows, observed = self._once(plan, self.child.again)
         self.results.append(result)
+        self._warn(plan, observed.warnings)
         self.warnings += doubts(plan, rows, result)
         self.failure = self.failure or self._died_at_the_end(result) or self._verdict(plan, rows, result)
         if self.failure is not None and not any(level.sent for level in self.results):
@@ -164,22 +145,41 @@ class _Run:
         self.on_event("level_ended", _summary(result))
         return result
 
-    def _with_telemetry(self, plan: LevelPlan, result: LevelResult, began: float) -> LevelResult:
-        """What the GPUs did in the measured window, beside the other metrics of the level."""
-        end = began + result.seconds
-        samples = self.telemetry.samples(began, end)
-        if not samples:
-            return result
-        where = f"{plan.scenario.text} at {plan.load_kind.value} {plan.load_value:g}"
-        ours = None if self.engine.pids() is None else self._is_ours  # else: other numbers, or no label
-        self.warnings += [f"{where}: {line}" for line in warnings(samples, ours)]
-        tokens = (result.metric("output_throughput", VALUE) or 0.0) * result.seconds
-        more = beside(tokens, energy(samples, began, end), series(samples))
-        return replace(result, metrics=(*result.metrics, *more))
+    def _once(self, plan: LevelPlan, order: Callable[[], bool]) -> tuple[LevelResult, list[Row], Observed]:
+        """One pass of a level: its result, its rows, and what the hardware did meanwhile."""
+        self.on_event("level_started", {"position": plan.position, **_named(plan)})
+        self.observer.begin()
+        before, watch = self._counters(), _Watch(time.monotonic())
+        order()
+        self.failure = self._listen(watch)
+        if self.failure is not None:
+            watch.ended = self.child.give_up_level()
+        rows = self.child.rows()
+        after = {} if self.failure is not None else self._counters()
+        ended = watch.ended or {}
+        now = time.monotonic()
+        seconds = float(ended.get("seconds", now - (watch.warmed or now)))
+        began = watch.warmed or now - seconds
+        self.warmup_seconds += max(0.0, began - (watch.started or began))
+        observed = self.observer.end(began, seconds)
+        result = aggregate(
+            plan,
+            rows,
+            seconds,
+            gpus=self.campaign.hardware.gpus,
+            min_success_rate=self.campaign.workload.min_success_rate,
+            client_cpu=float(ended.get("cpu_seconds", 0.0)),
+            load=observed.load,
+            counters={name: after[name] - before[name] for name in after if name in before},
+            broken_off=self.failure is not None or bool(ended.get("gave_up")),
+        )
+        tokens = (result.metric("output_throughput", VALUE) or 0.0) * seconds
+        more = beside(tokens, observed.values, observed.seen)
+        return replace(result, metrics=(*result.metrics, *more)), rows, observed
 
-    def _is_ours(self, pid: int) -> bool:
-        """Whether a process on a GPU is of this attempt: the engine's, or one that left it and carries its label."""
-        return pid in (self.engine.pids() or ()) or procfs.environment_has(pid, process.LABEL, self.label)
+    def _warn(self, plan: LevelPlan, lines: Sequence[str]) -> None:
+        where = f"{plan.scenario.text} at {plan.load_kind.value} {plan.load_value:g}"
+        self.warnings += [f"{where}: {line}" for line in lines]
 
     def _counters(self) -> Mapping[str, float]:
         try:
@@ -210,6 +210,7 @@ class _Run:
             watch.ended = dict(event)
         elif event["event"] == "warmed":
             watch.warmed = watch.progress = now
+            self.observer.window()
         elif event["event"] == "progress":
             seen = (int(event.get("done", 0)), int(event.get("tokens", 0)))
             if seen != watch.seen:

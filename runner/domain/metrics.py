@@ -63,6 +63,8 @@ _ALL = (
            "CPU seconds of the load generator / seconds of the level"),
     Metric("energy", "energy", "J", False, False,
            "power of the leased GPUs, one look a second, integrated over the level", resolution=1.0),
+    Metric("energy_error", "error of the energy", "ratio", None, False,
+           "5 % of the power reading + half of what power changed from look to look, times their distance, / energy"),
     Metric("energy_per_token", "energy per output token", "J/tok", False, False,
            "energy / output tokens received by ok requests"),
     Metric("gpu_utilization", "GPU utilisation", "ratio", None, True,
@@ -73,6 +75,14 @@ _ALL = (
            resolution=1.0),
     Metric("gpu_clock", "GPU clock", "MHz", None, True, "of the multiprocessors of each leased GPU, one look a second",
            digits=4, resolution=1.0),
+    Metric("engine_cpu", "engine CPU", "cores", None, False,
+           "CPU seconds of the engine's processes on this host / seconds of the level", resolution=1e-2),
+    Metric("engine_memory", "engine memory", "GB", None, True,
+           "resident memory of the engine's processes, one look a second; shared pages count for each process"),
+    Metric("cpu_energy", "CPU energy", "J", False, False,
+           "RAPL counters of the CPU packages over the level, whatever else ran on them", resolution=1.0),
+    Metric("cpu_energy_per_token", "CPU energy per output token", "J/tok", False, False,
+           "CPU energy / output tokens received by ok requests"),
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}

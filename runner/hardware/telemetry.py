@@ -1,7 +1,9 @@
 """What the GPUs of an attempt do while it is measured: one look a second from a thread of its own.
 
-Energy is power integrated over the level by the trapezoid rule. NVIDIA states its power readings as exact to 5 %, and
-each is a mean over a part of a second: of a level shorter than ten seconds the energy is a rough figure.
+Energy is power integrated over the level by the trapezoid rule, and its error is stated beside it: that of the power
+reading, which NVIDIA gives as +/- 5 % (https://docs.nvidia.com/deploy/nvml-api/, nvmlDeviceGetPowerUsage), and what the
+power may have done between two looks. What a sensor leaves out is not in it: those of A100 and H100 were found to see a
+quarter of the time (Yang, Adamek, Armour 2023, https://arxiv.org/abs/2312.02741).
 """
 
 from __future__ import annotations
@@ -17,6 +19,10 @@ from runner.hardware.probes import state_of
 
 EVERY = 1.0
 """Seconds between two looks."""
+POWER_ERROR = 0.05
+"""Share of a power reading."""
+BUSY, DROP = 0.5, 0.8
+"""A GPU that works for half of the time has no reason to clock lower; below 80 % of its own highest clock it did."""
 JOIN = 5.0
 """Seconds that a driver gets to answer its last question; a thread that hangs in it is left behind."""
 
@@ -31,33 +37,34 @@ class Sample:
 
 
 class Telemetry:
-    """A context manager: it looks from entering to leaving. Nothing is started without GPUs."""
+    """A context manager: it looks from entering to leaving. `beside` is called at each look, too."""
 
     def __init__(
         self,
         gpus: Sequence[str],
         read: Callable[[str], GpuState | None] = state_of,
         clock: Callable[[], float] = time.monotonic,
+        beside: Callable[[], object] = lambda: None,
     ) -> None:
         self._gpus = tuple(gpus)
+        self._beside = beside
         self._read = read
         self._clock = clock
         self._samples: list[Sample] = []
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._go_on, name="gpu-telemetry", daemon=True)
+        self._thread = threading.Thread(target=self._go_on, name="telemetry", daemon=True)
 
     def __enter__(self) -> Telemetry:
-        if self._gpus:
-            self._thread.start()
+        self._thread.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._over.set()
-        if self._gpus:
-            self._thread.join(JOIN)
+        self._thread.join(JOIN)
 
     def look(self) -> None:
         """One sample of each GPU that answers."""
+        self._beside()
         for gpu in self._gpus:
             state = self._read(gpu)
             if state is not None:
@@ -73,18 +80,25 @@ class Telemetry:
             self.look()
 
 
-def energy(samples: Sequence[Sample], begin: float, end: float) -> float | None:
-    """Joules of all GPUs from `begin` to `end`: the first and the last reading hold to the edges. None where a GPU gave
-    no power, or none at all was seen."""
-    joules = []
+def energy(samples: Sequence[Sample], begin: float, end: float) -> dict[str, float]:
+    """`energy`: joules of all GPUs from `begin` to `end`, where the first and the last reading hold to the edges;
+    `energy_error`: how far off it may be, as a share of it. Empty where a GPU gave no power, or none was seen.
+
+    Between two looks power may have been at either of them all the time: half their difference times their distance
+    is the bound of the trapezoid rule for a quantity that goes from one to the other.
+    """
+    joules = unsure = 0.0
     for gpu in dict.fromkeys(sample.gpu for sample in samples):
         points = [(one.at, one.state.power_watts) for one in samples if one.gpu == gpu]
         known = [(at, watts) for at, watts in points if watts is not None and begin <= at <= end]
         if not known:
-            return None
+            return {}
         edged = [(begin, known[0][1]), *known, (end, known[-1][1])]
-        joules.append(sum((b - a) * (left + right) / 2 for (a, left), (b, right) in pairwise(edged)))
-    return sum(joules) if joules else None
+        joules += sum((b - a) * (left + right) / 2 for (a, left), (b, right) in pairwise(edged))
+        unsure += sum((b - a) * abs(left - right) / 2 for (a, left), (b, right) in pairwise(edged))
+    if not samples:
+        return {}
+    return {"energy": joules, "energy_error": POWER_ERROR + (unsure / joules if joules > 0 else 0.0)}
 
 
 def series(samples: Sequence[Sample]) -> dict[str, list[float]]:
@@ -99,20 +113,31 @@ def series(samples: Sequence[Sample]) -> dict[str, list[float]]:
     return {name: sorted(value for value in values if value is not None) for name, values in found.items()}
 
 
-def warnings(samples: Sequence[Sample], ours: Callable[[int], bool] | None = None) -> Iterator[str]:
-    """Why numbers of this level may not be those of the GPUs alone: throttled clocks, memory errors, processes that are
-    not the engine's (`ours` says which are; None where nobody can tell)."""
+def warnings(samples: Sequence[Sample]) -> Iterator[str]:
+    """Why numbers of this level may not be those that the GPUs are able to: lowered clocks, memory errors."""
     for gpu in dict.fromkeys(sample.gpu for sample in samples):
         states = [one.state for one in samples if one.gpu == gpu]
         for reason in dict.fromkeys(word for state in states for word in state.throttled):
             share = sum(reason in state.throttled for state in states) / len(states)
             yield f"{gpu} was slowed down in {share:.0%} of the time: {reason}"
+        clocks = [one.sm_mhz for one in states if one.sm_mhz is not None and (one.utilization or 0.0) >= BUSY]
+        if clocks and min(clocks) < DROP * max(clocks):
+            yield f"{gpu} clocked between {min(clocks)} and {max(clocks)} MHz while it was busy"
         errors = [state.ecc_errors for state in states if state.ecc_errors is not None]
         if errors and errors[-1] > errors[0]:
             yield f"{gpu} had {errors[-1] - errors[0]} uncorrected memory errors"
-        others = {pid for state in states for pid in state.pids if ours is not None and not ours(pid)}
+
+
+def foreign(samples: Sequence[Sample], ours: Callable[[int], bool] | None) -> tuple[str, ...]:
+    """One sentence for each GPU that a process used which is not the engine's. `ours` says which are; None where nobody
+    can tell, and then nobody is accused."""
+    found = []
+    for gpu in dict.fromkeys(sample.gpu for sample in samples):
+        pids = {pid for one in samples if one.gpu == gpu for pid in one.state.pids}
+        others = sorted(pid for pid in pids if ours is not None and not ours(pid))
         if others:
-            yield f"{gpu} was also used by process {', '.join(map(str, sorted(others)))}"
+            found.append(f"{gpu} was also used by process {', '.join(map(str, others))}")
+    return tuple(found)
 
 
 def _gigabytes(count: int | None) -> float | None:

@@ -11,10 +11,11 @@ Protocol between the driver (`runner.measure`) and the child:
   Optional: {"event":"warmed","position":0,"ok":1,"failed":0} when the warm-up is over. `seconds` is the measured
   window: from its start to the end of its last request. A level whose every warm-up request failed is not measured:
   `sent` is 0 and the warm-up rows say why.
-* Before every level, the first included, the child waits for a line on stdin: `next` (go on) or `stop` (end with
-  exit 0). A `stop` in the middle of a level gives the level up: a child that can writes a row for each request in
-  flight and `level_ended`, then ends; one that can not is ended after two seconds. End of file on stdin means the
-  driver is gone: the child ends at once.
+* Before every level, the first included, and after the last one the child waits for a line on stdin: `next` (go on;
+  after the last level: end), `again` (measure the level that has just ended once more, with other prompts, which no
+  cache knows) or `stop` (end with exit 0). A `stop` in the middle of a level gives the level up: a child that can
+  writes a row for each request in flight and `level_ended`, then ends; one that can not is ended after two seconds.
+  End of file on stdin means the driver is gone: the child ends at once.
 * SIGTERM ends it at once; rows written so far are good.
 """
 
@@ -47,7 +48,8 @@ class Job:
 class Row:
     """One request. Times are seconds on the child's monotonic clock, from the start of its level.
 
-    `kind` is `measure` or `warmup`. `error` is None for ok, else one of: connect, http_4xx, http_5xx, http_429,
+    `kind` is `measure` or `warmup`; the driver turns `measure` into `contended` where the level was measured again, and
+    such a row counts nowhere. `error` is None for ok, else one of: connect, http_4xx, http_5xx, http_429,
     timeout, reset, cut (stream ended without finish reason, usage or [DONE]), malformed, server_error (an error
     object inside the stream), empty (no token), cancelled. `lost` rows (the level ended before any answer came)
     have error `lost`. `tokens_from` is `usage` or `chunks`. `token_times` are the times of every content chunk.

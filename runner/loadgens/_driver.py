@@ -7,6 +7,7 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ class Child:
             stdout=process.PIPE,
             stderr=log,
         )
-        self._read = 0  # bytes of the rows file
+        self._read = self._before = 0  # bytes of the rows file, up to the last look and to the one before it
+        self._contended: list[range] = []  # bytes
         self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._listener = threading.Thread(target=self._listen, name="loadgen-events", daemon=True)
         self._listener.start()
@@ -65,7 +67,7 @@ class Child:
         if exc[0] is None and self.order("stop"):
             self._process.wait(GRACE)
         self._process.stop(0.0)
-        _redact_rows(self.rows_path)
+        _finish_rows(self.rows_path, self._contended)
 
     def order(self, text: str) -> bool:
         """Send one line. False when the child is gone."""
@@ -110,12 +112,19 @@ class Child:
 
     def rows(self) -> list[Row]:
         """The rows written since the last call. A last line that is not finished is left for the next one."""
+        self._before = self._read
         with self.rows_path.open("rb") as file:
             file.seek(self._read)
             data = file.read()
         whole = data[: data.rfind(b"\n") + 1]
         self._read += len(whole)
         return [codec.from_plain(Row, _clean(line)) for line in whole.splitlines()]
+
+    def again(self) -> bool:
+        """Order the level of the last `rows()` once more: those rows are kept and count no more. False when the child
+        is gone."""
+        self._contended.append(range(self._before, self._read))
+        return self.order("again")
 
     def _listen(self) -> None:
         """Every line of stdout that is an event; what else it prints is none of our concern."""
@@ -138,12 +147,17 @@ def _clean(line: bytes) -> dict[str, Any]:
     return {key: redact(value, cut=True) if isinstance(value, str) else value for key, value in row.items()}
 
 
-def _redact_rows(path: Path) -> None:
-    """Write the file again, line by line, without secret values. A line that the child did not finish is left out."""
-    part = path.with_name(f"{path.name}.part")
+def _finish_rows(path: Path, contended: Sequence[range]) -> None:
+    """Write the file again, line by line, without secret values; rows in the bytes of `contended` say so. A line that
+    the child did not finish is left out."""
+    part, at = path.with_name(f"{path.name}.part"), 0
     with disk_errors(path):
         with path.open("rb") as raw, part.open("w", encoding="utf-8") as clean:
             for line in raw:
                 if line.endswith(b"\n"):
-                    clean.write(json.dumps(_clean(line)) + "\n")
+                    row = _clean(line)
+                    if row["kind"] == "measure" and any(at in place for place in contended):
+                        row["kind"] = "contended"
+                    clean.write(json.dumps(row) + "\n")
+                at += len(line)
         part.replace(path)

@@ -136,14 +136,14 @@ def time_per_token(row: Request) -> float | None:
     return (row.last - row.first) / (row.output_tokens - 1)
 
 
-def beside(output_tokens: float, joules: float | None, seen: Mapping[str, list[float]]) -> tuple[MetricValue, ...]:
-    """The metrics of a level that come from telemetry: `seen` are ascending samples by metric, `joules` the energy of
-    all its GPUs. What was not seen has no metric."""
-    found = {} if joules is None else {"energy": joules}
-    if joules is not None and output_tokens > 0:
-        found["energy_per_token"] = joules / output_tokens
-    values = (MetricValue(name, VALUE, METRICS[name].unit, value) for name, value in found.items())
-    return (*values, *_statistics(seen))
+def beside(output_tokens: float, values: Mapping[str, float], seen: Mapping[str, list[float]]) -> Iterator[MetricValue]:
+    """The metrics of a level that come from telemetry: `values` are one number each, `seen` ascending samples by
+    metric. Energy is told per output token too. What was not seen has no metric."""
+    for name, value in values.items():
+        yield MetricValue(name, VALUE, METRICS[name].unit, value)
+        if f"{name}_per_token" in METRICS and output_tokens > 0:
+            yield MetricValue(f"{name}_per_token", VALUE, METRICS[f"{name}_per_token"].unit, value / output_tokens)
+    yield from _statistics(seen)
 
 
 def _distributions(plan: LevelPlan, ok: Sequence[Request]) -> dict[str, list[float]]:

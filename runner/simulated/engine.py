@@ -11,15 +11,18 @@ from dataclasses import dataclass, field
 
 from runner.simulated import surface
 from runner.simulated.surface import Flags
+from runner.simulated.wire import Asked
 
 
 @dataclass(slots=True)
 class Seen:
-    """The truth about one request, on CLOCK_MONOTONIC, which client and server share on one machine."""
+    """The truth about one request, on CLOCK_MONOTONIC, which client and server share on one machine. Its text is told
+    by its hash alone: enough to see whether two were the same."""
 
     number: int
     id: str
     prompt_tokens: int
+    prompt_sha256: str
     asked: int
     received: float
     admitted: float | None = None
@@ -56,8 +59,9 @@ class SimulatedEngine:
         self._slots = asyncio.Semaphore(flags.max_num_seqs)
         self._stalled_until = 0.0
 
-    def receive(self, request_id: str, prompt_tokens: int, asked: int) -> Seen:
-        seen = Seen(self.counters.requests, request_id, prompt_tokens, asked, time.monotonic())
+    def receive(self, request_id: str, asked: Asked) -> Seen:
+        number = self.counters.requests
+        seen = Seen(number, request_id, asked.prompt_tokens, asked.prompt_sha256, asked.output_tokens, time.monotonic())
         self.counters.requests += 1
         self.log.append(seen)
         return seen

@@ -103,7 +103,7 @@ class _Door:
 
     async def _answer(self, request: web.Request, asked: wire.Asked) -> web.StreamResponse:
         request_id = request.headers.get("X-Request-Id", "")
-        seen = self.engine.receive(request_id, asked.prompt_tokens, asked.output_tokens)
+        seen = self.engine.receive(request_id, asked)
         level = _LEVEL.match(request_id)
         faults = self.script.request(seen.number, int(level[1]) if level else None)
         self._deaths(faults, seen.number, int(level[1]) if level else None)

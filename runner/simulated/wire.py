@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ class Asked:
 
     chat: bool
     prompt_tokens: int
+    prompt_sha256: str
     output_tokens: int
     stream: bool
     usage: bool
@@ -39,6 +41,7 @@ def read(body: Mapping[str, Any], *, chat: bool, seed: int) -> Asked:
     return Asked(
         chat=chat,
         prompt_tokens=words + (TEMPLATE_TOKENS if chat else 1),
+        prompt_sha256=hashlib.sha256(text.encode()).hexdigest(),
         output_tokens=output,
         stream=bool(body.get("stream", False)),
         usage=bool((body.get("stream_options") or {}).get("include_usage", not body.get("stream", False))),

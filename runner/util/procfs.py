@@ -12,12 +12,15 @@ from pathlib import Path
 
 PROC = Path("/proc")
 SHM = Path("/dev/shm")
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
 class Stat:
     """The part of /proc/PID/stat that we use. `started` is in clock ticks since boot: with the pid it names one
-    process for ever, while a pid alone is used again."""
+    process for ever, while a pid alone is used again. `cpu_seconds` in user and system mode, all its threads;
+    `resident_bytes` of its memory, shared pages included."""
 
     pid: int
     state: str
@@ -25,6 +28,8 @@ class Stat:
     group: int
     session: int
     started: int
+    cpu_seconds: float
+    resident_bytes: int
 
     @property
     def zombie(self) -> bool:
@@ -38,7 +43,9 @@ def stat(pid: int) -> Stat | None:
     except OSError:
         return None
     fields = text[text.rindex(b")") + 2 :].split()  # the command name before it may hold anything
-    return Stat(pid, fields[0].decode(), int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]))
+    cpu = (int(fields[11]) + int(fields[12])) / TICKS
+    resident = int(fields[21]) * PAGE
+    return Stat(pid, fields[0].decode(), int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]), cpu, resident)
 
 
 def same(one: Stat) -> bool:

@@ -83,6 +83,25 @@ def test_two_levels_from_order_to_end(loadgen: LoadGenerator, tmp_path: Path) ->
         assert 0 <= row.intended <= row.sent < row.first <= row.last <= row.ended
 
 
+def test_again_measures_the_level_that_has_ended_once_more(loadgen: LoadGenerator, tmp_path: Path) -> None:
+    """The last level too; and with other prompts: an engine has those of the first time in its cache."""
+    ran = Ran()
+    with serving(tmp_path) as world:
+        work = job(world.endpoint, closed(1, 2), requests=3)
+        with Child(loadgen, work, tmp_path, tmp_path / "client.log", "test") as child:
+            for order in ("next", "again", "next", "again"):
+                assert child.order(order)
+                wait_for(child, "level_ended", ran)
+            child.order("next")
+            wait_for(child, "end", ran)
+            rows = [row for row in child.rows() if row.kind == "measure"]
+        prompts = [one["prompt_sha256"] for one in world.seen() if "-m-" in one["id"]]
+    assert [event["position"] for event in ran.named("level_started")] == [0, 0, 1, 1]
+    counts = [sum(row.position == position for row in rows) for position in (0, 1)]
+    assert all(count >= 6 for count in counts)
+    assert len(set(prompts)) == len(prompts) == len(rows)
+
+
 def test_stop_before_a_level_ends_it_with_no_row(loadgen: LoadGenerator, tmp_path: Path) -> None:
     with Child(loadgen, job(NOBODY, closed(1)), tmp_path, tmp_path / "client.log", "test") as child:
         child.order("stop")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,10 @@ from runner.domain.campaign import (
     Workload,
 )
 from runner.domain.failure import Cause, LevelState, Phase
+from runner.domain.hardware import GpuState
 from runner.domain.trial import LevelResult
+from runner.hardware import observer, telemetry
+from runner.hardware.telemetry import Telemetry
 from runner.loadgens import Row
 from runner.loadgens._driver import Child, client_environment
 from runner.measure import Measured, measure
@@ -75,7 +79,7 @@ def counters(world: World) -> Mapping[str, float]:
     return {name: float(value) for name, value in re.findall(r"^(\S+) (\S+)$", text, re.MULTILINE)}
 
 
-def run(world: World, plan: Campaign, folder: Path, heard: Heard | None = None) -> Measured:
+def run(world: World, plan: Campaign, folder: Path, heard: Heard | None = None, gpus: Sequence[str] = ()) -> Measured:
     heard = heard or Heard()
     before = set(psutil.Process().children(recursive=True))
     scratch = folder / "scratch"
@@ -92,6 +96,7 @@ def run(world: World, plan: Campaign, folder: Path, heard: Heard | None = None) 
             should_stop=heard.stopped,
             on_event=heard.hear,
             judge_level=heard.go_on,
+            gpus=gpus,
         )
     finally:
         assert set(psutil.Process().children(recursive=True)) <= before, "the load generator is left behind"
@@ -134,6 +139,7 @@ def test_a_client_that_ends_with_its_last_level_has_not_died(tmp_path: Path, mon
     def asleep(child: Child, timeout: float) -> dict[str, Any] | None:
         """Nothing came in time; meanwhile it went to its end."""
         if timeout:
+            child.order("next")  # there is no other level: it ends
             assert child._process.wait(PATIENCE) is not None
             return None
         return plain(child, timeout)
@@ -144,6 +150,51 @@ def test_a_client_that_ends_with_its_last_level_has_not_died(tmp_path: Path, mon
         measured = run(world, campaign(1.0), tmp_path)
     assert measured.failure is None
     assert [(level.state, level.ok) for level in measured.levels] == [(STATES.COMPLETE, 12)]
+
+
+USED = "GPU-0 was also used by process 1"
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_a_level_beside_somebody_elses_process_is_measured_once_more(
+    passes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one is there for so many passes of the first level; the second level is ours alone."""
+    heard = Heard()
+
+    def state(gpu: str) -> GpuState:
+        begun = [data["position"] for name, data in heard.events if name == "level_started"]
+        theirs = begun.count(0) <= passes and 1 not in begun
+        return GpuState(utilization=0.9, pids=(world.owned.pid, 1) if theirs else (world.owned.pid,))
+
+    monkeypatch.setattr(observer, "Telemetry", functools.partial(Telemetry, read=state))
+    monkeypatch.setattr(telemetry, "EVERY", 0.02)
+    with serving(tmp_path) as world:
+        measured = run(world, campaign(requests=200), tmp_path, heard, gpus=["GPU-0"])
+        prompts = [s["prompt_sha256"] for s in world.seen() if s["id"].startswith("l0-m-")]
+    assert measured.failure is None
+    assert [data["position"] for name, data in heard.events if name == "level_started"] == [0, 0, 1]
+    assert [data["position"] for name, data in heard.events if name == "level_ended"] == [0, 1]
+    assert [(level.state, level.sent) for level in measured.levels] == [(STATES.COMPLETE, 200)] * 2
+    kinds = [(row.position, row.kind) for row in rows(measured)]
+    assert {kind: kinds.count(kind) for kind in kinds} == {
+        (0, "warmup"): 2, (0, "contended"): 200, (0, "measure"): 200, (1, "warmup"): 1, (1, "measure"): 200,
+    }  # fmt: skip
+    told = [line for line in measured.warnings if line.startswith("D(40,8) at concurrency 1: ")]
+    assert [line.partition(": ")[2] for line in told][:2] == [USED, "measured once more for that"]
+    assert (told.count(f"D(40,8) at concurrency 1: {USED}") == 2) is (passes == 2), "and the second pass says so too"
+    assert len(set(prompts)) == len(prompts) == 400, "no cache of the engine has seen one of the second pass"
+
+
+def test_what_an_engine_takes_of_its_host_stands_beside_its_levels(tmp_path: Path) -> None:
+    with serving(tmp_path) as world:
+        measured = run(world, campaign(), tmp_path)
+    for level in measured.levels:
+        cores, memory = level.metric("engine_cpu", "value"), level.metric("engine_memory", "max")
+        assert cores is not None
+        assert 0 < cores < 2, "one thread of Python"
+        assert memory is not None
+        assert 0.01 < memory < 1
 
 
 def test_what_the_client_reports_is_what_the_server_sent(tmp_path: Path) -> None:

@@ -25,10 +25,16 @@ def main(argv: list[str]) -> int:
 
 async def _run(session: Session) -> None:
     orders = Orders()
-    for plan in session.job.levels:
-        if await orders.next() == "stop":
-            return
-        level = Level(session, plan)
+    plans = iter(session.job.levels)
+    plan, round_ = None, 0
+    while (order := await orders.next()) != "stop":
+        if order == "again":
+            round_ += 1
+        else:
+            plan, round_ = next(plans, None), 1
+        if plan is None:
+            break
+        level = Level(session, plan, round_)
         orders.on_stop = level.give_up
         # A collection in the middle of a level would delay the time stamps of every stream.
         gc.collect()

@@ -29,12 +29,14 @@ class Session:
 
 
 class Level:
-    """Runs one level of a session."""
+    """Runs one level of a session, for the `round_`th time: each has prompts of its own, or the engine would have seen
+    those of the second one before."""
 
-    def __init__(self, session: Session, plan: LevelPlan) -> None:
+    def __init__(self, session: Session, plan: LevelPlan, round_: int = 1) -> None:
         self.session = session
         self.job = session.job
         self.plan = plan
+        self.seed = f"{self.job.seed}/{plan.position}" + (f"/again-{round_}" if round_ > 1 else "")
         self.tally = Tally()
         self.start = self.ended = 0.0  # the measured window: its start, the end of its last request
         self.users = max(1, int(plan.load_value)) if plan.load_kind is LoadKind.CONCURRENCY else 1
@@ -69,7 +71,7 @@ class Level:
         self.tally.tokens += count
 
     def _ask(self, number: int, kind: str) -> Ask:
-        seed = f"{self.job.seed}/{self.plan.position}/{kind}/{number}"
+        seed = f"{self.seed}/{kind}/{number}"
         prompt, output = lengths(self.plan.scenario, seed)
         return Ask(self.plan.position, number, kind, self.prompts.text(prompt, seed), prompt, output)
 
@@ -113,9 +115,8 @@ class Level:
         if self.plan.load_kind is LoadKind.CONCURRENCY:
             await closed_loop(self.start, self.users, each.requests, each.duration, send, self.storm)
         else:
-            seed = f"{self.job.seed}/{self.plan.position}"
             poisson = self.job.arrivals == "poisson"
-            times = arrivals(self.plan.load_value, each.requests, each.duration, poisson=poisson, seed=seed)
+            times = arrivals(self.plan.load_value, each.requests, each.duration, poisson=poisson, seed=self.seed)
             await open_loop(self.start, times, send, self.storm)
 
     def _count(self, row: Row) -> None:

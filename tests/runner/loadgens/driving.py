@@ -70,6 +70,7 @@ def run(work: Job, folder: Path, loadgen: LoadGenerator = LOADGEN) -> Ran:
         for _ in work.levels:
             assert child.order("next")
             wait_for(child, "level_ended", ran)
+        child.order("next")
         wait_for(child, "end", ran)
         rows = child.rows()
     ran.rows = [row for row in rows if row.kind == "measure"]

@@ -52,3 +52,39 @@ def test_rows_leave_the_driver_without_secrets(tmp_path: Path) -> None:
     [line] = child.rows_path.read_text().splitlines()
     assert json.loads(line) == {**ROW, "message": row.message, "finish": row.finish}
     assert [path.name for path in tmp_path.glob("*.part")] == []
+
+
+LEVELS = """
+import json, sys
+rows = open(sys.argv[1], "a")
+for order in sys.stdin:
+    if order.strip() == "stop":
+        break
+    for kind in ("warmup", "measure", "measure"):
+        print(json.dumps(json.loads(sys.argv[2]) | {"kind": kind}), file=rows, flush=True)
+    print('{"event": "written"}', flush=True)
+"""
+
+
+class Plain:
+    """A load generator of three rows a level."""
+
+    name = "plain"
+
+    def version(self) -> str:
+        return "1"
+
+    def command(self, job: Path, rows: Path) -> list[str]:
+        return [sys.executable, "-c", LEVELS, str(rows), json.dumps(ROW)]
+
+
+def test_rows_of_a_level_that_was_measured_again_are_kept_and_say_so(tmp_path: Path) -> None:
+    member: LoadGenerator = Plain()
+    ordered = job(Endpoint("http://127.0.0.1:9", "m"), closed(1, 2))
+    with Child(member, ordered, tmp_path, tmp_path / "client.log", "plain") as child:
+        for order in ("next", "again", "next"):
+            assert child.again() if order == "again" else child.order(order)
+            assert child.event(30.0) == {"event": "written"}
+            assert [row.kind for row in child.rows()] == ["warmup", "measure", "measure"]
+    kinds = [json.loads(line)["kind"] for line in child.rows_path.read_text().splitlines()]
+    assert kinds == ["warmup", "contended", "contended", *["warmup", "measure", "measure"] * 2]

@@ -65,8 +65,9 @@ def test_formulas_by_hand() -> None:
 
 def test_every_metric_of_the_table_is_produced_with_its_unit_and_statistics() -> None:
     result = level([replace(GOOD, sent=1.1)], OPEN, gpus=1)
-    watched = {name: [1.0, 2.0] for name in METRICS if name.startswith("gpu_")}
-    both = (*result.metrics, *beside(4.0, 10.0, watched))
+    watched = {name: [1.0, 2.0] for name in METRICS if name.startswith("gpu_") or name == "engine_memory"}
+    alone = {"energy": 10.0, "energy_error": 0.1, "engine_cpu": 1.5, "cpu_energy": 20.0}
+    both = (*result.metrics, *beside(4.0, alone, watched))
     found = {(value.metric, value.stat, value.unit) for value in both}
     assert len(found) == len(both)
     assert found == {
@@ -77,9 +78,10 @@ def test_every_metric_of_the_table_is_produced_with_its_unit_and_statistics() ->
 
 
 def test_telemetry_that_saw_nothing_has_no_metric() -> None:
-    assert beside(4.0, None, {"gpu_power": []}) == ()
-    assert [(one.metric, one.value) for one in beside(0.0, 10.0, {})] == [("energy", 10.0)], "no token, no share of it"
-    assert [one.value for one in beside(4.0, 10.0, {})] == [10.0, 2.5]
+    assert list(beside(4.0, {}, {"gpu_power": []})) == []
+    assert [one.metric for one in beside(0.0, {"energy": 10.0}, {})] == ["energy"], "no token, no share of it"
+    found = [(one.metric, one.value) for one in beside(4.0, {"energy": 10.0, "engine_cpu": 1.5}, {})]
+    assert found == [("energy", 10.0), ("energy_per_token", 2.5), ("engine_cpu", 1.5)]
 
 
 def test_open_loop_latency_counts_from_the_intended_time() -> None:
