@@ -49,7 +49,8 @@ def _doubts(campaign: Row, data: Data) -> list[str]:
             doubts.append(
                 f"Trial {row['number_a']} against trial {row['number_b']}: {row['verdict']}, {row['reason']}."
             )
-    return doubts + _machine(mine("compared_levels")) + _setbacks(mine("setbacks"), mine("retractions"))
+    doubts += _machine(mine("compared_levels"))
+    return doubts + _warned(mine("level_warnings")) + _setbacks(mine("setbacks"), mine("retractions"))
 
 
 def _machine(levels: Sequence[Row]) -> list[str]:
@@ -68,6 +69,12 @@ def _machine(levels: Sequence[Row]) -> list[str]:
             f"{phrases.count(len(stolen), 'level')}."
         )
     return doubts
+
+
+def _warned(warnings: Sequence[Row]) -> list[str]:
+    """Those of the best trial are a matter of the answer; the others stand in their own table."""
+    best = sum(row["is_best"] for row in warnings)
+    return [f"{phrases.count(best, 'warning')} about levels of the best trial; see Warnings."] if best else []
 
 
 def _setbacks(faults: Sequence[Row], retracted: Sequence[Row]) -> list[str]:

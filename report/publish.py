@@ -32,11 +32,11 @@ _WORDS = (
     "trial_a", "trial_b", "trial_id", "tunebook_version", "unit", "verdict", "version_sha256", "which", "workload_key",
 )
 _TEXTS = (
-    "campaign", "campaign_name", "campaign_text", "counters_json", "cpu_model", "description", "engine_build", "entry",
-    "env_json", "evidence", "flags_json", "gpu", "hardware", "hint", "kernel", "launch", "message", "model",
-    "model_revision", "best_entry", "best_launch", "best_params_json", "entry_a", "entry_b", "near_entry",
-    "near_evidence", "near_hint", "near_params_json",
-    "name", "os", "params_json", "path", "reason", "rule", "rules_json", "setting", "signal", "warnings",
+    "best_entry", "best_launch", "best_params_json", "campaign", "campaign_name", "campaign_text", "counters_json",
+    "cpu_model", "cuda", "description", "driver", "engine_build", "entry", "entry_a", "entry_b", "env_json",
+    "evidence", "flags_json", "gpu", "gpu_uuids", "hardware", "hint", "kernel", "launch", "message", "model",
+    "model_revision", "name", "near_entry", "near_evidence", "near_hint", "near_params_json", "os", "params_json",
+    "path", "reason", "rule", "rules_json", "setting", "signal", "warnings",
 )
 # fmt: on
 COLUMNS: dict[str, Treat] = {

@@ -48,3 +48,15 @@ SELECT
   max(value) FILTER (WHERE metric = 'success_rate') AS success_rate
 FROM metrics
 GROUP BY attempt_id, position;
+
+-- The two that a reader lays side by side: the best trial of a campaign, and the default of its entry.
+CREATE OR REPLACE TEMP TABLE compared AS
+WITH best_trial AS (
+  SELECT t.* FROM shown_trials t JOIN shown_best b USING (trial_id)
+)
+SELECT campaign, 'best' AS which, number, attempt_id FROM best_trial
+UNION ALL
+SELECT t.campaign, 'default', t.number, t.attempt_id
+FROM shown_trials t
+JOIN best_trial b ON b.search_key = t.search_key AND b.entry = t.entry
+WHERE t.is_default AND NOT b.is_default;

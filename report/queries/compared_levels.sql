@@ -30,17 +30,6 @@
 --   output_throughput DOUBLE tokens per second
 --   request_throughput DOUBLE requests per second
 --   success_rate DOUBLE     ok / sent
-WITH best_trial AS (
-  SELECT t.* FROM shown_trials t JOIN shown_best b USING (trial_id)
-),
-compared AS (
-  SELECT campaign, 'best' AS which, number, attempt_id FROM best_trial
-  UNION ALL
-  SELECT t.campaign, 'default', t.number, t.attempt_id
-  FROM shown_trials t
-  JOIN best_trial b ON b.search_key = t.search_key AND b.entry = t.entry
-  WHERE t.is_default AND NOT b.is_default
-)
 SELECT
   c.campaign, c.which, c.number, l.position, l.scenario,
   l.load_kind, l.load_value, l.state, l.sent, l.ok, l.failed, l.lost, l.short, l.seconds, l.load_before, l.load_after,

@@ -13,14 +13,17 @@
 --   cpu_count INTEGER       logical cores that may be used
 --   memory_bytes BIGINT     physical memory
 --   os VARCHAR              distribution
---   gpu VARCHAR             names of the GPUs
+--   kernel VARCHAR          kernel release
+--   gpu VARCHAR             names of the GPUs that an attempt was given
+--   driver VARCHAR          of the GPUs
+--   cuda VARCHAR            newest that the driver runs
 --   attempts BIGINT         attempts of this kind
 SELECT
-  s.campaign, a.entry, a.engine, a.engine_version, a.engine_build, a.image_digest, a.client, a.client_version, a.host,
-  h.cpu_model, h.cpu_count, h.memory_bytes, h.os, h.gpu, count(*) AS attempts
-FROM attempts a
+  s.campaign, a.entry, p.engine, p.engine_version, p.engine_build, p.image_digest, p.client, p.client_version, p.host,
+  p.cpu_model, p.cpu_count, p.memory_bytes, p.os, p.kernel, p.gpu, p.driver, p.cuda, count(*) AS attempts
+FROM provenance p
+JOIN attempts a USING (attempt_id)
 JOIN shown s ON s.search_key = a.search_key AND s.series = a.series
-LEFT JOIN hosts h USING (host_id)
-WHERE a.engine_version IS NOT NULL
+WHERE p.engine_version IS NOT NULL
 GROUP BY ALL
-ORDER BY s.campaign, a.entry, a.client, a.host, a.engine_version, a.engine_build
+ORDER BY ALL

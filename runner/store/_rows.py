@@ -130,6 +130,7 @@ def _attempt(fact: Attempt) -> Row:
         "boot_id": fact.host.boot_id,
         "image_digest": fact.placement.image_digest if fact.placement else None,
         "warnings": list(fact.warnings),
+        "gpu_uuids": list(fact.placement.gpus) if fact.placement else [],
     }
     if fact.failure:
         row |= _renamed(_picked(fact.failure, "phase cause evidence rule hung exit_code signal"), phase="failed_phase")

@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING
 
 from runner import __version__
 from runner.domain import campaign, failure, records
-from runner.errors import StoreNewer
+from runner.errors import StoreDamaged, StoreNewer
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised with every change of schema.sql; the history stands at its head."""
 
 MIGRATIONS: dict[int, str] = {
     2: "ALTER TABLE store.score ADD COLUMN hint VARCHAR",
+    3: "ALTER TABLE store.attempt ADD COLUMN gpu_uuids VARCHAR[]",
 }
 """Version -> SQL that takes a store of the version before to it. What ALTER can not do is left to `store rebuild`."""
 
@@ -142,10 +143,21 @@ def prepare(connection: DuckDBPyConnection) -> list[str]:
 
 
 def current_version(connection: DuckDBPyConnection) -> tuple[int, str]:
-    """Schema version and hash of the views of an opened store or snapshot."""
-    row = connection.execute(
-        "SELECT version, views_sha256 FROM store.schema_migration ORDER BY version DESC, applied_utc DESC LIMIT 1"
-    ).fetchone()
+    """Schema version and hash of the views of an opened store or snapshot. Raises StoreDamaged where the block that
+    says it can not be read, CatalogException where there is no such table."""
+    import duckdb
+
+    try:
+        row = connection.execute(
+            "SELECT version, views_sha256 FROM store.schema_migration ORDER BY version DESC, applied_utc DESC LIMIT 1"
+        ).fetchone()
+    except duckdb.CatalogException:
+        raise
+    except duckdb.Error as error:
+        raise StoreDamaged(
+            f"the version of the store's schema can not be read: {str(error).splitlines()[0][:300]}",
+            hint="run `tunebook store rebuild`: it makes the store anew from the sealed records",
+        ) from error
     return (int(row[0]), str(row[1])) if row else (0, "")
 
 

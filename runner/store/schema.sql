@@ -9,6 +9,7 @@
 --
 -- version 1: first schema.
 -- version 2: score.hint. Rows judged before have none; `store rebuild` judges them anew.
+-- version 3: attempt.gpu_uuids. Rows taken in before have none; `store rebuild` reads them from the records.
 --
 -- A change is a new version: raise SCHEMA_VERSION in schema.py, say here what changed, and add the numbered migration
 -- to MIGRATIONS there; `store rebuild` is the heavy way that always works.
@@ -154,7 +155,8 @@ CREATE TABLE store.attempt (
   launch VARCHAR, -- command line with $MODEL and $PORT, ready to copy
   launch_json VARCHAR, -- argv and environment as they were
   workload_key VARCHAR NOT NULL, -- hash of workload + client: two keys are not comparable
-  warnings VARCHAR[] NOT NULL -- what a reader of the numbers should know
+  warnings VARCHAR[] NOT NULL, -- what a reader of the numbers should know
+  gpu_uuids VARCHAR[] -- GPUs that it was given, empty without any; NULL when taken in by an older tunebook
 );
 
 -- How long an attempt spent in each phase.

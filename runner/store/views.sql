@@ -250,12 +250,13 @@ CREATE OR REPLACE VIEW attempts (
   flags_json, -- every flag the engine got
   env_json, -- every variable that was set for it
   launch, -- command line with $MODEL and $PORT
-  warnings -- what a reader of the numbers should know
+  warnings, -- what a reader of the numbers should know
+  gpu_uuids -- GPUs that it was given
 ) AS
   SELECT attempt_id, trial_id, run_id, role, outcome, phase, cause, client, client_version, engine_version,
     image_digest, host, seconds, gpu_seconds, started_utc, ended_utc, series, number, entry, runtime, repeat,
     search_key, workload_key, engine, engine_build, engine_settings_json, failed_phase, evidence, rule, hung,
-    exit_code, signal, host_id, flags_json, env_json, launch, warnings
+    exit_code, signal, host_id, flags_json, env_json, launch, warnings, gpu_uuids
   FROM store.current_attempt;
 
 -- How long each attempt spent in each phase.
@@ -581,6 +582,51 @@ CREATE OR REPLACE VIEW hosts (
 ) AS
   SELECT host_id, host, cpu_model, cpu_count, memory_bytes, os, kernel, python, gpu_count, gpu, gpus_json
   FROM store.host;
+
+-- What measured each attempt, to the last version: all that must be the same before two numbers may be compared, and
+-- what a second measurement needs.
+CREATE OR REPLACE VIEW provenance (
+  attempt_id, -- the attempt
+  trial_id, -- trial it belongs to
+  campaign, -- name of the campaign
+  version_sha256, -- of the resolved campaign file
+  git_commit, -- commit of the project folder, empty when unknown
+  tunebook_version, -- version of tunebook
+  python, -- interpreter of tunebook
+  engine, -- what answered, NULL when nothing did
+  engine_version, -- its version
+  engine_build, -- commit or compiler line
+  image_digest, -- container image, NULL without a container
+  client, -- load generator
+  client_version, -- its version
+  host, -- host name
+  boot_id, -- of the host: changes when it is started again
+  os, -- distribution
+  kernel, -- kernel release
+  cpu_model, -- as the system names it
+  cpu_count, -- logical cores that may be used
+  memory_bytes, -- physical memory
+  gpu_uuids, -- GPUs that it was given
+  gpu, -- their names
+  driver, -- version of their driver
+  cuda -- newest CUDA that the driver runs
+) AS
+  SELECT a.attempt_id, a.trial_id, r.name, c.version_sha256, r.git_commit, r.tunebook_version, h.python,
+    a.engine, a.engine_version, a.engine_build, a.image_digest, a.client, a.client_version,
+    a.host, a.boot_id, h.os, h.kernel, h.cpu_model, h.cpu_count, h.memory_bytes, a.gpu_uuids,
+    nullif(list_aggregate(list_transform(g.used, lambda one: one.name), 'string_agg', ', '), ''),
+    nullif(list_aggregate(list_distinct(list_transform(g.used, lambda one: one.driver)), 'string_agg', ', '), ''),
+    nullif(list_aggregate(list_distinct(list_transform(g.used, lambda one: one.cuda)), 'string_agg', ', '), '')
+  FROM store.current_attempt a
+  LEFT JOIN store.run r USING (run_id)
+  LEFT JOIN store.campaign c USING (campaign_id)
+  LEFT JOIN store.host h ON h.host_id = a.host_id
+  LEFT JOIN (
+    SELECT attempt_id, list_filter(
+      from_json(gpus_json, '[{"uuid":"VARCHAR","name":"VARCHAR","driver":"VARCHAR","cuda":"VARCHAR"}]'),
+      lambda one: list_contains(gpu_uuids, one.uuid)) AS used
+    FROM store.current_attempt JOIN store.host USING (host_id)
+  ) g ON g.attempt_id = a.attempt_id;
 
 -- What each attempt took.
 CREATE OR REPLACE VIEW cost (

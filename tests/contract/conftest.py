@@ -23,6 +23,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBPyConnectio
     results = tmp_path_factory.mktemp("contract") / "results"
     make.write_store(results)
     make.write_all_failed(results)
+    make.write_gpus(results)
     with closing(open_snapshot(results)) as connection:
         prepare(connection)
         yield connection

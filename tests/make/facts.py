@@ -35,6 +35,7 @@ from runner.domain.failure import (
     Verdict,
 )
 from runner.domain.hardware import Gpu, HostFacts
+from runner.domain.metrics import STATS
 from runner.domain.parameters import Choice, EntrySpace, Int, Parameter, Scalar
 from runner.domain.records import (
     ComparisonFact,
@@ -91,7 +92,9 @@ def host(**changes: Any) -> HostFacts:
 
 
 def gpu_host(gpus: int = 1) -> HostFacts:
-    cards = tuple(Gpu(f"GPU-0000000{n}", "NVIDIA H100 80GB HBM3", 80 * 2**30) for n in range(gpus))
+    cards = tuple(
+        Gpu(f"GPU-0000000{n}", "NVIDIA H100 80GB HBM3", 80 * 2**30, n, "580.95.05", "13.0") for n in range(gpus)
+    )
     return host(host="gpu-1", cpu_model="Example server CPU", cpu_count=64, gpus=cards)
 
 
@@ -212,6 +215,8 @@ def level(
         MetricValue("success_rate", "value", "ratio", 1.0),
         MetricValue("short_rate", "value", "ratio", 0.0),
         MetricValue("client_cpu", "value", "ratio", 0.04),
+        MetricValue("engine_cpu", "value", "cores", round(min(8.0, 1.5 + load_value), 3)),
+        *(MetricValue("engine_memory", stat, "GB", 0.31) for stat in STATS),
     ]
     shape = {"mean": 1.0, "p50": 0.97, "p90": 1.12, "p95": 1.2, "p99": 1.35, "min": 0.8, "max": 1.4}
     buckets: list[Bucket] = []
@@ -241,6 +246,24 @@ def level(
         counters={"tokens_predicted_total": 12.0 * TOKENS},
     )
     return replace(fact, **changes)
+
+
+def beside_gpus(made: LevelResult, gpus: int) -> LevelResult:
+    """The level as its GPUs did it: 400 W each at 1.7 GHz, in 61.2 GB."""
+    throughput = made.metric("output_throughput", "value") or 1.0
+    joules = 400.0 * gpus * made.seconds
+    values = [
+        MetricValue("output_throughput_per_gpu", "value", "tok/s/GPU", throughput / gpus),
+        MetricValue("energy", "value", "J", joules),
+        MetricValue("energy_error", "value", "ratio", 0.081),
+        MetricValue("energy_per_token", "value", "J/tok", joules / (made.ok * TOKENS)),
+    ]
+    for name, unit, value in (
+        ("gpu_utilization", "ratio", 0.93), ("gpu_memory", "GB", 61.2), ("gpu_power", "W", 400.0),
+        ("gpu_temperature", "°C", 58.0), ("gpu_clock", "MHz", 1710.0),
+    ):  # fmt: skip
+        values += [MetricValue(name, stat, unit, value) for stat in STATS]
+    return replace(made, metrics=(*made.metrics, *values))
 
 
 def broken_level(position: int = 1, errors: int = 9, **changes: Any) -> LevelResult:
@@ -300,6 +323,9 @@ def attempt(
         levels = (level(0, None, throughput, ttft), broken_level(1))
     else:
         levels = ()
+    gpus = of.hardware.gpus
+    if gpus:
+        levels = tuple(beside_gpus(one, gpus) if one.sent else one for one in levels)
     outcome = Outcome.MEASURED
     if failed is not None:
         outcome = Outcome.INFRA if failed.cause in INFRA_CAUSES else Outcome.FAILED
@@ -325,11 +351,19 @@ def attempt(
         started_utc=utc(begin),
         ended_utc=utc(begin + seconds),
         seconds=seconds,
-        host=host(),
-        gpu_seconds=seconds * of.hardware.gpus,
+        host=gpu_host(gpus) if gpus else host(),
+        gpu_seconds=seconds * gpus,
         phase=reached,
         launch=Launch(tuple(argv), {"OMP_WAIT_POLICY": "PASSIVE"}, Health(), tuple(words)),
-        placement=Placement("127.0.0.1", 40000, "/models/model.gguf", "model", "/usr/bin/python3", "/tmp/tb"),
+        placement=Placement(
+            "127.0.0.1",
+            40000,
+            "/models/model.gguf",
+            "model",
+            "/usr/bin/python3",
+            "/tmp/tb",
+            tuple(f"GPU-0000000{n}" for n in range(gpus)),
+        ),
         engine=EngineFacts("llama.cpp", "b11549", "commit 1a2b3c4", {"n_ctx": 2048}) if levels else None,
         client="native",
         client_version="0.1.0",

@@ -44,6 +44,7 @@ from tests.make.facts import (
     comparison,
     configuration,
     failure,
+    gpu_campaign,
     rejection,
     rules,
     run_end,
@@ -215,6 +216,27 @@ def write_store(
         done = ingest(results)
         assert done.pending == 0, done.warnings
         snapshot(results)
+    return made
+
+
+def write_gpus(results: Path) -> Made:
+    """A campaign on a GPU that somebody else used for a while."""
+    of = gpu_campaign()
+    attempts = [
+        attempt(of, 0, n=800, run_id=an_id(4)),
+        attempt(of, 1, n=801, run_id=an_id(4), values={"threads": 4}, throughput=80.0,
+                warnings=("D(100,20) at concurrency 4: GPU-00000000 was also used by process 4711",
+                          "D(100,20) at concurrency 4: measured once more for that")),
+    ]  # fmt: skip
+    made = Made(results, of, run_start(of, run_id=an_id(4), started_utc=utc(8000), host=attempts[0].host), rules(of))
+    seal(results, RecordKind.RUN_START, made.run.run_id, made.run)
+    seal_rules(results, made.rules)
+    for one in attempts:
+        seal_one(results, one)
+    end = run_end(made.run, ended_utc=utc(8100), seconds=100.0, trials=2, succeeded=2)
+    seal(results, RecordKind.RUN_END, end.run_id, end)
+    ingest(results)
+    snapshot(results)
     return made
 
 

@@ -57,6 +57,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = tmp_path_factory.mktemp("report") / "results"
     make.write_store(results)
     make.write_all_failed(results)
+    make.write_gpus(results)
     write_hostile(results)
     return results
 

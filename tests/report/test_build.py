@@ -41,7 +41,7 @@ def test_the_pages_are_there(built: Built) -> None:
                  "results/failures.html", "results/methodology.html", "results/downloads.html", "404.html",
                  "guide/design.html", "results/data/trials.csv", "results/data/build.json"):  # fmt: skip
         assert (built.out / page).is_file(), page
-    assert (built.campaigns, built.trials, built.failed) == (3, 18, 9)
+    assert (built.campaigns, built.trials, built.failed) == (4, 20, 9)
 
 
 def best_score(results: Path) -> str:
@@ -158,10 +158,10 @@ def test_the_downloads_hold_together(built: Built) -> None:
         rows = connection.execute("SELECT count(*), count(score) FROM trials").fetchone()
         kinds = {row[0] for row in connection.execute("SELECT DISTINCT data_type FROM duckdb_columns()").fetchall()}
         hosts = {row[0] for row in connection.execute("SELECT DISTINCT host FROM attempts").fetchall()}
-    assert rows == (18, 9)
+    assert rows == (20, 11)
     assert "VARIANT" not in kinds
     assert "JSON" not in kinds
-    assert hosts == {"host-1"}
+    assert hosts == {"host-1", "host-2"}
     assert b"DUCK" in (data / "results.duckdb").read_bytes()[:16]
 
 

@@ -17,6 +17,7 @@ def data(**changes: Any) -> dict[str, Any]:
     rows: dict[str, Any] = {
         "campaigns": [campaign | changes.pop("campaign", {})], "trials": [{"campaign": "c"}], "failures": [],
         "comparisons": [], "compared_levels": [LEVEL], "setbacks": [], "retractions": [],
+        "level_warnings": [],
     }  # fmt: skip
     return rows | changes
 
@@ -47,6 +48,12 @@ def test_setbacks_are_counted_apart() -> None:
         "1 attempt ended by no fault of a configuration",
         "1 result withdrawn",
     ]
+
+
+def test_warnings_of_the_best_trial_are_a_matter_of_the_answer() -> None:
+    rows = [{"campaign": "c", "is_best": best} for best in (True, False, False)]
+    assert check(data(level_warnings=rows)) == {"c": ["1 warning about levels of the best trial; see Warnings."]}
+    assert check(data(level_warnings=rows[1:])) == {"c": []}
 
 
 def test_queries_that_disagree_stop_the_build() -> None:

@@ -28,6 +28,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
     results = tmp_path_factory.mktemp("pages") / "results"
     make.write_store(results)
     make.write_all_failed(results)
+    make.write_gpus(results)
     return rendered(results)
 
 
@@ -64,7 +65,7 @@ def test_a_need_that_no_query_gives_is_an_error() -> None:
 
 def test_every_campaign_has_its_page(pages: Mapping[str, Page]) -> None:
     found = [path for path in pages if path.startswith("campaigns/") and path.count("/") == 2]
-    assert found == ["campaigns/smollm-hopeless/index.md", "campaigns/smollm-cpu/index.md"]
+    assert found == [f"campaigns/smollm-{name}/index.md" for name in ("gpu", "hopeless", "cpu")]
 
 
 def test_no_bulky_table_passes_through_markdown(pages: Mapping[str, Page]) -> None:

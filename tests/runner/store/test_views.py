@@ -10,7 +10,7 @@ import pytest
 from runner.domain.campaign import Goal, Hardware, Objective
 from runner.domain.failure import Cause, LevelState, Outcome, Phase, Role
 from runner.domain.records import RecordKind
-from runner.domain.trial import ErrorCount
+from runner.domain.trial import ErrorCount, Placement
 from runner.scoring import severity as scale
 from runner.store import schema
 from runner.store.ingest import ingest
@@ -319,6 +319,32 @@ def test_cost_has_a_price_on_gpus_only(store: make.Made, ask: Ask) -> None:
     assert ask(store.results, "SELECT gpu_count, gpu FROM hosts WHERE gpu_count > 0") == [
         (2, "2x NVIDIA H100 80GB HBM3")
     ]
+
+
+def test_every_attempt_says_what_measured_it(store: make.Made, ask: Ask) -> None:
+    """To the version, and of the GPUs those that it was given: the machine may have others."""
+    made = make.write_gpus(store.results)
+    taken = replace(
+        make.attempt(made.campaign, 2, n=802, run_id=made.run.run_id, host=make.gpu_host(3)),
+        placement=Placement("0.0.0.0", 1, "/m", "m", "python3", "/tmp", ("GPU-00000002",), "sha256:1f"),
+    )
+    make.seal_one(store.results, taken)
+    ingest(store.results)
+    snapshot(store.results)
+    rows = ask(
+        store.results,
+        "SELECT campaign, git_commit, tunebook_version, version_sha256, host, boot_id, kernel, cpu_model, engine, "
+        "engine_version, client_version, python, image_digest, gpu_uuids, gpu, driver, cuda FROM provenance "
+        "WHERE attempt_id = ?", [taken.attempt_id],
+    )  # fmt: skip
+    assert rows == [(
+        "smollm-gpu", made.run.git_commit, "0.1.0", made.campaign.version_sha256, "gpu-1", taken.host.boot_id,
+        taken.host.kernel, "Example server CPU", "llama.cpp", "b11549", "0.1.0", taken.host.python, "sha256:1f",
+        ["GPU-00000002"], "NVIDIA H100 80GB HBM3", "580.95.05", "13.0",
+    )]  # fmt: skip
+    assert ask(store.results, "SELECT count(*) FROM provenance") == ask(store.results, "SELECT count(*) FROM attempts")
+    without = "SELECT DISTINCT gpu_uuids, gpu, driver FROM provenance WHERE campaign = 'smollm-cpu'"
+    assert ask(store.results, without) == [([], None, None)]
 
 
 def test_facts_arrive_as_they_were(sealed: make.Made, ask: Ask) -> None:
