@@ -42,7 +42,7 @@ def _doubts(campaign: Row, data: Data) -> list[str]:
     doubts = []
     if campaign["best_number"] is not None and campaign["best_basis"] != "confirmed":
         doubts.append(
-            "The best trial was measured once. `confirm:` in the campaign file repeats it beside the defaults."
+            'The best trial was measured once. A block "confirm:" in the campaign file repeats it beside the defaults.'
         )
     for row in mine("comparisons"):
         if row["verdict"] in ("inconclusive", "incomparable"):
