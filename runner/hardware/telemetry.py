@@ -130,14 +130,18 @@ def warnings(samples: Sequence[Sample]) -> Iterator[str]:
 
 def foreign(samples: Sequence[Sample], ours: Callable[[int], bool] | None) -> tuple[str, ...]:
     """One sentence for each GPU that a process used which is not the engine's. `ours` says which are; None where nobody
-    can tell, and then nobody is accused."""
-    found = []
-    for gpu in dict.fromkeys(sample.gpu for sample in samples):
-        pids = {pid for one in samples if one.gpu == gpu for pid in one.state.pids}
-        others = sorted(pid for pid in pids if ours is not None and not ours(pid))
-        if others:
-            found.append(f"{gpu} was also used by process {', '.join(map(str, others))}")
-    return tuple(found)
+    can tell. Nobody is accused either while none of the engine's own is seen on any of the GPUs: inside a container
+    the driver may give numbers of the host, which mean other processes here."""
+    seen: dict[str, set[int]] = {}
+    for one in samples:
+        seen.setdefault(one.gpu, set()).update(one.state.pids)
+    if ours is None or not any(map(ours, set[int]().union(*seen.values()))):
+        return ()
+    return tuple(
+        f"{gpu} was also used by process {', '.join(map(str, others))}"
+        for gpu, pids in seen.items()
+        if (others := sorted(pid for pid in pids if not ours(pid)))
+    )
 
 
 def _gigabytes(count: int | None) -> float | None:

@@ -96,6 +96,7 @@ def test_a_process_that_is_not_the_engines() -> None:
     assert foreign(seen, lambda pid: pid == 10) == ("GPU-0 was also used by process 77",)
     assert foreign(seen[2:], lambda pid: pid == 10) == ()
     assert foreign(seen, None) == (), "nobody can tell"
+    assert foreign(seen, lambda pid: pid == 4010) == (), "these are numbers of another namespace"
 
 
 def test_it_looks_from_entering_to_leaving_and_leaves_no_thread() -> None:
