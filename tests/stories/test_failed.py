@@ -28,7 +28,7 @@ runtimes:
     name: small-cache
     flags: {threads: 1, ctx-size: 1024, cache-type-k: q8_0, cache-type-v: q8_0, flash-attn: off}
 workload:
-  scenarios: ["D(24,8)"]
+  scenarios: ["D(32,8)"]
   load: {concurrency: [1]}
   each_level: {duration: 20s, requests: 3, warmup: 1}
 objective: {metric: output_throughput, at: worst}

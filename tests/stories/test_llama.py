@@ -25,7 +25,7 @@ runtimes:
       flash-attn: [on, off]
       batch-size: [1, 64]
 workload:
-  scenarios: ["D(24,8)"]
+  scenarios: ["D(32,8)"]
   load: {concurrency: [1, 2]}
   each_level: {duration: 20s, requests: 3, warmup: 1}
 objective: {metric: output_throughput, at: c=2}
