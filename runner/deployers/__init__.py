@@ -40,6 +40,7 @@ class Engine(Protocol):
     """A started engine. A context manager: leaving it ends everything it started, on every path."""
 
     endpoint: Endpoint
+    listens_itself: bool  # whoever listens at its address is one of its processes; not so behind a proxy's port
 
     def pids(self) -> Set[int] | None:
         """Its processes on this host, by the host's numbers; None where they can not be seen."""

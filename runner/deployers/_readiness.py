@@ -141,7 +141,7 @@ class _Watch:
         """Another program may have taken the port between its choice and the engine's bind. It answers, healthy, and
         would be measured in the engine's place."""
         port = urlsplit(endpoint.base_url).port
-        ours = self.engine.pids()
+        ours = self.engine.pids() if self.engine.listens_itself else None
         if ours is None or port is None:
             return None
         listening = procfs.listeners(port)

@@ -24,6 +24,8 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 class AttachedEngine:
     """Owns nothing: leaving it ends nothing."""
 
+    listens_itself = False  # who it is, is not known
+
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
 

@@ -20,13 +20,15 @@ REAP_GRACE = 2.0
 class LocalEngine:
     """An engine in a session of its own. It belongs to whoever holds this object."""
 
+    listens_itself = True
+
     def __init__(self, owned: process.Owned, endpoint: Endpoint, grace: float) -> None:
         self.endpoint = endpoint
         self._owned = owned
         self._grace = grace
 
     def pids(self) -> Set[int] | None:
-        return {self._owned.pid} | {stat.pid for stat in procfs.members(self._owned.pid)}
+        return {stat.pid for stat in procfs.members(self._owned.pid) if not stat.zombie}
 
     def poll(self) -> Exit | None:
         return self._owned.poll()

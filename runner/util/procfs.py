@@ -107,6 +107,15 @@ def labelled(name: str, value: str) -> list[Stat]:
     return [s for s in processes() if s.pid != me and not s.zombie and environment_has(s.pid, name, value)]
 
 
+def in_control_group(pid: int, name: str) -> bool:
+    """Whether a control group of the process has `name` in its path, as that of a container has the container's id."""
+    try:
+        lines = (PROC / str(pid) / "cgroup").read_text(errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(name in line.split(":", 2)[-1] for line in lines)
+
+
 def descendants(pid: int, among: Iterable[Stat]) -> list[Stat]:
     """Children of `pid`, their children and so on, out of one listing of all processes."""
     children: dict[int, list[Stat]] = {}

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -166,6 +167,27 @@ def test_success_leaves_nothing(bench: Bench, foreign: subprocess.Popen[bytes]) 
         assert not engine.endpoint.base_url.endswith(("/", "/v1"))
         assert engine.poll() is None
     assert bench.left() == []
+
+
+def test_its_processes_have_the_numbers_of_this_host(bench: Bench, foreign: subprocess.Popen[bytes]) -> None:
+    """The engine and what it started; nobody else's, and none when it is gone."""
+    engine, launch = bench.start(*(() if bench.deployer.name in ATTACHING else ("leave_children",)))
+    with engine:
+        assert bench.wait(engine, launch).failure is None
+        if bench.deployer.name in ATTACHING:
+            assert (engine.pids(), engine.listens_itself) == (None, False)
+            return
+        until_children(bench, 3)
+        mine = engine.pids() or set()
+        assert len(mine) >= 3
+        assert all((stat := procfs.stat(pid)) is not None and not stat.zombie for pid in mine)
+        assert not mine & {os.getpid(), foreign.pid, 1}
+        names = {procfs.command_name(pid) for pid in mine}
+        assert not names & {"dockerd", "docker-proxy", "containerd-shim"}, "those of Docker are none of the engine's"
+        listening = procfs.listeners(urlsplit(engine.endpoint.base_url).port or 0)
+        assert bool(listening & mine) is engine.listens_itself
+        engine.stop(0.3)
+        assert not engine.pids()
 
 
 def test_stop_is_idempotent(bench: Bench) -> None:

@@ -88,6 +88,7 @@ class Docker:
             failure = unlike(made.attrs, launch)
             if failure is None:
                 made.start()
+                made.reload()  # which process it is
                 address = Endpoint(f"http://{HOST}:{placement.port}", placement.served_model)
                 shares = chosen.network == "host"
                 return container.Container(made, address, request.log_path, request.grace, shares_network=shares)

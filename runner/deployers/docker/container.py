@@ -14,6 +14,7 @@ from runner.deployers import Engine
 from runner.deployers.docker.api import errors, told
 from runner.domain.trial import Endpoint, Exit
 from runner.errors import NotReady
+from runner.util import procfs
 
 FRESH = 0.2
 """Seconds for which an answer about the container's state holds: a poll must not become a part of what is measured."""
@@ -29,9 +30,9 @@ class Container:
 
     def __init__(self, made: Any, endpoint: Endpoint, log: Path, grace: float, *, shares_network: bool) -> None:
         self.endpoint = endpoint
+        self.listens_itself = shares_network  # behind a published port the host's listener is Docker's
         self._made = made
         self._grace = grace
-        self._shares_network = shares_network
         self._log = _Log(made, log)
         self._end: Exit | None = None
         self._removed = False
@@ -40,13 +41,11 @@ class Container:
         self._away_since: float | None = None
 
     def pids(self) -> Set[int] | None:
-        """Behind a published port the host's listener is Docker's, and a second one can not be there."""
-        if not self._shares_network:
-            return None
-        with contextlib.suppress(*errors()):
-            found = self._made.top(ps_args="-eo pid")
-            return {int(row[0]) for row in found["Processes"]}
-        return None
+        """Its init, and all that comes from it. Asked while the engine is measured: of the kernel, not of Docker."""
+        first = int(self._made.attrs["State"]["Pid"])
+        if not first or not procfs.in_control_group(first, self._made.id):
+            return None  # ended, on another machine, or numbered otherwise here
+        return {first} | {stat.pid for stat in procfs.descendants(first, procfs.processes())}
 
     def poll(self) -> Exit | None:
         now = time.monotonic()

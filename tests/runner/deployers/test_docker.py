@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +182,8 @@ class Made:
 
     def __init__(self, *answers: Exception | dict[str, Any]) -> None:
         self.answers = list(answers)
-        self.attrs: dict[str, Any] = {}
+        self.attrs: dict[str, Any] = {"State": {"Pid": 0}}
+        self.id = "a" * 64
         self.client = self
 
     def reload(self) -> None:
@@ -222,3 +224,12 @@ def test_an_engine_without_time_for_a_moment_takes_no_blame_from_the_configurati
     found = looked_at(tmp_path, monkeypatch, docker.errors.NotFound("404"))
     assert found is not None
     assert "removed the container" in found.host_fault
+
+
+def test_a_process_number_of_another_machine_names_nobody_here(tmp_path: Path) -> None:
+    made = Made({"Status": "running", "Pid": os.getpid()})
+    watched = container.Container(made, Endpoint("http://h", "m"), tmp_path / "log", 0.1, shares_network=True)
+    assert watched.poll() is None
+    assert watched.pids() is None, "we are in no container of that id"
+    made.id = "/"  # which every control group has in its path
+    assert os.getpid() in (watched.pids() or set())

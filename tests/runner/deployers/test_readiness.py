@@ -36,6 +36,7 @@ class Stub:
         self._ends = ends
 
     processes: set[int] | None = None
+    listens_itself = True
 
     def pids(self) -> set[int] | None:
         return self.processes

@@ -21,6 +21,8 @@ PATIENCE = 30.0  # seconds until a test gives up; no test asserts on how long an
 class World:
     """The engine as `measure` wants to see it, and the truth it holds about each request."""
 
+    listens_itself = True
+
     def __init__(self, owned: Owned, port: int, log: Path) -> None:
         self.owned = owned
         self.log = log
