@@ -20,7 +20,7 @@ from runner.attempt_gpus import gpu_file, gpu_seconds, gpus_of
 from runner.deployers import Deployer, Engine, PlaceRequest, deployers
 from runner.deployers._readiness import wait_ready
 from runner.domain.campaign import Campaign, Entry
-from runner.domain.failure import INFRA_CAUSES, Cause, Failure, Outcome, Phase
+from runner.domain.failure import INFRA_CAUSES, Cause, Failure, Outcome, Phase, out_of_memory
 from runner.domain.trial import (
     Attempt,
     Exit,
@@ -97,6 +97,7 @@ class _Trial:
     phases: list[PhaseTime] = field(default_factory=list)
     request: PlaceRequest | None = None
     exit: Exit | None = None
+    starved: bool = False
     failure: Failure | None = None
     measured: Measured | None = None
 
@@ -245,6 +246,7 @@ class _Trial:
 
     def note_exit(self, engine: Engine) -> None:
         self.exit = engine.poll()
+        self.starved = self.failure is not None and engine.starved()
 
     def diagnosed(self) -> Failure | None:
         """What we saw from outside, made precise by what the engine's log says. A stop that was asked for is one."""
@@ -279,6 +281,8 @@ class _Trial:
     def seal(self) -> Attempt:
         """Turn what was seen into facts and seal them, the commit point; then nothing is left outside."""
         failure = self.diagnosed()
+        if failure is not None and self.starved:
+            failure = out_of_memory(failure)
         last = self.phase if failure is None else failure.phase
         self.phases.append(PhaseTime(self.phase, round(time.monotonic() - self.phase_clock, 6)))
         seconds = round(time.monotonic() - self.clock, 6)

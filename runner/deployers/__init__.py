@@ -50,6 +50,11 @@ class Engine(Protocol):
         """None while it runs."""
         ...
 
+    def starved(self) -> bool:
+        """Whether the kernel has ended a process of it for memory, even when the rest lives on. Asked once, after a
+        failure and before `stop`. False where nobody can tell."""
+        ...
+
     def stop(self, grace: float) -> Exit | None:
         """End the whole group and everything that left it: SIGTERM, `grace` seconds, SIGKILL. Idempotent."""
         ...

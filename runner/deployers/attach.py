@@ -35,6 +35,9 @@ class AttachedEngine:
     def poll(self) -> Exit | None:
         return None
 
+    def starved(self) -> bool:
+        return False
+
     def stop(self, grace: float) -> Exit | None:
         return None
 

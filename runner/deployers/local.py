@@ -33,6 +33,12 @@ class LocalEngine:
     def poll(self) -> Exit | None:
         return self._owned.poll()
 
+    def starved(self) -> bool:
+        """Known of its first process only: the kernel counts its kills for the whole machine, and does not say of a
+        worker that is gone whether it was one of them."""
+        end = self._owned.poll()
+        return end is not None and end.oom_killed
+
     def stop(self, grace: float) -> Exit | None:
         return self._owned.stop(grace)
 

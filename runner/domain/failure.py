@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from runner.domain.parameters import Scalar
@@ -154,3 +154,16 @@ class Failure:
     signal: str | None = None
     limit: str | None = None
     hint: Hint | None = None
+
+
+_UNEXPLAINED = frozenset({Cause.HANG, Cause.ERROR_RATE, Cause.CRASH, Cause.UNKNOWN})
+
+
+def out_of_memory(failure: Failure) -> Failure:
+    """The failure of an engine of which the kernel has ended a process for memory. That explains a hang, errors or an
+    end; what the engine itself has explained stays as it is."""
+    if failure.cause not in _UNEXPLAINED:
+        return failure
+    cause = Cause.OOM_SERVE if failure.phase in (Phase.WARMUP, Phase.MEASURE) else Cause.OOM_LOAD
+    told = "; the kernel ended one of its processes for memory"
+    return replace(failure, cause=cause, evidence=failure.evidence[: 500 - len(told)] + told, rule="process-killed")

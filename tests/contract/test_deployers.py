@@ -166,6 +166,7 @@ def test_success_leaves_nothing(bench: Bench, foreign: subprocess.Popen[bytes]) 
         assert set(ready.times) == {Phase.START, Phase.LOAD, Phase.READY}
         assert not engine.endpoint.base_url.endswith(("/", "/v1"))
         assert engine.poll() is None
+        assert not engine.starved()
     assert bench.left() == []
 
 

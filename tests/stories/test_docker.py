@@ -133,6 +133,29 @@ def test_137_alone_is_no_lack_of_memory(place: Place) -> None:
     assert (made["outcome"], made["failure"]["cause"], made["failure"]["signal"]) == ("failed", "crash", "SIGKILL")
 
 
+STARVED_WORKER = """
+import subprocess, sys, time
+worker = subprocess.Popen([sys.executable, "-c", "bytearray(400 * 2**20)"])
+while worker.poll() is None:
+    print("my worker works", flush=True)
+    time.sleep(0.2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "first"), [("time.sleep(600)", "no new line"), ("sys.exit(1)", "ended by the kernel")]
+)
+def test_a_worker_that_the_kernel_ends_for_memory(place: Place, then: str, first: str) -> None:
+    """The engine's first process outlives it: it hangs, or ends with a code of its own."""
+    path = place.command(STARVED_WORKER + then, {"memory": "64MB"})
+    campaign = json.loads(path.read_text())
+    path.write_text(json.dumps({**campaign, "timeouts": {**campaign["timeouts"], "no_progress": "3s"}}))
+    [made] = place.run(path, status=1)
+    assert (made["outcome"], made["phase"], made["failure"]["cause"]) == ("failed", "load", "oom_load")
+    assert made["failure"]["evidence"].startswith(first)
+    assert "the kernel" in made["failure"]["evidence"]
+
+
 def test_no_driver_for_gpus_is_the_machines_fault(place: Place) -> None:
     """As Docker answers where NVIDIA's toolkit is not installed; the half-made container goes too."""
     [made, *_] = place.run(place.simulated(deploy={"runtime": "nvidia"}), status=1)

@@ -41,6 +41,9 @@ class Stub:
     def pids(self) -> set[int] | None:
         return self.processes
 
+    def starved(self) -> bool:
+        return False
+
     def stop(self, grace: float) -> Exit | None:
         return None
 

@@ -36,6 +36,9 @@ class World:
     def poll(self) -> Exit | None:
         return self.owned.poll()
 
+    def starved(self) -> bool:
+        return False
+
     def stop(self, grace: float) -> Exit | None:
         return self.owned.stop(grace)
 
