@@ -115,3 +115,18 @@ def assert_nothing_left(results: Path) -> None:
     assert left == []
     assert [path.name for path in (results / "records").glob(".tmp-*")] == []
     assert [path.name for path in results.glob("*.tmp*")] == []
+
+
+def assert_seen_dead(results: Path, name: str) -> None:
+    """After a kill and before a reaper: `status` says of the run that its process is gone, and what to do."""
+    told = tunebook("status", results=results).stdout
+    assert f"{name}  DEAD" in told
+    assert "run `tunebook reap`" in told
+    assert "\n  holds " not in told, "the kernel has given back what a dead process held"
+
+
+def assert_quiet(results: Path) -> None:
+    """Nothing runs, and `reap` agrees: it has nothing to do."""
+    assert tunebook("status", results=results).stdout.startswith("nothing is running\n")
+    reaped = tunebook("reap", results=results)
+    assert (reaped.stdout, reaped.stderr) == ("", "")

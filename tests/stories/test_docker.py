@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 import yaml
 
+from runner.hardware.lease import leases
 from tests.docker_engine import EMPTY, PATHS, ROOT, DockerEngine, within
-from tests.stories._world import assert_nothing_left, attempts, start, tunebook
+from tests.stories._world import assert_nothing_left, assert_quiet, assert_seen_dead, attempts, start, tunebook
 
 pytestmark = [pytest.mark.docker, pytest.mark.story]
 
@@ -47,7 +48,7 @@ class Place:
     def results(self) -> Path:
         return self.folder / "results"
 
-    def simulated(self, *faults: str, deploy: dict[str, Any] | None = None, **entry: Any) -> Path:
+    def simulated(self, *faults: str, deploy: dict[str, Any] | None = None, trials: int = 1, **entry: Any) -> Path:
         flags = {"time-scale": 0.02, **({"fault": ",".join(faults)} if faults else {})}
         runtime = {
             "runtime": "simulated",
@@ -55,14 +56,14 @@ class Place:
             "space": {"max-num-seqs": [1, 2, 4]},
             "python": sys.executable,
         }
-        return self.write({**runtime, **entry}, deploy)
+        return self.write({**runtime, **entry}, deploy, trials)
 
     def command(self, code: str, deploy: dict[str, Any] | None = None, **entry: Any) -> Path:
         """An engine that is a line of Python."""
         words = [sys.executable, "-c", code, "{port}"]
-        return self.write({"runtime": "command", "command": words, **entry}, deploy, trials=1)
+        return self.write({"runtime": "command", "command": words, **entry}, deploy)
 
-    def write(self, entry: dict[str, Any], deploy: dict[str, Any] | None, trials: int = 2) -> Path:
+    def write(self, entry: dict[str, Any], deploy: dict[str, Any] | None, trials: int = 1) -> Path:
         entry = {"image": EMPTY, "env": {"PYTHONPATH": os.pathsep.join(PATHS)}, **entry}
         deploy = {"kind": "docker", "mounts": self.engine.mounts, **(deploy or {})}
         search = {**CAMPAIGN["search"], "trials": trials}
@@ -95,13 +96,13 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("network", ["bridge", "host"])
-def test_campaign_to_store(place: Place, network: str) -> None:
-    made = place.run(place.simulated(deploy={"network": network}))
-    assert [one["outcome"] for one in made] == ["measured", "measured"], [one["failure"] for one in made]
+@pytest.mark.parametrize(("network", "trials"), [("bridge", 2), ("host", 1)])
+def test_campaign_to_store(place: Place, network: str, trials: int) -> None:
+    made = place.run(place.simulated(deploy={"network": network}, trials=trials))
+    assert [one["outcome"] for one in made] == ["measured"] * trials, [one["failure"] for one in made]
     digest = made[0]["placement"]["image_digest"]
     assert digest.startswith("sha256:")
-    assert [one["placement"]["port"] != 0 for one in made] == [True, True]
+    assert all(one["placement"]["port"] for one in made)
     assert "listening on" in place.log(made[0]), "the first line"
     assert "SIGTERM: stopping" in place.log(made[0]), "and the last one"
     shown = tunebook("sql", "SELECT DISTINCT image_digest FROM attempts", "--format", "csv", results=place.results)
@@ -156,10 +157,19 @@ def test_a_worker_that_the_kernel_ends_for_memory(place: Place, then: str, first
     assert "the kernel" in made["failure"]["evidence"]
 
 
-def test_no_driver_for_gpus_is_the_machines_fault(place: Place) -> None:
-    """As Docker answers where NVIDIA's toolkit is not installed; the half-made container goes too."""
-    [made, *_] = place.run(place.simulated(deploy={"runtime": "nvidia"}), status=1)
-    assert (made["outcome"], made["phase"], made["failure"]["cause"]) == ("infra", "start", "driver")
+def test_no_driver_for_gpus_is_the_machines_fault(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Docker answers where NVIDIA's toolkit is not installed; the half-made container goes too, and the lease."""
+    monkeypatch.setenv("TUNEBOOK_FAKE_GPUS", "H100:2")
+    monkeypatch.setenv("TUNEBOOK_LEASES", str(place.folder / "leases"))
+    path = place.simulated()
+    path.write_text(json.dumps({**json.loads(path.read_text()), "hardware": {"gpus": 1}}))
+    made = place.run(path, status=1)
+    for one in made:
+        assert (one["outcome"], one["phase"], one["failure"]["cause"]) == ("infra", "start", "driver")
+        assert "could not select device driver" in one["failure"]["evidence"]
+        [uuid] = one["placement"]["gpus"]
+        assert uuid.startswith("GPU-")
+    assert leases() == []
 
 
 def test_a_container_of_somebody_else_stays_with_name_and_port_of_its_own(place: Place) -> None:
@@ -176,31 +186,52 @@ def test_a_container_of_somebody_else_stays_with_name_and_port_of_its_own(place:
             assert other.status == "running"
         finally:
             other.remove(force=True)
-    assert [one["outcome"] for one in attempts(place.results)] == ["measured", "measured"]
+    assert [one["outcome"] for one in attempts(place.results)] == ["measured"]
 
 
-def test_kill_9_of_the_driver_and_the_next_run_goes_on(place: Place) -> None:
-    path = place.simulated("slow_load")
+def killed(place: Place, path: Path) -> str:
+    """The driver of a campaign is killed in the middle of a trial. The name of the container that it leaves."""
     run = start("run", path, results=place.results)
     until(place.engine.speaks)
     [name] = place.engine.containers()
     run.send_signal(signal.SIGKILL)
     run.communicate()
     assert place.engine.containers() == [name], "nobody is there to end it"
+    assert_seen_dead(place.results, "contained")
+    return name
+
+
+def test_kill_9_of_the_driver_and_the_next_run_goes_on(place: Place) -> None:
+    path = place.simulated("slow_load")
+    name = killed(place, path)
     made = place.run(path)
-    assert [one["outcome"] for one in made].count("interrupted") == 1
+    assert [one["outcome"] for one in made] == ["interrupted", "measured"]
     assert f"tb-{made[0]['attempt_id']}" == name
     assert "simulated engine" in place.log(made[0]), "what it wrote until it was reaped"
+    assert_quiet(place.results)
 
 
-def test_sigterm_ends_the_container_too(place: Place) -> None:
-    run = start("run", place.simulated("slow_load"), results=place.results)
-    until(lambda: place.engine.containers() != [])
+def test_kill_9_of_the_driver_and_reap_as_soon_as_docker_answers(place: Place) -> None:
+    name = killed(place, place.simulated("never_ready"))
+    said = tunebook("reap", results=place.results, DOCKER_HOST=f"unix://{place.folder}/none.sock")
+    assert f"left: attempt {name.removeprefix('tb-')} of contained: no Docker Engine answers" in said.stderr
+    assert_seen_dead(place.results, "contained")
+    said = tunebook("reap", results=place.results)
+    assert f"ended container {name} (running)" in said.stdout
+    assert [one["outcome"] for one in attempts(place.results)] == ["interrupted"]
+    assert place.engine.containers() == []
+    assert_quiet(place.results)
+
+
+def test_sigterm_ends_the_container_too_even_a_stubborn_one(place: Place) -> None:
+    run = start("run", place.simulated("slow_load", "ignore_sigterm"), results=place.results)
+    until(place.engine.speaks)
     run.terminate()
     run.communicate()
     assert run.returncode == 130
     assert place.engine.containers() == []
     assert_nothing_left(place.results)
+    assert_quiet(place.results)
 
 
 def test_an_orphan_that_no_running_file_names_is_swept(place: Place) -> None:
@@ -213,6 +244,7 @@ def test_an_orphan_that_no_running_file_names_is_swept(place: Place) -> None:
     said = tunebook("reap", results=place.results)
     assert "container tb-lost" in said.stdout
     assert place.engine.containers() == []
+    assert_quiet(place.results)
 
 
 def test_the_engine_restarted_in_the_middle_of_a_trial(place: Place) -> None:
@@ -228,6 +260,7 @@ def test_the_engine_restarted_in_the_middle_of_a_trial(place: Place) -> None:
     assert run.returncode == 0, (out, err)
     assert place.engine.containers() == []
     assert_nothing_left(place.results)
+    assert_quiet(place.results)
 
 
 def test_no_engine_is_one_message(tmp_path: Path, docker_engine: DockerEngine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,17 @@ from runner.domain.campaign import Hardware
 from runner.hardware.lease import leased, leases
 from runner.hardware.probes.simulated import parse
 from runner.running_file import identity
-from tests.stories._world import assert_nothing_left, attempts, events, our_processes, start, tunebook, write_campaign
+from tests.stories._world import (
+    assert_nothing_left,
+    assert_quiet,
+    assert_seen_dead,
+    attempts,
+    events,
+    our_processes,
+    start,
+    tunebook,
+    write_campaign,
+)
 
 pytestmark = pytest.mark.story
 
@@ -144,11 +154,14 @@ def test_a_killed_run_holds_no_gpu(tmp_path: Path, results: Path) -> None:
     assert "holds     GPU 1 (GPU-" in tunebook("status", results=results).stdout
     first.send_signal(signal.SIGKILL)
     first.communicate(timeout=60)
+    assert_seen_dead(results, "story")
     with held(2) as both:
         assert len(both) == 2
+    assert leases() == []
     tunebook("reap", results=results)
     assert [fact["outcome"] for fact in attempts(results)] == ["interrupted"]
     assert our_processes(results) == []
+    assert_quiet(results)
 
 
 def test_a_stopped_run_gives_its_gpus_back(tmp_path: Path, results: Path) -> None:
