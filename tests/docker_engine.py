@@ -21,10 +21,13 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 from typing import Any
 
 import docker
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests._machine import missing
 
@@ -34,6 +37,9 @@ EMPTY = "tunebook-test:empty"
 ROOT = Path(__file__).parents[1]
 PATHS = [str(ROOT), sysconfig.get_paths()["purelib"], *(path for path in sys.path if path.endswith("site-packages"))]
 """PYTHONPATH for this Python in a container: its own idea of a virtual environment does not reach in there."""
+SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc", sys.base_prefix)
+BASE_PYTHON = str(Path(sys.executable).resolve())
+"""The interpreter without a virtual environment around it, and so without the packages of one."""
 CLONE_NEWNET = 0x40000000
 _PATIENCE = 60.0
 
@@ -156,13 +162,55 @@ def _run(*argv: str) -> None:
 
 def _mounts() -> list[str]:
     """What this Python needs: system libraries, its installation, its packages, and the product."""
-    wanted = ["/usr", "/lib", "/lib64", "/bin", "/etc", sys.base_prefix, sys.prefix, str(ROOT)]
-    wanted += [path for path in sys.path if path.startswith("/")] + [sysconfig.get_paths()["purelib"]]
+    paths = [path for path in sys.path if path.startswith("/")]
+    return _folders(*SYSTEM, sys.prefix, str(ROOT), *paths, sysconfig.get_paths()["purelib"])
+
+
+def _folders(*wanted: str) -> list[str]:
+    """Those that there are, without those that lie in another one."""
     kept: list[str] = []
     for path in sorted({str(Path(one).resolve()) if one not in ("/lib", "/lib64", "/bin") else one for one in wanted}):
         if Path(path).is_dir() and not any(path.startswith(f"{other}/") for other in kept):
             kept.append(path)
     return kept
+
+
+def image_with(found: DockerEngine, package: str) -> tuple[str, list[str]]:
+    """An image that holds an installed package and all that it requires, built without a registry; and the mounts that
+    are still wanted for `BASE_PYTHON` in it. As images of engines do, it has an entrypoint."""
+    name = f"tunebook-test:{package}"
+    dockerfile = f"""
+        FROM {EMPTY}
+        COPY packages /packages
+        ENV PYTHONPATH=/packages
+        ENTRYPOINT ["/bin/false"]
+    """
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as archive:
+        entry = tarfile.TarInfo("Dockerfile")
+        entry.size = len(dockerfile)
+        archive.addfile(entry, io.BytesIO(dockerfile.encode()))
+        for one in _required(package):
+            for file in one.files or ():
+                if (path := Path(str(one.locate_file(file)))).is_file() and ".." not in file.parts:
+                    archive.add(path, f"packages/{file}")
+    context.seek(0)
+    with found.client() as client:
+        client.images.build(fileobj=context, custom_context=True, tag=name, rm=True)
+    return name, _folders(*SYSTEM)
+
+
+def _required(package: str) -> list[Distribution]:
+    """The installed distribution, and those that it requires here, without extras."""
+    found: dict[str, Distribution] = {}
+    names = [package]
+    while names:
+        if (name := canonicalize_name(names.pop())) in found:
+            continue
+        found[name] = distribution(name)
+        wanted = [Requirement(text) for text in found[name].requires or ()]
+        names += [one.name for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return list(found.values())
 
 
 def _empty() -> bytes:

@@ -10,14 +10,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from runner.hardware.lease import leases
-from tests.docker_engine import EMPTY, PATHS, ROOT, DockerEngine, within
+from tests.docker_engine import BASE_PYTHON, EMPTY, PATHS, ROOT, DockerEngine, image_with, within
 from tests.stories._world import assert_nothing_left, assert_quiet, assert_seen_dead, attempts, start, tunebook
 
 pytestmark = [pytest.mark.docker, pytest.mark.story]
@@ -281,18 +281,27 @@ def test_a_proxy_on_loopback_is_refused_for_a_bridge(place: Place, monkeypatch: 
 
 
 @pytest.mark.engine
-def test_llama_cpp_in_a_container(place: Place) -> None:
-    """The quickstart's engine and model, with the launcher and the model mounted read-only."""
-    quickstart = yaml.safe_load((ROOT / "campaigns" / "quickstart.yaml").read_text())
-    entry = {
-        "runtime": "llama_cpp", "python": sys.executable, "image": EMPTY,
-        "flags": {"threads": 1, "ctx-size": 1024}, "space": {"flash-attn": ["on", "off"]},
-        "env": {"PYTHONPATH": os.pathsep.join(PATHS), "OMP_WAIT_POLICY": "passive"},
-    }  # fmt: skip
-    path = place.write(entry, {"shm_size": "1GB", "memory": "3GB"})
-    path.write_text(json.dumps({**json.loads(path.read_text()), "model": quickstart["model"]}))
+def test_the_quickstart_from_an_image_built_offline(place: Place) -> None:
+    """The campaign as it stands, but for where it runs and how long. The engine is in the image; only the interpreter
+    and system libraries are this machine's own. The image has an entrypoint, as vLLM's has."""
+    image, mounts = image_with(place.engine, "xllamacpp")
+    text = (ROOT / "campaigns" / "quickstart.yaml").read_text()
+    for old, new in {
+        "deploy: local": f"deploy: {{kind: docker, memory: 3GB, mounts: {json.dumps(mounts)}}}",
+        "  - runtime: llama_cpp\n": f"  - runtime: llama_cpp\n    image: {image}\n    python: {BASE_PYTHON}\n",
+        "trials: 12": "trials: 2",
+        "top: 1": "top: 0",
+    }.items():
+        assert old in text
+        text = text.replace(old, new)
+    path = place.folder / "quickstart.yaml"
+    path.write_text(text)
     made = place.run(path)
-    assert [one["outcome"] for one in made] == ["measured", "measured"]
-    assert made[0]["placement"]["model_path"] == f"/model/{quickstart['model']['file']}"
-    assert made[0]["engine"]["name"] == "llama.cpp"
-    assert made[0]["engine"]["version"] != "unknown"
+    assert f"xllamacpp=={version('xllamacpp')}" in (ROOT / "site/guide/docker.md").read_text(), (
+        "what the guide installs"
+    )
+    assert [one["outcome"] for one in made] == ["measured", "measured"], [one["failure"] for one in made]
+    assert [one["configuration"]["entry"] for one in made] == ["f16-cache", "q8-cache"]
+    for one in made:
+        assert one["placement"]["model_path"] == "/model/SmolLM2-135M-Instruct.Q4_1.gguf"
+        assert (one["engine"]["name"], one["engine"]["version"]) == ("llama.cpp", version("xllamacpp"))
