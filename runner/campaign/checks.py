@@ -99,6 +99,9 @@ def _names(section: EntrySection, document: Document, i: int) -> Iterator[Proble
         if SECRET_NAME.search(name) and _literal(section, key):
             hint = "pass it through env: [NAME], or in a file that the engine reads"
             yield Problem("secret", f"{key} looks like a secret: its value must not stand in a campaign", where, hint)
+        if not key.startswith(ENV) and "" in _values(section, key):
+            hint = "leave the flag out, or write true for one without a value"
+            yield Problem("flag-value", f"flag {key!r} is empty: an engine would take what follows for it", where, hint)
         if key in (section.space or {}) and key in fixed:
             yield Problem("wrong-value", f"{key!r} is both fixed and searched", where, "keep one of the two")
         elif key.startswith(ENV) and key in section.flags:
@@ -118,9 +121,13 @@ def _names(section: EntrySection, document: Document, i: int) -> Iterator[Proble
 
 def _literal(section: EntrySection, key: str) -> bool:
     """Whether a flag has a value of its own: a bare switch gives nothing away."""
+    return any(value is not None and not isinstance(value, bool) for value in _values(section, key))
+
+
+def _values(section: EntrySection, key: str) -> list[Any]:
+    """The fixed value of a flag, or those that are listed for it."""
     searched = (section.space or {}).get(key)
-    values = [section.flags.get(key)] if searched is None else searched.choice or []
-    return any(value is not None and not isinstance(value, bool) for value in values)
+    return [section.flags.get(key)] if searched is None else list(searched.choice or [])
 
 
 def _runtime_says(section: EntrySection, document: Document, i: int) -> Iterator[Problem]:

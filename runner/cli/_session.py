@@ -36,8 +36,10 @@ def listening_to_signals(stop: Event) -> Iterator[None]:
 
     def handle(received: int, frame: FrameType | None) -> None:
         if stop.is_set():
+            from runner.util.hurry import hurry
             from runner.util.process import stop_all
 
+            hurry()
             stop_all(0.0)
             return
         stop.set()

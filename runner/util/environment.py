@@ -66,6 +66,11 @@ def proxies() -> dict[str, str]:
     }
 
 
+def is_proxy(name: str) -> bool:
+    """Whether a variable of this name gives the address of a proxy."""
+    return name.upper() in _PROXIES
+
+
 def for_tool(**more: str) -> dict[str, str]:
     """The environment of a small program that asks this machine something (git, a driver's tool)."""
     return {name: os.environ[name] for name in _SYSTEM if name in os.environ} | more

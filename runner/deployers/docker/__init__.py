@@ -31,6 +31,7 @@ ATTEMPT = "tunebook.attempt"
 DRIVER = "tunebook.driver"
 REAP_GRACE = 2.0
 _PACKAGE = Path(ours).resolve().parent
+_OTHER_WAY = "deploy: {kind: docker, network: host}; or give the proxy's address in this host's network"
 
 
 def container_name(attempt_id: str) -> str:
@@ -54,7 +55,9 @@ class Docker:
         away = api.reachable()
         if away is not None:
             return [Problem(NotReady.slug, away, hint=api.HINT)]
-        return _loopback_proxies() if options_of(deploy.options).network == "bridge" else []
+        if options_of(deploy.options).network != "bridge":
+            return []
+        return [Problem(NotReady.slug, what, hint=_OTHER_WAY) for what in _loopback_proxies(environment.proxies())]
 
     def place(self, request: PlaceRequest, deploy: Deploy) -> Placement | Failure:
         """Raises NotReady when no Engine answers."""
@@ -76,11 +79,13 @@ class Docker:
         )
 
     def start(self, launch: Launch, placement: Placement, request: PlaceRequest) -> Engine | Failure:
-        """What was made and did not start is removed: Docker leaves it behind. Raises NotReady,
-        and NoSpace or Unwritable when the log can not be opened."""
+        """What was made and did not start is removed: Docker leaves it behind. Raises NotReady, and NoSpace
+        or Unwritable when the log can not be opened."""
         with disk_errors(request.log_path):
             request.log_path.touch()
         chosen = options_of(_own(request.options))
+        if chosen.network == "bridge" and (found := _loopback_proxies(_environment(launch, request))):
+            return Failure(Phase.START, Cause.INFRA, f"{found[0]}; {_OTHER_WAY}"[:500], rule="loopback-proxy")
         engine = api.client()  # closed with the container, or below
         made: Any = None
         try:
@@ -184,15 +189,13 @@ def _environment(launch: Launch, request: PlaceRequest) -> dict[str, str]:
     return net.without_loopback(environment.proxies() | passed | dict(launch.env))
 
 
-def _loopback_proxies() -> list[Problem]:
-    """Inside a container that has its own network, loopback is the container itself."""
-    found = []
-    for name, value in environment.proxies().items():
-        if name.lower() != "no_proxy" and urlsplit(value if "//" in value else f"//{value}").hostname in net.LOOPBACK:
-            what = f"{name} names a proxy on loopback, which a container with a network of its own does not reach"
-            hint = "deploy: {kind: docker, network: host}; or give the proxy's address in this host's network"
-            found.append(Problem(NotReady.slug, what, hint=hint))
-    return found
+def _loopback_proxies(given: Mapping[str, str]) -> list[str]:
+    """What can not work: inside a container that has its own network, loopback is the container itself."""
+    return [
+        f"{name} names a proxy on loopback, which a container with a network of its own does not reach"
+        for name, value in given.items()
+        if environment.is_proxy(name) and urlsplit(value if "//" in value else f"//{value}").hostname in net.LOOPBACK
+    ]
 
 
 def _end(made: Any, log_path: Path | None) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from runner.deployers import Engine
 from runner.deployers.docker.api import errors, told
 from runner.domain.trial import Endpoint, Exit
 from runner.errors import NotReady
-from runner.util import procfs
+from runner.util import hurry, procfs
 
 FRESH = 0.2
 """Seconds for which an answer about the container's state holds: a poll must not become a part of what is measured."""
@@ -38,6 +38,7 @@ class Container:
         self._end: Exit | None = None
         self._removed = False
         self._ending = False
+        self._hurry = hurry.listen()
         self._asked = float("-inf")
         self._away_since: float | None = None
 
@@ -120,14 +121,14 @@ class Container:
     def _stop(self, grace: float) -> None:
         if self._end is None:
             self._ending = True
-            if not self._ends_after("SIGTERM", grace):
+            if not self._ends_after("SIGTERM", grace, self._hurry.is_set):
                 self._ends_after("SIGKILL", PATIENCE)
             self._log.finish()
         remove(self._made)
         self._removed = True
         self._made.client.close()
 
-    def _ends_after(self, name: str, seconds: float) -> bool:
+    def _ends_after(self, name: str, seconds: float, no_more: Callable[[], bool] = lambda: False) -> bool:
         from docker.errors import APIError
 
         with contextlib.suppress(APIError):  # 409: it does not run any more
@@ -135,7 +136,7 @@ class Container:
         deadline = time.monotonic() + seconds
         while True:
             self._end = self._look(time.monotonic())
-            if self._end is not None or time.monotonic() >= deadline:
+            if self._end is not None or time.monotonic() >= deadline or no_more():
                 return self._end is not None
             time.sleep(_PAUSE)
 

@@ -21,6 +21,7 @@ from runner.deployers.docker.options import options_of
 from runner.domain.campaign import Deploy, Timeouts
 from runner.domain.failure import INFRA_CAUSES, Cause, Failure, Phase
 from runner.domain.trial import Exit, Health, Launch, Placement
+from runner.util.hurry import hurry
 from tests.docker_engine import EMPTY, DockerEngine, within
 
 pytestmark = pytest.mark.docker
@@ -145,6 +146,27 @@ def test_a_stubborn_container_is_ended_after_its_grace(bench: Bench) -> None:
             time.sleep(0.02)
         assert engine.stop(0.3) == Exit(None, "SIGKILL"), "and not for memory"
     assert bench.engine.containers() == []
+
+
+def test_a_second_signal_ends_a_stubborn_container_at_once(bench: Bench) -> None:
+    engine = bench.start(bench.placed(), STUBBORN)
+    assert not isinstance(engine, Failure)
+    with engine:
+        patient = threading.Thread(target=engine.stop, args=(500.0,), daemon=True)
+        patient.start()
+        hurry()
+        patient.join(60)
+        assert not patient.is_alive()
+    assert bench.engine.containers() == []
+
+
+def test_a_proxy_on_loopback_that_an_entry_sets_is_refused(bench: Bench) -> None:
+    launch = Launch((sys.executable, "-c", SLEEPS), {"https_proxy": "localhost:3128"}, Health(), ())
+    failure = DEPLOYER.start(launch, bench.placed(), bench.request)
+    assert isinstance(failure, Failure)
+    assert failure.cause in INFRA_CAUSES
+    assert "https_proxy names a proxy on loopback" in failure.evidence
+    assert "network: host" in failure.evidence
 
 
 def test_gpus_are_asked_for_by_their_uuids(bench: Bench) -> None:
