@@ -143,17 +143,15 @@ while worker.poll() is None:
 """
 
 
-@pytest.mark.parametrize(
-    ("then", "first"), [("time.sleep(600)", "no new line"), ("sys.exit(1)", "ended by the kernel")]
-)
-def test_a_worker_that_the_kernel_ends_for_memory(place: Place, then: str, first: str) -> None:
+@pytest.mark.parametrize(("then", "seen"), [("time.sleep(600)", "no new line"), ("sys.exit(1)", "ended by")])
+def test_a_worker_that_the_kernel_ends_for_memory(place: Place, then: str, seen: str) -> None:
     """The engine's first process outlives it: it hangs, or ends with a code of its own."""
     path = place.command(STARVED_WORKER + then, {"memory": "64MB"})
     campaign = json.loads(path.read_text())
-    path.write_text(json.dumps({**campaign, "timeouts": {**campaign["timeouts"], "no_progress": "3s"}}))
+    path.write_text(json.dumps({**campaign, "timeouts": {**campaign["timeouts"], "no_progress": "5s"}}))
     [made] = place.run(path, status=1)
-    assert (made["outcome"], made["phase"], made["failure"]["cause"]) == ("failed", "load", "oom_load")
-    assert made["failure"]["evidence"].startswith(first)
+    assert (made["outcome"], made["failure"]["cause"]) == ("failed", "oom_load")
+    assert seen in made["failure"]["evidence"]
     assert "the kernel" in made["failure"]["evidence"]
 
 
