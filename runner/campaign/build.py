@@ -33,7 +33,7 @@ from runner.runtimes import runtimes
 from runner.space.resolve import ENV, env_text
 from runner.util.plugins import Folder
 
-OPTION_KEYS = ("python", "image", "command", "health", "signatures")
+OPTION_KEYS = ("python", "image", "command", "health", "signatures", "allow_unknown_flags")
 """Keys of an entry that belong to the runtime; `options:` adds further ones."""
 
 

@@ -138,6 +138,9 @@ class EntrySection(Section):
     signatures: dict[str, Any] | list[Any] | None = Field(
         None, description="Log patterns and the cause each one proves, for the `command` runtime."
     )
+    allow_unknown_flags: YesNo | None = Field(
+        None, description="Pass flags on that tunebook does not know; a typing error is found by the engine then."
+    )
     options: dict[str, Any] = Field({}, description="Further settings of the runtime, by their own names.")
 
     @model_validator(mode="after")

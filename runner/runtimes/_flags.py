@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from runner.domain.campaign import Entry
 from runner.domain.parameters import Choice, Float, Int, Parameter, Scalar
 from runner.errors import Problem
 
+_VERSION = re.compile(r"v?(\d+(?:\.\d+)+)")
+
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """`type` is int, float, bool, choice or text. A bool is spelled `--name` and `--no-name`."""
+    """`type` is int, float, bool, choice or text. A bool is spelled `--name` and `--no-name`, with `spelling` "switch"
+    `--name` or nothing, with "value" `--name true`. `since` and `until` are the first versions of the engine that
+    have it, and that have it no more; empty where all that we know have it."""
 
     name: str
     type: str
@@ -24,6 +30,17 @@ class Flag:
     minimum: float | None = None
     maximum: float | None = None
     default: Scalar | None = None
+    since: str = ""
+    until: str = ""
+    spelling: str = "both"
+
+    def absence(self, version: str) -> str | None:
+        """Why an engine of this version has it not; None when it has."""
+        if self.since and _release(version) < _release(self.since):
+            return f"it came with {self.since}, this is {version}"
+        if self.until and _release(version) >= _release(self.until):
+            return f"it went with {self.until}, this is {version}"
+        return None
 
     def complaint(self, value: Scalar) -> str | None:
         """What is wrong with `value`, or None."""
@@ -62,29 +79,53 @@ def load(path: Path) -> dict[str, Flag]:
             minimum=row.get("minimum"),
             maximum=row.get("maximum"),
             default=row.get("default"),
+            since=row.get("since", ""),
+            until=row.get("until", ""),
+            spelling=row.get("spelling", "both"),
         )
         for name, row in rows.items()
     }
 
 
-def problems(entry: Entry, table: Mapping[str, Flag], reserved: Iterable[str] = ()) -> list[Problem]:
-    """What is wrong with the fixed flags and the space of an entry. `reserved` are flags that we set ourselves."""
+def version_of(entry: Entry) -> str | None:
+    """The engine's version as the entry tells it: its option `version`, else the tag of its image where that is one."""
+    told = str(entry.options.get("version") or "")
+    tag = str(entry.options.get("image") or "").rpartition("/")[2].partition("@")[0].partition(":")[2]
+    found = _VERSION.match(told or tag)
+    return found[1] if found else None
+
+
+def problems(
+    entry: Entry,
+    table: Mapping[str, Flag],
+    reserved: Iterable[str] = (),
+    unsupported: Mapping[str, str] = MappingProxyType({}),
+) -> list[Problem]:
+    """What is wrong with the fixed flags and the space of an entry. `reserved` are flags that we set ourselves,
+    `unsupported` those that another engine has and this one can not have: flag -> reason. A flag that nobody knows
+    passes where the entry says `allow_unknown_flags`."""
     found = []
     named: dict[str, list[Scalar]] = {name: [value] for name, value in entry.flags.items()}
     for name, parameter in entry.space.parameters.items():
         if not name.startswith("env."):
             named.setdefault(name, []).extend(_ends(parameter))
-    taken = set(reserved)
+    taken, version = set(reserved), version_of(entry)
     for name, values in named.items():
+        what = f"{entry.name}: flag {name!r}"
         if name in taken:
             hint = "leave it out: it follows from the model and the place"
-            found.append(Problem("reserved-flag", f"{entry.name}: flag {name!r} is set by tunebook", hint=hint))
+            found.append(Problem("reserved-flag", f"{what} is set by tunebook", hint=hint))
+        elif name in unsupported:
+            found.append(Problem("unknown-flag", f"{what} is not supported by this engine", hint=unsupported[name]))
         elif name not in table:
-            found.append(Problem("unknown-flag", f"{entry.name}: no flag {name!r}", hint=_near(name, table)))
+            if entry.options.get("allow_unknown_flags") is not True:
+                found.append(Problem("unknown-flag", f"{entry.name}: no flag {name!r}", hint=_near(name, table)))
+        elif version is not None and (absence := table[name].absence(version)):
+            found.append(Problem("unknown-flag", f"{what} is not there: {absence}", hint="use another version"))
         else:
             complaints = (table[name].complaint(value) for value in values)
             found.extend(
-                Problem("flag-value", f"{entry.name}: flag {name!r}: {text}", hint=table[name].about)
+                Problem("flag-value", f"{what}: {text}", hint=table[name].about)
                 for text in dict.fromkeys(complaints)
                 if text is not None
             )
@@ -121,12 +162,27 @@ def _near(name: str, table: Mapping[str, Flag]) -> str:
     return f"did you mean {near[0]!r}?" if near else f"known flags: {', '.join(sorted(table))}"
 
 
-def spell(flags: Mapping[str, Scalar]) -> tuple[str, ...]:
-    """`--name value`, sorted by name; a bool as `--name` or `--no-name`. Only strings."""
+def spell(flags: Mapping[str, Scalar], table: Mapping[str, Flag] = MappingProxyType({})) -> tuple[str, ...]:
+    """`--name value`, sorted by name; a bool as its flag in `table` says, else as `--name` or `--no-name`. Only
+    strings."""
     words: list[str] = []
     for name, value in sorted(flags.items()):
-        if isinstance(value, bool):
-            words.append(f"--{name}" if value else f"--no-{name}")
-        else:
+        spelling = table[name].spelling if name in table else "both"
+        if not isinstance(value, bool):
             words += [f"--{name}", str(value)]
+        elif spelling == "value":
+            words += [f"--{name}", str(value).lower()]
+        elif value:
+            words.append(f"--{name}")
+        elif spelling == "both":
+            words.append(f"--no-{name}")
     return tuple(words)
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """`v0.33.0rc1` is (0, 33): what compares as the versions do."""
+    found = _VERSION.match(version)
+    numbers = [int(number) for number in found[1].split(".")] if found else []
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)

@@ -64,6 +64,49 @@ def test_an_unknown_flag_has_a_hint(name: str, hint: str) -> None:
     assert hint in (problem.hint or "")
 
 
+@pytest.mark.parametrize(
+    ("options", "version"),
+    [
+        ({}, None),
+        ({"image": "vllm/vllm-openai:v0.33.0"}, "0.33.0"),
+        ({"image": "lmsysorg/sglang:v0.5.23-cu130"}, "0.5.23"),
+        ({"image": "registry:5000/team/vllm"}, None),
+        ({"image": "vllm/vllm-openai:latest"}, None),
+        ({"image": "vllm/vllm-openai:v0.33.0@sha256:12.3"}, "0.33.0"),
+        ({"image": "vllm/vllm-openai@sha256:12.3"}, None),
+        ({"version": "5.23.0", "image": "x:v1.2"}, "5.23.0"),
+    ],
+)
+def test_the_version_of_an_entry(options: dict[str, str], version: str | None) -> None:
+    assert _flags.version_of(Entry("e", "r", options=options)) == version
+
+
+@pytest.mark.parametrize(
+    ("version", "what"),
+    [
+        ("0.9.9", "e: flag 'x' is not there: it came with 0.10.0, this is 0.9.9"),
+        ("0.10.0", None),
+        ("0.11.3rc1", None),
+        ("0.12", "e: flag 'x' is not there: it went with 0.12.0, this is 0.12"),
+        (None, None),
+    ],
+)
+def test_a_flag_that_a_version_has_not(version: str | None, what: str | None) -> None:
+    table = {"x": Flag("x", "int", "about", since="0.10.0", until="0.12.0")}
+    found = _flags.problems(Entry("e", "r", flags={"x": 1}, options={"version": version}), table)
+    assert [problem.what for problem in found] == ([what] if what else [])
+
+
+def test_flags_that_nobody_knows_pass_where_the_entry_says_so() -> None:
+    unsupported = {"tp": "it has one GPU only"}
+    entry = Entry("e", "r", flags={"new": 1, "threads": -1, "tp": 2}, options={"allow_unknown_flags": True})
+    found = _flags.problems(entry, TABLE, unsupported=unsupported)
+    assert [(problem.what, problem.hint) for problem in found] == [
+        ("e: flag 'threads': -1 is below the smallest value, 0", "threads"),
+        ("e: flag 'tp' is not supported by this engine", "it has one GPU only"),
+    ]
+
+
 def test_the_space_is_checked_as_the_fixed_flags_are() -> None:
     space = EntrySpace(
         "e",
@@ -89,6 +132,12 @@ def test_spelling() -> None:
     assert _flags.spell(flags) == ("--a", "1", "--b", "--no-c", "--d", "x y", "--e", "0.5")
 
 
+def test_a_bool_is_spelled_as_its_engine_wants_it() -> None:
+    table = {name: Flag(name, "bool", spelling=name) for name in ("both", "switch", "value")}
+    assert _flags.spell(dict.fromkeys(table, True), table) == ("--both", "--switch", "--value", "true")
+    assert _flags.spell(dict.fromkeys(table, False), table) == ("--no-both", "--value", "false")
+
+
 @pytest.mark.parametrize("path", sorted(Path(_flags.__file__).parent.glob("*/flags.toml")), ids=lambda p: p.parent.name)
 def test_every_table_is_whole(path: Path) -> None:
     table = _flags.load(path)
@@ -99,3 +148,4 @@ def test_every_table_is_whole(path: Path) -> None:
         assert flag.default is not None, flag.name
         assert bool(flag.choices) == (flag.type == "choice"), flag.name
         assert not flag.name.startswith("no-"), flag.name
+        assert flag.spelling in ("both", "switch", "value"), flag.name
