@@ -117,7 +117,7 @@ def engine() -> Iterator[DockerEngine]:
         _run("nsenter", f"--net=/run/netns/{found.namespace}", "ip", "link", "set", "lo", "up")
         found.start()
         with found.client() as client:
-            client.api.import_image_from_data(_empty(), repository=EMPTY.partition(":")[0], tag="empty")
+            client.api.import_image_from_data(empty_image(), repository=EMPTY.partition(":")[0], tag="empty")
         yield found
     finally:
         _end(found)
@@ -213,7 +213,7 @@ def _required(package: str) -> list[Distribution]:
     return list(found.values())
 
 
-def _empty() -> bytes:
+def empty_image() -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for name in ("usr", "lib", "lib64", "bin", "etc", "tmp", "proc", "sys", "dev"):

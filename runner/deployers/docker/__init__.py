@@ -90,7 +90,7 @@ class Docker:
         made: Any = None
         try:
             made = engine.containers.create(**wanted(launch, placement, request, chosen))
-            failure = unlike(made.attrs, launch)
+            failure = unlike(made.attrs, launch) or moved(engine, made.attrs, placement)
             if failure is None:
                 made.start()
                 made.reload()  # which process it is
@@ -162,6 +162,16 @@ def unlike(attrs: Mapping[str, Any], launch: Launch) -> Failure | None:
         return None
     told = f"the container would run {effective!r} and not what was planned"[:500]
     return Failure(Phase.START, Cause.INFRA, told, rule="effective-command")
+
+
+def moved(engine: Any, attrs: Mapping[str, Any], placement: Placement) -> Failure | None:
+    """None when the container stands on the image whose digest is in the record: somebody may fetch a newer one, or
+    build one, under the same tag between our look and our start."""
+    stands_on = images.digest(engine.images.get(attrs["Image"]))
+    if placement.image_digest in (None, stands_on):
+        return None
+    told = f"the image was {placement.image_digest} a moment ago, and is {stands_on} now"
+    return Failure(Phase.START, Cause.INFRA, told, rule="image-moved")
 
 
 def _own(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from runner.domain.campaign import Deploy, Timeouts
 from runner.domain.failure import INFRA_CAUSES, Cause, Failure, Phase
 from runner.domain.trial import Exit, Health, Launch, Placement
 from runner.util.hurry import hurry
-from tests.docker_engine import EMPTY, DockerEngine, within
+from tests.docker_engine import EMPTY, DockerEngine, empty_image, within
 
 pytestmark = pytest.mark.docker
 
@@ -135,6 +135,17 @@ def test_a_name_that_is_taken_is_told_and_stays_whose_it_is(bench: Bench) -> Non
         assert DEPLOYER.reap(bench.request.labels) == []
     assert failure.cause in INFRA_CAUSES, "no configuration did that"
     assert f'"/{name}" is already in use' in failure.evidence
+
+
+def test_a_tag_that_names_another_image_meanwhile(bench: Bench) -> None:
+    """The record would hold the digest of the one, and the numbers of the other."""
+    with bench.engine.client() as client:
+        client.images.get(EMPTY).tag("tunebook-test", tag="moves")
+        placement = bench.placed(image="tunebook-test:moves")
+        client.api.import_image_from_data(empty_image(), repository="tunebook-test", tag="moves")
+        failure = bench.refused(placement)
+    assert failure.cause in INFRA_CAUSES
+    assert f"the image was {placement.image_digest} a moment ago, and is sha256:" in failure.evidence
 
 
 def test_a_stubborn_container_is_ended_after_its_grace(bench: Bench) -> None:
