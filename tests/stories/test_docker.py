@@ -303,3 +303,7 @@ def test_the_quickstart_from_an_image_built_offline(place: Place) -> None:
     for one in made:
         assert one["placement"]["model_path"] == "/model/SmolLM2-135M-Instruct.Q4_1.gguf"
         assert (one["engine"]["name"], one["engine"]["version"]) == ("llama.cpp", version("xllamacpp"))
+        for level in one["levels"]:
+            used = {value["metric"]: value["value"] for value in level["metrics"] if value["stat"] in ("value", "max")}
+            assert used["engine_cpu"] > 0.2, "its processes are seen through the container"
+            assert 0.1 < used["engine_memory"] < 3
