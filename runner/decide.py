@@ -16,6 +16,7 @@ from runner.domain.parameters import Point
 from runner.domain.trial import Configuration
 from runner.lineage import Lineage
 from runner.precheck import precheck
+from runner.runtimes import abstract_of
 from runner.samplers import samplers
 from runner.space.resolve import resolve
 
@@ -76,7 +77,7 @@ def next_step(campaign: Campaign, lineage: Lineage, so_far: SoFar) -> Step | Ove
     number = next(free for free in count() if free not in lineage.known)  # a record may have been taken out
     deployed = {configuration.fingerprint for configuration in lineage.known.values()}
     for entry in campaign.entries if campaign.search.baseline else ():
-        default = resolve(entry, Point(entry.name))
+        default = resolve(entry, Point(entry.name), abstract_of(entry.runtime))
         if default.fingerprint not in deployed:
             return Step(number, default)
     return _proposed(campaign, lineage, number, deployed)
@@ -91,7 +92,8 @@ def _proposed(campaign: Campaign, lineage: Lineage, number: int, deployed: Set[s
         point = sampler.ask(space, goal, told, (), campaign.search, number, skip)
         if point is None:
             break
-        configuration = resolve(campaign.entry(point.entry), point)
+        entry = campaign.entry(point.entry)
+        configuration = resolve(entry, point, abstract_of(entry.runtime))
         if configuration.fingerprint in deployed:
             continue
         verdict = precheck(configuration, campaign)

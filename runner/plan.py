@@ -12,6 +12,7 @@ from runner.domain.ids import canonical
 from runner.domain.parameters import Choice, Int, Parameter, Point
 from runner.domain.trial import Configuration
 from runner.precheck import precheck
+from runner.runtimes import abstract_of
 from runner.space.expand import GRID_VALUES, enumerate_points, random_point, size
 from runner.space.resolve import default_point, resolve
 
@@ -102,7 +103,8 @@ def plan(campaign: Campaign, limit: int = LIMIT) -> Plan:
 
 
 def _planned(campaign: Campaign, point: Point) -> Planned:
-    configuration = resolve(campaign.entry(point.entry), point)
+    entry = campaign.entry(point.entry)
+    configuration = resolve(entry, point, abstract_of(entry.runtime))
     refused = precheck(configuration, campaign)
     return Planned(configuration, *(refused or (None, None)))
 

@@ -1,11 +1,13 @@
-"""Refuse what can not work before it costs a deployment: the campaign's own constraints, then the engine's rules."""
+"""Refuse what can not work before it costs a deployment: the campaign's own constraints, what the engine can
+not be asked for, then the engine's own rules."""
 
 from __future__ import annotations
 
 from runner.domain.campaign import Campaign
 from runner.domain.parameters import Scalar
 from runner.domain.trial import Configuration
-from runner.runtimes import runtimes
+from runner.runtimes import abstract_of, runtimes
+from runner.space.abstract import refusal
 from runner.space.constraints import explain
 from runner.space.expand import known_names
 
@@ -23,4 +25,6 @@ def precheck(configuration: Configuration, campaign: Campaign) -> tuple[str, str
     for text in entry.space.where:
         if reason := explain(text, names):
             return WHERE, reason
-    return runtimes.get(configuration.runtime).reject(configuration, campaign)
+    asked = {**entry.flags, **configuration.values}
+    refused = refusal(asked, abstract_of(entry.runtime), campaign.model.label, campaign.hardware.gpus)
+    return refused or runtimes.get(configuration.runtime).reject(configuration, campaign)

@@ -30,6 +30,7 @@ from runner.domain.parameters import Choice, EntrySpace, Float, Int, Parameter, 
 from runner.domain.units import parse_duration
 from runner.loadgens import loadgens
 from runner.runtimes import runtimes
+from runner.space.abstract import PARALLEL, PRESET, QUANTIZATION
 from runner.space.resolve import ENV, env_text
 from runner.util.plugins import Folder
 
@@ -68,10 +69,17 @@ def build_entry(section: EntrySection) -> Entry:
     runtime = canonical(runtimes, section.runtime)
     name = section.name or runtime
     flags = dict(section.flags)
+    parameters = {key: build_parameter(value) for key, value in (section.space or {}).items()}
+    for key, values in abstract_settings(
+        section
+    ).items():  # one of each kind: an engine's flags, and what stands for some
+        if is_listed(section, key):
+            parameters[key] = Choice(tuple(values))
+        else:
+            [flags[key]] = values
     env = {key: env_text(value) for key, value in section.env.items() if value is not None}
     options = {key: value for key in OPTION_KEYS if (value := getattr(section, key)) is not None}
     fixed: dict[str, Scalar] = {**flags, **{f"{ENV}{k}": v for k, v in section.env.items() if v is not None}}
-    parameters = {key: build_parameter(value) for key, value in (section.space or {}).items()}
     return Entry(
         name=name,
         runtime=runtime,
@@ -81,6 +89,23 @@ def build_entry(section: EntrySection) -> Entry:
         options=options | section.options,
         space=EntrySpace(name, parameters, tuple(section.where), fixed),
     )
+
+
+def abstract_settings(section: EntrySection) -> dict[str, list[Scalar]]:
+    """`quantization.FIELD`, `parallel.FIELD` and their `.preset` -> the values that are given, one or several."""
+    found: dict[str, list[Scalar]] = {}
+    for group, given in ((QUANTIZATION, section.quantization), (PARALLEL, section.parallel)):
+        for key, value in (given or {}).items():
+            name = f"{group}{PRESET if key == 'presets' else key}"
+            found[name] = list(value) if isinstance(value, list) else [value]
+    return found
+
+
+def is_listed(section: EntrySection, name: str) -> bool:
+    """Whether an abstract setting is a list: searched, even with one value."""
+    group, _, key = name.partition(".")
+    given = getattr(section, group) or {}
+    return isinstance(given["presets" if key == PRESET else key], list)
 
 
 def build_parameter(section: ParameterSection) -> Parameter:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from runner.campaign.build import build_entry, build_objective, build_slo, direction
+from runner.campaign.check_abstract import check_abstract
 from runner.campaign.check_space import check_expressions
 from runner.campaign.document import Document
 from runner.campaign.entry_schema import EntrySection
@@ -68,7 +69,7 @@ def _entries(file: CampaignFile, document: Document, reading: Reading) -> Iterat
             continue
         known = not (unknown := list(_member(runtimes, section.runtime, document.at_value("runtimes", i, "runtime"))))
         yield from unknown
-        own = list(_names(section, document, i))
+        own = [*_names(section, document, i), *check_abstract(section, document, i)]
         yield from own
         if known:
             places = {problem.where for problem in own}

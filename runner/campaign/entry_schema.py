@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -104,6 +104,17 @@ def _named_or_mapped(value: Any) -> Any:
     return value
 
 
+def _some_values(given: dict[str, Any]) -> dict[str, Any]:
+    for name, value in given.items():
+        if isinstance(value, list):
+            if not value:
+                raise complaint("empty-space", f"the list of {name} is empty", "list values, or leave it out")
+            twice = next((one for i, one in enumerate(value) if any(same(one, other) for other in value[:i])), None)
+            if twice is not None:
+                raise complaint("wrong-value", f"{name}: {spelled(twice)} is listed twice")
+    return given
+
+
 Env: TypeAlias = Annotated[
     dict[str, Scalar | None],
     BeforeValidator(_named_or_mapped),
@@ -118,6 +129,9 @@ Env: TypeAlias = Annotated[
 ]
 
 
+AbstractValues: TypeAlias = Annotated[dict[str, Scalar | list[Scalar]], AfterValidator(_some_values)]
+
+
 class EntrySection(Section):
     """One runtime with its fixed flags and its search space."""
 
@@ -126,6 +140,12 @@ class EntrySection(Section):
     flags: dict[str, Scalar] = Field({}, description="Fixed flags, without dashes in front; true = a bare flag.")
     space: dict[str, ParameterSection] | None = Field(
         None, description="Searched flags, or env.NAME for the environment. Absent: only the default is measured."
+    )
+    quantization: AbstractValues | None = Field(
+        None, description="Data types by field, one value or a list to search, translated into the engine's flags."
+    )
+    parallel: AbstractValues | None = Field(
+        None, description="Degrees of parallelism by field, one value or a list to search, translated likewise."
     )
     where: list[Text] = Field([], description="Expressions that every configuration must satisfy.")
     env: Env = Field({}, description="A list of names passed through, or NAME: value (null = passed through).")

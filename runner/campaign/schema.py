@@ -31,8 +31,6 @@ FORMAT = 1
 
 NOT_YET = {
     "extends": "presets",
-    "quantization": "abstract quantization",
-    "parallel": "abstract parallelism",
 }
 """Keys of the design that no release reads yet: refused, never ignored."""
 

@@ -14,6 +14,7 @@ from runner.domain.failure import Failure, Hint
 from runner.domain.hardware import HostFacts
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Launch, Placement
 from runner.errors import Problem
+from runner.space.abstract import NONE, Abstract
 from runner.util.plugins import Folder
 
 
@@ -71,6 +72,19 @@ class Advisor(Protocol):
         """Called when an attempt has failed, with the text that `diagnose` got. Pure. None: nothing to say that the
         general advice of `runner.scoring.hints` does not say. A number is computed or left out, never guessed."""
         ...
+
+
+@runtime_checkable
+class Translator(Protocol):
+    """What a runtime may have beside the six questions: a table of the settings that engines share."""
+
+    abstract: Abstract
+
+
+def abstract_of(name: str) -> Abstract:
+    """The table of a runtime, an empty one where it has none. Raises UnknownMember."""
+    runtime = runtimes.get(name)
+    return runtime.abstract if isinstance(runtime, Translator) else NONE
 
 
 runtimes: Folder[Runtime] = Folder(__name__, "RUNTIME", "runtime", advice="`command` runs any OpenAI-compatible server")

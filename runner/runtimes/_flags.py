@@ -13,6 +13,7 @@ from types import MappingProxyType
 from runner.domain.campaign import Entry
 from runner.domain.parameters import Choice, Float, Int, Parameter, Scalar
 from runner.errors import Problem
+from runner.space.abstract import is_abstract
 
 _VERSION = re.compile(r"v?(\d+(?:\.\d+)+)")
 
@@ -105,9 +106,9 @@ def problems(
     `unsupported` those that another engine has and this one can not have: flag -> reason. A flag that nobody knows
     passes where the entry says `allow_unknown_flags`."""
     found = []
-    named: dict[str, list[Scalar]] = {name: [value] for name, value in entry.flags.items()}
+    named: dict[str, list[Scalar]] = {n: [value] for n, value in entry.flags.items() if not is_abstract(n)}
     for name, parameter in entry.space.parameters.items():
-        if not name.startswith("env."):
+        if not name.startswith("env.") and not is_abstract(name):
             named.setdefault(name, []).extend(_ends(parameter))
     taken, version = set(reserved), version_of(entry)
     for name, values in named.items():

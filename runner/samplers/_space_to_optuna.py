@@ -1,4 +1,5 @@
-"""Our space in Optuna's terms: root choice `entry`, below it `<entry>.<parameter>`, walked define-by-run.
+"""Our space in Optuna's terms: root choice `entry`, below it `<entry>.<parameter>`, walked define-by-run. Abstract
+settings (`quantization.*`, `parallel.*`) stand without the entry where all mean the same by them.
 
 A choice becomes its JSON text, because Optuna compares choices with ==, under which true is 1. Ranges keep their own
 distribution, whatever values have run, since Optuna drops a parameter whose distribution changes between trials.
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.domain.ids import canonical
 from runner.domain.parameters import Choice, Float, Int, Parameter, Point, Scalar, Space
+from runner.space.abstract import is_abstract
 from runner.space.expand import is_active, ordered, tidy
 
 if TYPE_CHECKING:
@@ -39,12 +41,24 @@ def entry_distribution(space: Space) -> BaseDistribution:
     return CategoricalDistribution([entry.entry for entry in space.entries])
 
 
+def shared(space: Space) -> frozenset[str]:
+    """Abstract settings that mean the same in every entry that has them: one parameter for all, so that what is learnt
+    with one engine is known for the next. Under one name Optuna takes one distribution only."""
+    seen: dict[str, set[Parameter]] = {}
+    for entry in space.entries:
+        for name, parameter in entry.parameters.items():
+            if is_abstract(name):
+                seen.setdefault(name, set()).add(parameter)
+    return frozenset(name for name, kinds in seen.items() if len(kinds) == 1)
+
+
 class Teller:
     """Turns points that ran into what Optuna is told. Made once per ask: distributions are shared by all trials."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
         self._entries = entry_distribution(space)
+        self._shared = shared(space)
         self._made: dict[str, BaseDistribution] = {}
 
     def told(self, point: Point) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
@@ -56,7 +70,7 @@ class Teller:
         for name, value in sorted(point.values.items()):
             if name not in parameters or not contains(parameters[name], value):
                 continue
-            key = f"{point.entry}.{name}"
+            key = name if name in self._shared else f"{point.entry}.{name}"
             if key not in self._made:
                 self._made[key] = distribution(parameters[name])
             kinds[key] = self._made[key]
@@ -83,9 +97,11 @@ def suggested_point(space: Space, trial: Trial) -> Point:
     assert isinstance(root, CategoricalDistribution)
     entry = space.entry(str(trial.suggest_categorical(ENTRY, root.choices)))
     values: dict[str, Scalar] = {}
+    common = shared(space)
     for name in ordered(entry):
         if is_active(entry, name, values, space.constants):
-            values[name] = _suggested(trial, f"{entry.entry}.{name}", entry.parameters[name])
+            key = name if name in common else f"{entry.entry}.{name}"
+            values[name] = _suggested(trial, key, entry.parameters[name])
     return Point(entry.entry, values)
 
 

@@ -6,21 +6,24 @@ from runner.domain.campaign import Entry
 from runner.domain.ids import fingerprint
 from runner.domain.parameters import Point, Scalar
 from runner.domain.trial import Configuration
+from runner.space.abstract import NONE, Abstract, is_abstract, translated
 
 ENV = "env."
 """Prefix of a parameter that is an environment variable."""
 
 
-def resolve(entry: Entry, point: Point) -> Configuration:
-    """What the engine gets at `point`. Raises ValueError when the point belongs to another entry."""
+def resolve(entry: Entry, point: Point, table: Abstract = NONE) -> Configuration:
+    """What the engine gets at `point`: abstract settings as the engine's `table` says them, then its own flags over
+    them. Raises ValueError when the point belongs to another entry."""
     if point.entry != entry.name:
         raise ValueError(f"a point of entry {point.entry!r} can not be resolved with entry {entry.name!r}")
-    flags = dict(entry.flags)
+    asked: dict[str, Scalar] = {**entry.flags, **point.values}
     env = dict(entry.env)
-    for name, value in sorted(point.values.items()):
+    flags = translated(asked, table)
+    for name, value in sorted(asked.items()):
         if name.startswith(ENV):
             env[name.removeprefix(ENV)] = env_text(value)
-        else:
+        elif not is_abstract(name):
             flags[name] = value
     return Configuration(
         entry=entry.name,
