@@ -21,12 +21,23 @@ CRASHES = frozenset({"SIGABRT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRA
 @dataclass(frozen=True, slots=True)
 class Signature:
     """A line that matches `pattern` proves `cause`. Earlier ones in a table go before later ones, wherever their
-    lines stand in the log: the last line of an engine is rarely the telling one."""
+    lines stand in the log: the last line of an engine is rarely the telling one. With `after`, only behind a line that
+    matches that: the same words of want of memory mean one thing while a model loads and another while it serves."""
 
     rule: str
     pattern: re.Pattern[str]
     cause: Cause
     phase: Phase | None = None
+    after: re.Pattern[str] | None = None
+
+    def proof(self, lines: Iterable[str]) -> str | None:
+        """The first line that proves it."""
+        open_ = self.after is None
+        for line in lines:
+            open_ = open_ or (self.after is not None and self.after.search(line) is not None)
+            if open_ and self.pattern.search(line):
+                return line
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +50,13 @@ class Table:
     served: re.Pattern[str] | None = None
 
 
-def load(path: Path) -> Table:
-    """Read a `signatures.toml`: `served`, `ignore`, and `[[signature]]` with rule, pattern, cause and phase."""
+def load(path: Path, first: Path | None = None) -> Table:
+    """Read a `signatures.toml`: `served`, `ignore`, and `[[signature]]` with rule, pattern, cause, phase, after. The
+    signatures of `first` go before its own."""
     data = tomllib.loads(path.read_text(encoding="utf-8"))
+    before = tomllib.loads(first.read_text(encoding="utf-8"))["signature"] if first is not None else []
     return Table(
-        tuple(signature(row) for row in data["signature"]),
+        tuple(signature(row) for row in [*before, *data["signature"]]),
         tuple(re.compile(pattern) for pattern in data.get("ignore", ())),
         re.compile(data["served"]) if "served" in data else None,
     )
@@ -61,6 +74,7 @@ def signature(row: Mapping[str, Any]) -> Signature:
         pattern=re.compile(str(row["pattern"])),
         cause=Cause(row["cause"]),
         phase=Phase(row["phase"]) if row.get("phase") else None,
+        after=re.compile(str(row["after"])) if row.get("after") else None,
     )
 
 
@@ -69,9 +83,9 @@ def diagnose(log: str, exit: Exit | None, table: Table) -> Diagnosis | None:
     lines = [line.strip() for line in log.splitlines()]
     telling = [line for line in lines if line and not any(p.search(line) for p in table.ignore)]
     for one in table.signatures:
-        for line in telling:
-            if one.pattern.search(line):
-                return Diagnosis(one.phase, one.cause.value, line[:500], one.rule)
+        line = one.proof(telling)
+        if line is not None:
+            return Diagnosis(one.phase, one.cause.value, line[:500], one.rule)
     served = table.served is not None and any(table.served.search(line) for line in lines)
     return _from_exit(exit, telling, served)
 

