@@ -18,6 +18,7 @@ from typing import Any
 from runner.deployers.docker import api
 from runner.domain.hardware import Gpu, HostFacts
 from runner.domain.units import format_size
+from runner.engines import environments
 from runner.errors import NotReady, UsageError
 from runner.hardware.choice import Candidate
 from runner.hardware.facts import host_facts
@@ -158,13 +159,27 @@ def _genai_bench() -> Finding:
     title, program = "Load generator genai-bench", shutil.which("genai-bench")
     if program is not None:
         return Finding("genai-bench", title, True, program)
-    return _package("genai-bench", title, "genai_bench", "genai-bench", "python -m pip install genai-bench")
+    return _engine("genai-bench", title, "genai_bench", "genai-bench")
 
 
 def _llama_cpp() -> Finding:
-    return _package(
-        "llama-cpp", "Engine llama.cpp", "xllamacpp", "xllamacpp", "python -m pip install 'tunebook[llamacpp]'"
-    )
+    return _engine("llama-cpp", "Engine llama.cpp", "xllamacpp", "xllamacpp")
+
+
+def _engines() -> Finding:
+    there = [f"{one.name} {one.version}" for one in environments.installed() if one.works]
+    remedy = "tunebook engine install NAME; `tunebook engine list` shows what there is"
+    what = ", ".join(there) or f"none in {environments.engines_folder()}"
+    return Finding("engines", "Installed engines", bool(there), what, None if there else remedy)
+
+
+def _engine(name: str, title: str, module: str, distribution: str) -> Finding:
+    """In an environment of its own, which an attempt takes first; else beside us."""
+    recipe = name.replace("-", "_")
+    for one in environments.installed(recipe):
+        if one.works:
+            return Finding(name, title, True, f"{distribution} {one.version} in {one.folder}")
+    return _package(name, title, module, distribution, f"tunebook engine install {recipe}")
 
 
 def _package(name: str, title: str, module: str, distribution: str, remedy: str) -> Finding:
@@ -191,6 +206,7 @@ CHECKS: dict[str, Callable[[], Finding]] = {
     "docker": _docker,
     "genai-bench": _genai_bench,
     "llama-cpp": _llama_cpp,
+    "engines": _engines,
 }
 """Word of `--require` -> what answers it."""
 

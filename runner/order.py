@@ -13,6 +13,7 @@ from runner.domain.campaign import Campaign, Entry
 from runner.domain.failure import Cause, Failure, Outcome, Phase, Role
 from runner.domain.ids import content_hash
 from runner.domain.trial import Attempt, Configuration
+from runner.engines.choice import with_engine
 from runner.hardware.facts import boot_id, host_facts
 from runner.loadgens import loadgens
 from runner.models.fetch import locate
@@ -95,8 +96,9 @@ def secrets(campaign: Campaign, entry: Entry) -> list[str]:
 
 
 def place_request(order: Order, campaign: Campaign, scratch: Path, gpus: tuple[str, ...]) -> PlaceRequest:
-    """Raises ModelMissing when the model's file is not here; a hub id is the engine's business."""
-    entry, model = campaign.entry(order.configuration.entry), campaign.model
+    """Raises ModelMissing when the model's file is not here; a hub id is the engine's business. EngineMissing: the
+    version of the entry is not installed, or no longer."""
+    entry, model = with_engine(campaign.entry(order.configuration.entry), campaign), campaign.model
     return PlaceRequest(
         attempt_id=order.attempt_id,
         model_path=model.id or str(locate(model, Path(order.project))),

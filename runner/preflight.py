@@ -7,6 +7,7 @@ from pathlib import Path
 
 from runner.deployers import deployers
 from runner.domain.campaign import Campaign
+from runner.engines.choice import remedied, with_engine
 from runner.errors import EngineMissing, NotReady, OtherHardware, Problem
 from runner.hardware.lease import lacking
 from runner.models.fetch import locate
@@ -26,7 +27,8 @@ def refuse_unless_ready(campaign: Campaign, project: Path) -> None:
         raise NotReady(problem.what, hint=problem.hint)
     if campaign.deploy.kind == "local":
         for entry in campaign.entries:
-            for problem in runtimes.get(entry.runtime).needs(entry):
-                raise EngineMissing(problem.what, hint=problem.hint)
+            for problem in runtimes.get(entry.runtime).needs(with_engine(entry, campaign)):
+                told = remedied(problem, entry, campaign)
+                raise EngineMissing(told.what, hint=told.hint)
     if campaign.deploy.kind != "attach" and campaign.model.id is None:
         locate(campaign.model, project)

@@ -34,7 +34,7 @@ from runner.space.abstract import PARALLEL, PRESET, QUANTIZATION
 from runner.space.resolve import ENV, env_text
 from runner.util.plugins import Folder
 
-OPTION_KEYS = ("python", "image", "command", "health", "signatures", "allow_unknown_flags")
+OPTION_KEYS = ("python", "version", "image", "command", "health", "signatures", "allow_unknown_flags")
 """Keys of an entry that belong to the runtime; `options:` adds further ones."""
 
 

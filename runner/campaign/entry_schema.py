@@ -149,7 +149,12 @@ class EntrySection(Section):
     )
     where: list[Text] = Field([], description="Expressions that every configuration must satisfy.")
     env: Env = Field({}, description="A list of names passed through, or NAME: value (null = passed through).")
-    python: Text | None = Field(None, description="Interpreter that has the engine; default: our own.")
+    python: Text | None = Field(
+        None, description="Interpreter that has the engine; default: that of an installed engine, else our own."
+    )
+    version: Text | None = Field(
+        None, description="Version of the engine: of those that `tunebook engine install` has installed, this one."
+    )
     image: Text | None = Field(None, description="Container image, for deploy: docker.")
     command: Text | list[Text] | None = Field(
         None, description="Command template of the `command` runtime, with {port} {model} {flags}."

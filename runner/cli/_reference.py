@@ -24,7 +24,7 @@ Of an option, an environment variable and `tunebook.toml` the first that is give
 | Environment variable | Default | Meaning |
 |---|---|---|
 | `TUNEBOOK_RESULTS` | `results/` of the project | where records, store and snapshot lie; the option is `--results` |
-| `TUNEBOOK_CACHE` | `~/.cache/tunebook` | where models are kept |
+| `TUNEBOOK_CACHE` | `~/.cache/tunebook` | where models and installed engines are kept |
 | `TUNEBOOK_LOCK_WAIT` | 30; `build` 120 | seconds to wait for a process that holds the store or builds the same pages |
 | `TUNEBOOK_FAKE_GPUS` | not set | simulated GPUs, then the only ones seen: `none`, `H100:2`, `H100:2,L4:1` |
 | `TUNEBOOK_GPU_WAIT` | 3600 | seconds that an attempt waits for a GPU which another one uses |

@@ -31,7 +31,9 @@ def progress(as_json: bool) -> Iterator[None]:
 
 
 @contextmanager
-def listening_to_signals(stop: Event) -> Iterator[None]:
+def listening_to_signals(
+    stop: Event, told: str = "stopping: the running attempt is ended and recorded; once more to end it at once"
+) -> Iterator[None]:
     """The first SIGINT, SIGTERM or SIGHUP asks for a clean end; the second ends what we started at once."""
 
     def handle(received: int, frame: FrameType | None) -> None:
@@ -43,7 +45,7 @@ def listening_to_signals(stop: Event) -> Iterator[None]:
             stop_all(0.0)
             return
         stop.set()
-        click.echo("stopping: the running attempt is ended and recorded; once more to end it at once", err=True)
+        click.echo(told, err=True)
 
     before: dict[signal.Signals, Callable[[int, FrameType | None], Any] | int | None] = {}
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

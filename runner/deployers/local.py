@@ -105,7 +105,9 @@ class Local:
 def _environment(own: Mapping[str, str], request: PlaceRequest, placement: Placement) -> dict[str, str]:
     """What an engine may have of ours; where a proxy is set, loopback never goes through it."""
     gpus = {"CUDA_VISIBLE_DEVICES": ",".join(placement.gpus)} if placement.gpus else {}
-    return net.without_loopback(environment.for_engine(request.options.get("pass_env", ()), gpus | dict(own)))
+    of_python = environment.activated(request.python) if request.python else {}
+    added = of_python | gpus | dict(own)
+    return net.without_loopback(environment.for_engine(request.options.get("pass_env", ()), added))
 
 
 DEPLOYER: Deployer = Local()

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from runner.domain.events import Event
 from runner.domain.metrics import METRICS, format_value
-from runner.domain.units import format_duration
+from runner.domain.units import format_duration, format_size
 from runner.util.redact import redact
 from runner.util.visible import visible, visible_lines
 
@@ -95,6 +95,12 @@ def describe(event: Event) -> str | None:
                 f"{data['campaign']}: {data['trials']} trials, {data['succeeded']} succeeded, {data['failed']} failed; "
                 f"{ENDS.get(data['end_reason'], data['end_reason'])} after {format_duration(round(data['seconds']))}"
             )
+        case "engine_started":
+            return f"{data['title']}: into {data['folder']}, about {format_size(data['bytes'])} while it is installed"
+        case "engine_progress":
+            return f"{format_duration(round(data['seconds'])):>7}  {data['doing']}"
+        case "engine_waiting":
+            return f"waiting: another process installs or removes {data['engine']} {data['version']}"
         case "warning":
             return f"warning: {data['message']}"
         case "notice":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from runner.util.redact import hide
@@ -28,6 +29,21 @@ _ENGINE_PREFIXES = (
 )  # fmt: skip
 """What drivers, number libraries and engines read. Anything else is named in the campaign: `env: [NAME]`."""
 
+_BUILD = (
+    "CC",
+    "CXX",
+    "CFLAGS",
+    "CXXFLAGS",
+    "LDFLAGS",
+    "MAX_JOBS",
+    "CUDA_HOME",
+    "CUDA_PATH",
+    "NETRC",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+)
+_ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_DRY_RUN", "PIP_LOG", "PIP_REQUIRE_VIRTUALENV")
+"""Settings of pip that would install to another place than the environment that it belongs to, or nothing."""
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY")
 _ORDINARY = frozenset({"default", "disabled", "enabled", "required", "optional", "offline", "unlimited"})
 """Values of a setting that happens to be called like a secret."""
@@ -74,6 +90,30 @@ def is_proxy(name: str) -> bool:
 def for_tool(**more: str) -> dict[str, str]:
     """The environment of a small program that asks this machine something (git, a driver's tool)."""
     return {name: os.environ[name] for name in _SYSTEM if name in os.environ} | more
+
+
+def for_installer() -> dict[str, str]:
+    """The environment of pip: every proxy and every setting of pip's own, such as the address of a package index and
+    its password; of other secrets none. It installs into the environment that it belongs to and nowhere else."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in (*_SYSTEM, *_BUILD)
+        or name.upper() in (*_PROXIES, "NO_PROXY")
+        or (name.startswith("PIP_") and name not in _ELSEWHERE)
+    }
+    kept.pop("VIRTUAL_ENV", None)
+    return kept | {"PIP_USER": "0", "PYTHONUNBUFFERED": "1"}
+
+
+def activated(python: str) -> dict[str, str]:
+    """What the environment of an interpreter adds to that of an engine: its programs come first. Engines start some of
+    them by name (`ninja`). Empty for an interpreter that is in none."""
+    folder = Path(os.path.abspath(python)).parent  # noqa: PTH100  (a link to the Python that it was made from)
+    if not (folder.parent / "pyvenv.cfg").is_file():
+        return {}
+    path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PATH", ""))))
+    return {"VIRTUAL_ENV": str(folder.parent), "PATH": path}
 
 
 def _engine_may_have(name: str, value: str) -> bool:

@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 FLAGS = _flags.load(HERE / "flags.toml")
 SIGNATURES = _signatures.load(HERE / "signatures.toml")
 
-OPTIONS = ("python", "image")
+OPTIONS = ("python", "version", "image")
 RESERVED = ("model", "alias", "host", "port")
 PADDING = 256
 """llama.cpp rounds the context of a slot up to a multiple of this."""
@@ -48,7 +48,7 @@ class LlamaCpp:
         if not python:
             if importlib.util.find_spec("xllamacpp") is not None:
                 return []
-            return [_missing("this Python", "pip install 'tunebook[llamacpp]'")]
+            return [_missing("this Python", "run `tunebook engine install llama_cpp`")]
         if not os.access(python, os.X_OK):
             what = f"{entry.name}: no interpreter at {python}"
             return [Problem("engine-missing", what, hint="correct `python:` of the runtime, or leave it out")]
