@@ -94,12 +94,11 @@ def _proposed(campaign: Campaign, lineage: Lineage, number: int, deployed: Set[s
             break
         entry = campaign.entry(point.entry)
         configuration = resolve(entry, point, abstract_of(entry.runtime))
-        if configuration.fingerprint in deployed:
-            continue
-        verdict = precheck(configuration, campaign)
-        if verdict is None:
+        verdict = precheck(configuration, campaign)  # first: what is refused may come to a launch that was deployed
+        if verdict is not None:
+            refused.setdefault(configuration.fingerprint, Refused(configuration, *verdict))
+        elif configuration.fingerprint not in deployed:
             return Step(number, configuration, tuple(refused.values()))
-        refused.setdefault(configuration.fingerprint, Refused(configuration, *verdict))
     return Over(EndReason.CONVERGED, tuple(refused.values()))
 
 

@@ -11,7 +11,7 @@ from runner.campaign.entry_schema import EntrySection
 from runner.campaign.fields import Scalar, spelled
 from runner.errors import Problem
 from runner.runtimes import abstract_of, runtimes
-from runner.space.abstract import FIELDS, NONE, PRESET, Abstract, is_abstract, refusal
+from runner.space.abstract import FIELDS, NONE, PRESET, Abstract, is_abstract, lacking, refusal
 
 
 def check_abstract(section: EntrySection, document: Document, i: int) -> Iterator[Problem]:
@@ -58,7 +58,7 @@ def _setting(
         yield Problem("abstract-value", what, document.at_value(*place), hint)
     if strange:
         return
-    refused = [refusal({name: value}, table) for value in values]
+    refused = [refusal({name: value}, table) if key == PRESET else lacking(name, value, table) for value in values]
     if all(refused):
         reasons = "; ".join(dict.fromkeys(one[1] for one in refused if one))
         yield Problem("abstract-value", f"{runtime} can not have that: {reasons}", document.at_value(*place))

@@ -96,13 +96,8 @@ def refusal(values: Values, table: Abstract, model: str = "", gpus: int = 0) -> 
     model, `gpus` how many an attempt has (0: the machine's own matter)."""
     fields = asked(values, table)
     for name, value in fields.items():
-        if name in table.lacks:
-            return "abstract-field", f"{name}: {table.lacks[name]}"
-        said = _said(table, name, value)
-        if said is None:
-            return "abstract-value", f"{name}: {value} is nothing that this engine has"
-        if said.refused:
-            return "abstract-value", f"{name}: {value}: {said.refused}"
+        if alone := lacking(name, value, table):
+            return alone
     quantized = next((mark for mark in QUANTIZED if mark in model.lower()), None)
     if quantized and fields.get("quantization.gemm_dtype") in ("fp8", "int8"):
         wanted = fields["quantization.gemm_dtype"]
@@ -116,6 +111,16 @@ def refusal(values: Values, table: Abstract, model: str = "", gpus: int = 0) -> 
         parts = " x ".join(f"{name.removeprefix(PARALLEL)} {fields[name]}" for name in table.gpus if name in fields)
         return "too-many-gpus", f"{parts} needs {needed} GPUs, an attempt has {gpus}"
     return None
+
+
+def lacking(name: str, value: Scalar, table: Abstract) -> tuple[str, str] | None:
+    """(rule, reason) when an engine can not have this value of a field, whatever else is asked for."""
+    if name in table.lacks:
+        return "abstract-field", f"{name}: {table.lacks[name]}"
+    said = _said(table, name, value)
+    if said is None:
+        return "abstract-value", f"{name}: {value} is nothing that this engine has"
+    return ("abstract-value", f"{name}: {value}: {said.refused}") if said.refused else None
 
 
 def gpus_needed(fields: Values, table: Abstract) -> int:

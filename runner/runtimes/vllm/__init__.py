@@ -16,11 +16,12 @@ from typing import Any
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
-from runner.runtimes import Runtime, _flags, _hub_engine, _prometheus, _signatures
+from runner.runtimes import Runtime, _abstract, _flags, _hub_engine, _prometheus, _signatures
 from runner.runtimes.vllm.elsewhere import UNSUPPORTED
 
 HERE = Path(__file__).parent
 FLAGS = _flags.load(HERE / "flags.toml")
+ABSTRACT = _abstract.load(HERE / "abstract.toml")
 SIGNATURES = _signatures.load(HERE / "signatures.toml", _hub_engine.SIGNATURES)
 
 MODULE = "vllm.entrypoints.openai.api_server"
@@ -52,6 +53,7 @@ class Vllm:
     name = "vllm"
     title = "vLLM"
     needs_file = False
+    abstract = ABSTRACT
 
     def check(self, entry: Entry) -> list[Problem]:
         return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
