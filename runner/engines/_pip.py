@@ -101,10 +101,12 @@ def activity(line: str) -> str | None:
             return f"taking {_base(file)} from pip's cache {' '.join(size)}".rstrip()
         case ["Processing", file, *_]:
             return f"taking {_base(file)}"
+        case ["WARNING:", "Retrying", *_]:
+            return f"no answer for {words[-1].rstrip('/').rpartition('/')[2]}, trying again"
         case ["Building", "wheel", "for", name, *_]:
             return f"building {name}"
         case ["Installing", "collected", "packages:", *names]:
-            return f"installing {len(names)} packages"
+            return f"installing {len(names)} package{'s' if len(names) != 1 else ''}"
     return None
 
 
@@ -134,7 +136,7 @@ class _Follower:
     def __init__(self, log: Path, folder: Path, what: str, tell: Tell) -> None:
         self._log, self._folder, self._tell = log, folder, tell
         self._at = log.stat().st_size
-        self._doing, self._told = what, ""
+        self._doing = self._told = what
         self._started = self._last = time.monotonic()
         self._pause = EVERY
         self._rest = b""

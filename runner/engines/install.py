@@ -18,7 +18,7 @@ from pathlib import Path
 from runner.domain.units import format_size
 from runner.engines import _pip
 from runner.engines.environments import NOTE, Environment, folder_of, locked, log_of, note_of, read
-from runner.engines.recipes import Recipe
+from runner.engines.recipes import Recipe, named
 from runner.errors import Interrupted, NoSpace, NotReady
 from runner.events import emit
 from runner.util import environment, process
@@ -26,6 +26,7 @@ from runner.util.clock import utc_now
 from runner.util.files import atomic_write, disk_errors, fsync_folder
 
 QUIET = ("--no-input", "--disable-pip-version-check", "--progress-bar", "off")
+REQUIREMENTS, FIRST = "requirements.txt", "first.txt"
 WAIT_EVERY, TELL_EVERY = 0.25, 10.0
 
 Stop = Callable[[], bool]
@@ -71,8 +72,8 @@ class Plan:
             *(shlex.join(step.argv) for step in self.steps),
         ]
         if self.after_download:
-            left_out = ", ".join(self.recipe.without) or "none"
-            told.append(f"# {requirements_file(self.folder)}: what the fetched wheel asks for, left out: {left_out}")
+            left_out = ", ".join(self.recipe.without) or "nothing"
+            told.append(f"# {self.folder / REQUIREMENTS}: what the fetched wheel asks for, left out: {left_out}")
             told += [shlex.join(step.argv) for step in self.after_download]
         return told
 
@@ -91,22 +92,22 @@ def plan(recipe: Recipe, version: str | None, python: str | None) -> Plan:
     pip = (str(folder / "bin" / "python"), "-m", "pip")
     more = recipe.requirements(chosen)
     make = Step("making the environment", (interpreter, "-m", "venv", str(folder)))
+    before = Step("pip install", (*pip, "install", *QUIET, *recipe.arguments, "--no-deps"))
     if not recipe.alone:
-        get = Step("pip install", (*pip, "install", *QUIET, *recipe.arguments, *more))
-        return Plan(recipe, chosen, folder, interpreter, (make, get))
+        firsts = tuple(one for one in more if named(one) in recipe.first)
+        first = (Step(before.what, (*before.argv, *firsts)),) if firsts else ()
+        return Plan(
+            recipe, chosen, folder, interpreter, (make, *first, Step("pip install", (*pip, "install", *QUIET, *more)))
+        )
     alone, wheels = recipe.alone.format(version=chosen), folder / "wheels"
-    fetch = (*pip, "download", *QUIET, *recipe.arguments, "--no-deps", "--only-binary", ":all:", "-d", str(wheels))
-    rest = (*pip, "install", *QUIET, *recipe.arguments, "-r", str(requirements_file(folder)), *more)
-    last = (*pip, "install", *QUIET, *recipe.arguments, "--no-index", "--no-deps", "--find-links", str(wheels), alone)
+    fetch = (*pip, "download", *QUIET, "--no-deps", "--only-binary", ":all:", "-d", str(wheels), alone)
+    listed = [Step(before.what, (*before.argv, "-r", str(folder / FIRST)))] if recipe.first else []
+    listed.append(Step("pip install", (*pip, "install", *QUIET, "-r", str(folder / REQUIREMENTS), *more)))
+    last = (*pip, "install", *QUIET, "--no-index", "--no-deps", "--find-links", str(wheels), alone)
     return Plan(
         recipe, chosen, folder, interpreter,
-        (make, Step("pip download", (*fetch, alone))),
-        (Step("pip install", rest), Step("pip install", last)),
+        (make, Step("pip download", fetch)), (*listed, Step("pip install", last)),
     )  # fmt: skip
-
-
-def requirements_file(folder: Path) -> Path:
-    return folder / "requirements.txt"
 
 
 def install(wanted: Plan, should_stop: Stop = lambda: False) -> tuple[Environment, bool]:
@@ -226,14 +227,12 @@ def write_requirements(folder: Path, recipe: Recipe) -> None:
     with zipfile.ZipFile(wheel) as archive:
         [name] = [one for one in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", one)]
         asked = message_from_bytes(archive.read(name)).get_all("Requires-Dist", [])
-    kept = [line for line in asked if not re.search(r";.*\bextra\s*==", line) and _named(line) not in recipe.without]
-    requirements_file(folder).write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-
-
-def _named(requirement: str) -> str:
-    """`Torch_Vision[all]>=1; python_version < "4"` is torch-vision."""
-    found = re.match(r"\s*([A-Za-z0-9._-]+)", requirement)
-    return re.sub(r"[-_.]+", "-", found[1]).lower() if found else ""
+    kept = [line for line in asked if not re.search(r";.*\bextra\s*==", line) and named(line) not in recipe.without]
+    for name, lines in (
+        (REQUIREMENTS, kept),
+        (FIRST, [line for line in kept if named(line) in recipe.first]),
+    ):
+        (folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def _python_version(python: str) -> tuple[int, int, int]:

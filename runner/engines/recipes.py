@@ -20,9 +20,10 @@ _VERSION = re.compile(r"[0-9][0-9A-Za-z.+!]*")
 class Recipe:
     """How an engine is installed. `{version}` in a requirement stands for the version that is wanted.
 
-    `alone` is a package whose own list of dependencies is wrong: it is installed without them, and what it asks for
-    besides, but for `without`. `python` are the first and the last version of Python that it runs on. Bytes are what
-    it takes on the disk, and what passes the network besides.
+    `first` are packages that come with `arguments` of pip's, from an index of their own, before all others and without
+    what they ask for: no other package is looked for there. `alone` is a package whose own list of dependencies is
+    wrong: it is installed without them, and what it asks for besides, but for `without`. `python` are the first and the
+    last version of Python that it runs on. Bytes are what it takes on the disk, and what passes the network besides.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Recipe:
     version: str
     python: tuple[str, str]
     packages: tuple[str, ...]
+    first: tuple[str, ...]
     arguments: tuple[str, ...]
     alone: str
     without: tuple[str, ...]
@@ -85,6 +87,12 @@ def for_runtime(runtime: str, gpus: int) -> list[Recipe]:
     return sorted(fitting, key=lambda one: not gpus and one.device == "cuda")
 
 
+def named(requirement: str) -> str:
+    """`Torch_Vision[all]>=1; python_version < "4"` is of torch-vision."""
+    found = re.match(r"\s*([A-Za-z0-9._-]+)", requirement)
+    return re.sub(r"[-_.]+", "-", found[1]).lower() if found else ""
+
+
 def _read(path: Path) -> Recipe:
     table = tomllib.loads(path.read_text(encoding="utf-8"))
     first, last = table["python"]
@@ -97,6 +105,7 @@ def _read(path: Path) -> Recipe:
         version=table["version"],
         python=(first, last),
         packages=tuple(table["packages"]),
+        first=tuple(table.get("first", ())),
         arguments=tuple(table.get("arguments", ())),
         alone=table.get("alone", ""),
         without=tuple(table.get("without", ())),

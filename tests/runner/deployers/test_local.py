@@ -71,3 +71,26 @@ def test_a_file_that_is_no_program_says_what_to_do(tmp_path: Path, content: byte
     with pytest.raises(EngineMissing, match=r"can not start .*engine: ") as caught:
         run(tmp_path, (str(program),), {})
     assert caught.value.hint
+
+
+def test_programs_beside_the_interpreter_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine starts some of its tools by name; an interpreter that is in no environment adds nothing."""
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("VIRTUAL_ENV", "/ours")
+    home = tmp_path / "env"
+    (home / "bin").mkdir(parents=True)
+    (home / "bin" / "python").symlink_to(sys.executable)
+    request = PlaceRequest("a", "/m", "m", str(home / "bin" / "python"), tmp_path, tmp_path / "engine.log")
+
+    def said() -> str:
+        request.log_path.unlink(missing_ok=True)
+        launch = Launch((sys.executable, "-c", DUMP), {}, Health(), ())
+        with Local().start(launch, Local().place(request, Deploy()), request) as engine:
+            while engine.poll() is None:
+                time.sleep(0.01)
+        return request.log_path.read_text()
+
+    assert '"PATH": "/usr/bin:/bin"' in said()
+    (home / "pyvenv.cfg").touch()
+    assert f'"PATH": "{home}/bin:/usr/bin:/bin"' in said()
+    assert f'"VIRTUAL_ENV": "{home}"' in said()

@@ -22,7 +22,7 @@ from runner.engines import environments, recipes
 from runner.engines.environments import Environment, folder_of, log_of, read
 from runner.engines.install import Plan, Step, install, label_of, plan, write_requirements
 from runner.engines.remove import remove
-from runner.errors import AlreadyRunning, Interrupted, NoSpace, NotReady, TunebookError
+from runner.errors import AlreadyRunning, Interrupted, NoSpace, NotReady
 from runner.events import listening
 from runner.util import procfs
 from tests.runner.engines.conftest import TOY, make_wheel
@@ -48,6 +48,17 @@ def toy(version: str | None = None) -> Plan:
 def scripted(code: str, *, version: str = "2.0", what: str = "pip install") -> Plan:
     """An installation whose only step is a Python script."""
     return replace(toy(version), steps=(Step(what, (sys.executable, "-c", code)),))
+
+
+def quick() -> Plan:
+    """Without pip, which takes seconds to be unpacked: the wheel is unzipped."""
+    wanted, wheels = toy(), os.environ["PIP_FIND_LINKS"]
+    unzip = f"import glob, zipfile; zipfile.ZipFile({wheels!r} + '/toy_engine-2.0-py3-none-any.whl')"
+    steps = (
+        Step("making the environment", (*wanted.steps[0].argv, "--without-pip")),
+        Step("pip install", (sys.executable, "-c", f"{unzip}.extractall(glob.glob('lib/python3*/site-packages')[0])")),
+    )
+    return replace(wanted, steps=steps)
 
 
 def pretended(name: str, version: str, **note: Any) -> Environment:
@@ -99,7 +110,7 @@ def test_one_whose_python_is_gone_is_made_anew(tmp_path: Path) -> None:
     broken.python.unlink()
     broken.python.symlink_to(tmp_path / "no-python")
     assert not broken.works
-    made, now = install(toy())
+    made, now = install(quick())
     assert now
     assert made.works
 
@@ -116,11 +127,14 @@ def test_a_wheel_whose_dependencies_are_wrong(shelf: Path, tmp_path: Path) -> No
     make_wheel(wheels, "odd-engine", "0.3", asks, module="odd")
     make_wheel(wheels, "helper", "1.5")
     text = TOY.replace('packages = ["toy-engine=={version}"]', 'packages = []\nalone = "odd-engine=={version}"')
-    text = text.replace("[probe]", 'without = ["torch-vision"]\n[probe]').replace('"toy_engine"', '"odd"')
+    text = text.replace("[probe]", 'first = ["helper"]\nwithout = ["torch-vision"]\n[probe]').replace(
+        '"toy_engine"', '"odd"'
+    )
     (shelf / "odd.toml").write_text(text.replace('"toy-engine"', '"odd-engine"'), encoding="utf-8")
     wanted = plan(recipes.get("odd"), "0.3", None)
     made, _ = install(wanted)
     names = {line.partition("==")[0] for line in made.lock}
+    assert (made.folder / "first.txt").read_text(encoding="utf-8") == "helper>=1\n"
     assert {"odd-engine", "helper"} <= names
     assert not {"torch-vision", "never", "other"} & names
     assert (made.folder / "requirements.txt").read_text(encoding="utf-8") == "helper>=1\nother; python_version < '3'\n"
@@ -243,7 +257,7 @@ def test_a_killed_installation_looks_like_none_and_the_next_one_begins_anew(shel
     assert left, "its pip lives on"
     assert environments.installed() == []
     assert environments.unfinished() == [(folder, False)]
-    made, now = install(toy())
+    made, now = install(quick())
     assert now
     assert not (folder / "half").exists()
     assert not any(procfs.same(one) for one in left)
@@ -265,7 +279,7 @@ def test_of_two_at_once_one_installs_and_the_other_finds_it() -> None:
     heard, came = Heard(), list[bool]()
 
     def one() -> None:
-        came.append(install(toy())[1])
+        came.append(install(quick())[1])
 
     with listening(heard):
         threads = [threading.Thread(target=one) for _ in range(2)]
@@ -308,10 +322,8 @@ def test_the_password_of_an_index_stands_in_no_environment_of_another_kind(monke
     assert "PIP_INDEX_URL" not in for_engine()
 
 
-def test_errors_of_the_disk_are_told_as_such(cache: Path) -> None:
+def test_a_cache_that_is_no_folder(cache: Path) -> None:
     cache.mkdir()
     (cache / "engines").write_text("in the way", encoding="utf-8")
-    with pytest.raises((TunebookError, OSError)) as refused:
+    with pytest.raises(OSError, match=str(cache / "engines")):
         install(toy())
-    assert not isinstance(refused.value, AssertionError)
-    assert os.fspath(cache / "engines") in str(refused.value)

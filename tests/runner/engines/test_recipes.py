@@ -76,6 +76,8 @@ def test_versions_are_ordered_as_versions() -> None:
         ("Processing /opt/wheels/torch-2.whl", "taking torch-2.whl"),
         ("  Building wheel for thing (pyproject.toml): started", "building thing"),
         ("Installing collected packages: a, b, c", "installing 3 packages"),
+        ("WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError': /whl/cpu/torch/",
+         "no answer for torch, trying again"),
         ("Requirement already satisfied: pip", None),
         ("", None),
     ],
