@@ -7,6 +7,8 @@ SYSTEM ?= 1
 PYTEST := $(BIN)/python -m pytest -q
 # One worker more than the two cores of CI: a third of the time tests wait for an engine, a browser or a disk.
 JOBS   ?= 3
+# The stories stand at the end and take the longest: who has nothing left takes of them.
+SPREAD := -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-docker test-all check fast lint golden model system site clean bench-ask bench-client chaos
@@ -23,20 +25,20 @@ demo: $(VENV)/.demo model   ## install, run the quickstart campaign on a real en
 	@echo "The site is in public/: open public/index.html, or run $(BIN)/tunebook serve"
 
 test: system $(VENV)/.tests model lint   ## install what tests need and run them all
-	$(PYTEST) -n $(JOBS) -m "not matrix"
+	$(PYTEST) $(SPREAD) -m "not matrix"
 
 test-docker: system $(VENV)/.tests model   ## of these the tests of containers, on a Docker Engine that they start; as root
 	$(PYTEST) -m docker
 
 test-all: system $(VENV)/.tests model lint   ## the full fault and browser matrices too
-	$(PYTEST) -n $(JOBS)
+	$(PYTEST) $(SPREAD)
 
 check: $(VENV)/.tests lint   ## lint, types, import rules, invariants, generated pages: a minute
-	$(PYTEST) -n $(JOBS) tests/architecture tests/contract/test_seams.py tests/contract/test_schema_docs.py \
+	$(PYTEST) $(SPREAD) tests/architecture tests/contract/test_seams.py tests/contract/test_schema_docs.py \
 	  tests/docs/test_reference.py tests/runner/campaign/test_schema.py
 
 fast: $(VENV)/.tests lint   ## units, properties, contracts and goldens on the simulated engine
-	$(PYTEST) -n $(JOBS) -m "not engine and not browser and not story and not matrix and not docker"
+	$(PYTEST) $(SPREAD) -m "not engine and not browser and not story and not matrix and not docker"
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .
