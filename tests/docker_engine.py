@@ -31,7 +31,7 @@ from packaging.utils import canonicalize_name
 
 from tests._machine import missing
 
-PROGRAMS = ("dockerd", "containerd", "runc", "iptables", "ip", "nsenter")
+PROGRAMS = ("dockerd", "docker", "containerd", "runc", "iptables", "ip", "nsenter")
 EMPTY = "tunebook-test:empty"
 """An image of empty folders: what runs in it is this machine's own, mounted read-only. No registry is needed."""
 ROOT = Path(__file__).parents[1]

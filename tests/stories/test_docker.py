@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,7 +18,9 @@ from typing import Any
 import pytest
 
 from runner.hardware.lease import leases
+from runner.util import net
 from tests.docker_engine import BASE_PYTHON, EMPTY, PATHS, ROOT, DockerEngine, image_with, within
+from tests.stories._copied import answers, filled, running
 from tests.stories._world import assert_nothing_left, assert_quiet, assert_seen_dead, attempts, start, tunebook
 
 pytestmark = [pytest.mark.docker, pytest.mark.story]
@@ -307,3 +310,12 @@ def test_the_quickstart_from_an_image_built_offline(place: Place) -> None:
             used = {value["metric"]: value["value"] for value in level["metrics"] if value["stat"] in ("value", "max")}
             assert used["engine_cpu"] > 0.2, "its processes are seen through the container"
             assert 0.1 < used["engine_memory"] < 3
+    text = tunebook("render", "quickstart#0", "--as", "docker", results=place.results).stdout
+    assert image in text
+    # The image of the test has no system and no Python of its own: they come from this machine, as in the campaign.
+    words = [word for path in mounts for word in ("--volume", f"{path}:{path}:ro")]
+    words += ["--env", f"PATH={Path(BASE_PYTHON).parent}:/usr/bin"]
+    port = net.free_port()
+    with running(filled(text, port).replace("docker run ", f"docker run {shlex.join(words)} ")) as child:
+        assert "SmolLM2-135M-Instruct.Q4_1.gguf" in answers(port, child)
+    until(lambda: place.engine.containers() == [])

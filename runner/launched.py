@@ -1,0 +1,92 @@
+"""The launch of a trial as its record has it: which attempt somebody means, and what others need to start the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from runner.campaign.load import from_resolved
+from runner.confirm import best_trial
+from runner.deployers.docker.options import options_of
+from runner.domain.campaign import Campaign
+from runner.domain.failure import Outcome
+from runner.domain.records import RecordKind, RunStart
+from runner.domain.trial import Attempt
+from runner.errors import UnknownId, UsageError
+from runner.known import Known, find
+from runner.lineage import Lineage
+from runner.render.forms import Served
+from runner.store.history import facts, history
+
+BEST = "best"
+
+
+def launched(results: Path, campaign: str, trial: str = BEST) -> tuple[Campaign, Attempt]:
+    """The campaign's latest run, and of its series an attempt of the trial that was measured, else one that was
+    started. `campaign` is a name, a run's id or NAME#7. Raises UnknownId, and UsageError where nothing was started."""
+    name, hash_, number = campaign.rpartition("#")
+    if hash_ and number.isdecimal():
+        campaign, trial = name, number
+    meant = find(Known(results), campaign)
+    if meant.kind != "run":
+        raise UsageError(f"{campaign} is {meant.title}", hint=f"tunebook render CAMPAIGN --trial N, or {BEST}")
+    starts: list[RunStart] = facts(results, RecordKind.RUN_START)
+    start = next(one for one in starts if one.run_id == meant.id)
+    resolved = from_resolved(dict(start.campaign))
+    lineage = Lineage.of(resolved, start.series, history(results, start.search_key, start.series))
+    wanted = _number(lineage, resolved, trial)
+    mine = [one for one in lineage.attempts if one.number == wanted and one.launch is not None]
+    if not mine:
+        what = f"trial {wanted} of {resolved.name} was never started"
+        raise UsageError(what, hint=f"tunebook logs {resolved.name}#{wanted} says what became of it")
+    return resolved, next((one for one in mine if one.outcome is Outcome.MEASURED), mine[-1])
+
+
+def _number(lineage: Lineage, campaign: Campaign, trial: str) -> int:
+    if trial != BEST:
+        known = sorted({one.number for one in lineage.attempts})
+        if not trial.isdecimal() or int(trial) not in known:
+            there = f"{known[0]} to {known[-1]}" if known else "none yet"
+            raise UnknownId(f"{campaign.name} has no trial {trial!r}", hint=f"{BEST}, or a number: {there}")
+        return int(trial)
+    best = best_trial(campaign, lineage.trials, lineage.attempts)
+    if best is None:
+        hint = f"name one: --trial N; `tunebook new --from {campaign.name}` writes the next campaign"
+        raise UsageError(f"no trial of {campaign.name} succeeded", hint=hint)
+    return best.number
+
+
+def served(campaign: Campaign, attempt: Attempt, image: str | None = None) -> Served:
+    """`image`: for a campaign that ran without containers, or to use another one."""
+    launch, entry = attempt.launch, campaign.entry(attempt.configuration.entry)
+    assert launch is not None
+    engine = attempt.engine
+    version = f"{engine.name} {engine.version}" if engine else entry.runtime
+    contained = campaign.deploy.kind == "docker"
+    return Served(
+        name=re.sub(r"[^a-z0-9]+", "-", campaign.name.lower()).strip("-")[:50] or "engine",
+        about=f"{campaign.name}, trial {attempt.number}: {version} on {campaign.hardware.label}",
+        words=launch.portable,
+        env=dict(attempt.configuration.env),
+        pass_env=entry.pass_env,
+        model=campaign.model.id,
+        file=campaign.model.label,
+        image=image or (_image(entry.options, attempt) if contained else None),
+        gpus=campaign.hardware.gpus,
+        shared_memory=options_of(_own(campaign)).shm_size if contained else 0,
+    )
+
+
+def _own(campaign: Campaign) -> dict[str, Any]:
+    return {name: value for name, value in campaign.deploy.options.items() if name == "shm_size"}
+
+
+def _image(options: Any, attempt: Attempt) -> str:
+    """By digest, which no registry gives to another image; one that was built here has a digest that names nothing
+    elsewhere."""
+    name, digest = str(options["image"]), attempt.placement.image_digest if attempt.placement else None
+    bare = name.partition("@")[0]
+    head, colon, tag = bare.rpartition(":")
+    repository = head if colon and "/" not in tag else bare
+    return name if digest is None or "/" not in repository else f"{repository}@{digest}"
