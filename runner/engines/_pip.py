@@ -138,7 +138,7 @@ class _Follower:
         self._at = log.stat().st_size
         self._doing = self._told = what
         self._started = self._last = time.monotonic()
-        self._pause = EVERY
+        self._size, self._count_again = 0, self._started
         self._rest = b""
         tell(what)
 
@@ -153,10 +153,11 @@ class _Follower:
         now = time.monotonic()
         if self._doing != self._told and now - self._last >= AT_MOST:
             self._say(self._doing)
-        elif now - self._last >= self._pause:
-            size = disk_use(self._folder)
-            self._pause = max(EVERY, 10 * (time.monotonic() - now))  # counting 60,000 files takes its time
-            self._say(f"{self._doing}, {format_size(size)} on disk")
+        elif now - self._last >= EVERY:
+            if now >= self._count_again:  # 60,000 files on a busy disk take seconds to count
+                self._size = disk_use(self._folder)
+                self._count_again = now + 10 * (time.monotonic() - now)
+            self._say(f"{self._doing}, {format_size(self._size)} on disk")
 
     def _say(self, text: str) -> None:
         self._told, self._last = self._doing, time.monotonic()

@@ -66,6 +66,10 @@ STORY: list[tuple[str, dict[str, Any]]] = [
     ("run_ended", {"campaign": "quickstart", "trials": 5, "succeeded": 2, "failed": 2, "end_reason": "wall",
                    "seconds": 3796.0}),
     ("site", {"out": "public", "pages": 9}),
+    ("engine_waiting", {"engine": "vllm", "version": "0.33.0"}),
+    ("engine_started", {"title": "vLLM 0.33.0", "folder": "/cache/engines/vllm-0.33.0", "bytes": 17e9}),
+    ("engine_progress", {"doing": "fetching vllm-0.33.0.whl (500 MB)", "seconds": 75.2}),
+    ("engine_ended", {"engine": "vllm", "version": "0.33.0", "bytes": 12e9, "seconds": 300.0}),
 ]  # fmt: skip
 
 
