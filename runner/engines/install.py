@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -63,6 +64,8 @@ class Plan:
 
     def lines(self) -> list[str]:
         """For `--dry-run`: every command, in a form that a shell takes."""
+        if is_there(self.folder):
+            return [f"{self.title} is installed already in {self.folder}: there is nothing to do"]
         free = format_size(free_bytes(self.folder))
         told = [
             f"{self.title}: {self.recipe.about}",
@@ -82,13 +85,13 @@ def plan(recipe: Recipe, version: str | None, python: str | None) -> Plan:
     """`version` None: the recipe's own. `python` None: the one that we run on. Raises NotReady for a Python that the
     engine does not run on, or that can not be run."""
     chosen = version or recipe.version
-    interpreter = python or sys.executable
+    folder = folder_of(recipe.name, chosen)
+    interpreter = sys.executable if python is None else _absolute(python)
     number = _python_version(interpreter)
-    if not recipe.runs_on((number[0], number[1])):
+    if not recipe.runs_on((number[0], number[1])) and not is_there(folder):
         what = f"{recipe.title} needs Python {recipe.python[0]} to {recipe.python[1]}, {interpreter} is "
         hint = f"name another: tunebook engine install {recipe.name} --python /path/to/python{recipe.python[1]}"
         raise NotReady(what + ".".join(map(str, number)), hint=hint)
-    folder = folder_of(recipe.name, chosen)
     pip = (str(folder / "bin" / "python"), "-m", "pip")
     more = recipe.requirements(chosen)
     make = Step("making the environment", (interpreter, "-m", "venv", str(folder)))
@@ -127,6 +130,12 @@ def install(wanted: Plan, should_stop: Stop = lambda: False) -> tuple[Environmen
         except BaseException:
             shutil.rmtree(wanted.folder, ignore_errors=True)
             raise
+
+
+def is_there(folder: Path) -> bool:
+    """Whether a whole environment lies there, whose Python runs."""
+    there = read(folder)
+    return there is not None and there.works
 
 
 def refuse_without_space(wanted: Plan) -> None:
@@ -235,6 +244,14 @@ def write_requirements(folder: Path, recipe: Recipe) -> None:
         (folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
+def _absolute(python: str) -> str:
+    """Where an interpreter lies that may be named as a shell takes it. Raises NotReady."""
+    found = shutil.which(Path(python).expanduser())
+    if found is None:
+        raise NotReady(f"no Python at {python}", hint="name an interpreter that can be run: --python PATH")
+    return os.path.abspath(found)  # noqa: PTH100  (it may be a link, and is another Python where that leads)
+
+
 def _python_version(python: str) -> tuple[int, int, int]:
     if python == sys.executable:
         return sys.version_info[:3]
@@ -242,8 +259,8 @@ def _python_version(python: str) -> tuple[int, int, int]:
     try:
         done = process.run([python, "-c", code], timeout=60, env=environment.for_installer())
     except OSError as error:
-        raise NotReady(f"no Python at {python}: {error.strerror}", hint="name an interpreter: --python PATH") from error
+        raise NotReady(f"{python} can not be run: {error.strerror}", hint="name another: --python PATH") from error
     words = done.stdout.split()
     if not done.ok or len(words) != 3 or not all(word.isdecimal() for word in words):
-        raise NotReady(f"{python} is no Python that runs", hint="name an interpreter: --python PATH")
+        raise NotReady(f"{python} is no Python that runs", hint="name another: --python PATH")
     return int(words[0]), int(words[1]), int(words[2])

@@ -103,6 +103,7 @@ def test_what_is_there_is_left_alone() -> None:
     with listening(heard):
         assert install(toy()) == (there, False)
     assert heard.names() == []
+    assert toy().lines() == [f"Toy 2.0 is installed already in {there.folder}: there is nothing to do"]
 
 
 def test_one_whose_python_is_gone_is_made_anew(tmp_path: Path) -> None:
@@ -202,6 +203,15 @@ def test_a_python_that_the_engine_does_not_run_on(shelf: Path) -> None:
         toy()
     assert "needs Python 3.3 to 3.4" in refused.value.what
     assert "--python /path/to/python3.4" in str(refused.value.hint)
+    pretended("toy", "2.0")
+    assert install(toy())[1] is False, "what another Python has installed is there"
+
+
+def test_a_python_may_be_named_as_in_a_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pythonx").symlink_to(sys.executable)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    wanted = plan(recipes.get("toy"), None, "pythonx")
+    assert wanted.steps[0].argv[0] == str(tmp_path / "pythonx")
 
 
 @pytest.mark.parametrize("python", ["/nowhere/python", "/bin/true"])
