@@ -87,7 +87,7 @@ class Vllm:
         return _signatures.diagnose(log, exit, SIGNATURES)
 
     def facts(self, base_url: str, log: str) -> EngineFacts:
-        version = str(_hub_engine.asked(base_url, "/version").get("version", "unknown"))
+        version = str(_hub_engine.asked(base_url, "/version").get("version") or "unknown")
         settings: dict[str, Any] = {}
         if (context := _hub_engine.served(base_url).get("max_model_len")) is not None:
             settings["max_model_len"] = context

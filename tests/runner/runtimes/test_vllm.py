@@ -7,25 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from runner.domain.campaign import Campaign, Entry, Hardware, Scenario
+from runner.domain.campaign import Entry
 from runner.domain.failure import Cause
 from runner.domain.parameters import Choice, EntrySpace, Scalar
-from runner.domain.trial import Configuration, Exit
+from runner.domain.trial import Exit
 from runner.runtimes.vllm import FLAGS, RUNTIME
 from runner.runtimes.vllm.elsewhere import UNSUPPORTED
-from tests import make
+from tests.runner.runtimes._gpu_engine import campaign, configuration
 
 ENTRY = Entry("v", "vllm")
-
-
-def configuration(flags: dict[str, Scalar]) -> Configuration:
-    return Configuration("v", "vllm", {}, flags, {}, "0" * 16)
-
-
-def campaign(gpus: int = 0, tokens: int = 132) -> Campaign:
-    given = make.campaign()
-    scenario = Scenario(f"D({tokens - 32},32)", "D", tokens - 32, 32)
-    return replace(given, hardware=Hardware(gpus), workload=replace(given.workload, scenarios=(scenario,)))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +43,7 @@ def campaign(gpus: int = 0, tokens: int = 132) -> Campaign:
 def test_what_can_not_work_is_refused_with_numbers(
     flags: dict[str, Scalar], rule: str | None, numbers: tuple[str, ...]
 ) -> None:
-    found = RUNTIME.reject(configuration(flags), campaign(gpus=4, tokens=1000))
+    found = RUNTIME.reject(configuration("vllm", flags), campaign(gpus=4, tokens=1000))
     assert (found and found[0]) == rule
     for number in numbers:
         assert found is not None
@@ -61,7 +51,7 @@ def test_what_can_not_work_is_refused_with_numbers(
 
 
 def test_without_a_lease_nothing_is_said_of_gpus() -> None:
-    assert RUNTIME.reject(configuration({"tensor-parallel-size": 64}), campaign(gpus=0)) is None
+    assert RUNTIME.reject(configuration("vllm", {"tensor-parallel-size": 64}), campaign(gpus=0)) is None
 
 
 @pytest.mark.parametrize(
@@ -103,6 +93,22 @@ def test_a_wrong_value_is_told(flag: str, value: Scalar, words: str) -> None:
 def test_unknown_flags_pass_when_allowed_but_those_of_other_engines_do_not() -> None:
     entry = replace(ENTRY, flags={"brand-new": 1, "tp-size": 2}, options={"allow_unknown_flags": True})
     assert [problem.what for problem in RUNTIME.check(entry)] == ["v: flag 'tp-size' is not supported by this engine"]
+
+
+@pytest.mark.parametrize(
+    ("image", "flag", "value", "what"),
+    [
+        ("vllm/vllm-openai:v0.12.0", "attention-backend", "FLASHINFER", "it came with 0.13.0, this is 0.12.0"),
+        ("vllm/vllm-openai:v0.13.0", "attention-backend", "FLASHINFER", None),
+        ("vllm/vllm-openai:v0.33.0", "swap-space", 4, "it went with 0.20.0, this is 0.33.0"),
+        ("vllm/vllm-openai:v0.17.1", "swap-space", 4, None),
+        ("vllm/vllm-openai:latest", "swap-space", 4, None),
+    ],
+)
+def test_a_flag_of_another_version(image: str, flag: str, value: Scalar, what: str | None) -> None:
+    found = RUNTIME.check(replace(ENTRY, flags={flag: value}, options={"image": image}))
+    assert [problem.slug for problem in found] == (["unknown-flag"] if what else [])
+    assert all(what is not None and what in problem.what for problem in found)
 
 
 def test_options_have_types() -> None:

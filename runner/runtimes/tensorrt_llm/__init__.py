@@ -1,0 +1,105 @@
+"""TensorRT-LLM's OpenAI server, the command `trtllm-serve`.
+
+It is started as the module behind that command: the interpreter of an entry or of an image is what a deployer knows,
+and both start the same function. Flags are written with underscores, as the command takes them.
+
+The server has no flag for its name in requests up to 1.2; it answers whatever name a request carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from runner.domain.campaign import Campaign, Entry
+from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
+from runner.errors import Problem
+from runner.runtimes import Runtime, _flags, _hub_engine, _prometheus, _signatures
+from runner.runtimes.tensorrt_llm.elsewhere import UNSUPPORTED
+
+HERE = Path(__file__).parent
+FLAGS = _flags.load(HERE / "flags.toml")
+SIGNATURES = _signatures.load(HERE / "signatures.toml", _hub_engine.SIGNATURES)
+
+MODULE = "tensorrt_llm.commands.serve"
+RESERVED = ("model", "host", "port", "served_model_name")
+
+GPUS = {
+    "tp_size": "tensor parallel",
+    "pp_size": "pipeline parallel",
+    "cp_size": "context parallel",
+}
+
+OPTIONS_FILE = "extra_llm_api_options"
+
+PROMETHEUS = "/prometheus"
+"""Its `/metrics` is a queue of statistics as JSON, emptied by reading it. Counters stand below this path, where
+`return_perf_metrics: true` stands in the file of `extra_llm_api_options`."""
+
+
+class TensorRTLLM:
+    """Options of an entry: `python`, the interpreter that has tensorrt_llm (ours when left out); `version`, where the
+    image's tag does not tell it."""
+
+    name = "tensorrt_llm"
+    title = "TensorRT-LLM"
+    needs_file = False
+
+    def check(self, entry: Entry) -> list[Problem]:
+        return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
+
+    def needs(self, entry: Entry) -> list[Problem]:
+        return _hub_engine.needs(entry, self.title, "tensorrt_llm", self.name)
+
+    def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
+        return (
+            _hub_engine.more_gpus_than_leased(configuration, campaign, GPUS)
+            or _hub_engine.context_too_small(configuration, campaign, "max_seq_len")
+            or _batch_too_small(configuration, campaign)
+            or _more_experts_than_gpus(configuration)
+        )
+
+    def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
+        flags = _flags.spell(configuration.flags, FLAGS)
+
+        def command(start: tuple[str, ...], model: str, host: str, port: str) -> tuple[str, ...]:
+            return (*start, model, "--host", host, "--port", port, *flags)
+
+        return Launch(
+            argv=command((placement.python, "-m", MODULE), placement.model_path, placement.host, str(placement.port)),
+            env=dict(configuration.env),
+            health=Health("/health"),
+            portable=command(("trtllm-serve",), "$MODEL", "127.0.0.1", "$PORT"),
+        )
+
+    def diagnose(self, log: str, exit: Exit | None, entry: Entry) -> Diagnosis | None:
+        return _signatures.diagnose(log, exit, SIGNATURES)
+
+    def facts(self, base_url: str, log: str) -> EngineFacts:
+        version = str(_hub_engine.asked(base_url, "/version").get("version") or "unknown")
+        return EngineFacts(self.title, version)
+
+    def counters(self, base_url: str) -> Mapping[str, float]:
+        return _prometheus.counters(f"{base_url}{PROMETHEUS}")
+
+
+def _batch_too_small(configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
+    """A prompt is read in one step unless chunked prefill is on; a file of options may turn that on too."""
+    if configuration.flags.get("enable_chunked_prefill") is True or OPTIONS_FILE in configuration.flags:
+        return None
+    tokens = _hub_engine.whole(configuration.flags, "max_num_tokens")
+    prompt = max(scenario.prompt for scenario in campaign.workload.scenarios)
+    if tokens is None or tokens >= prompt:
+        return None
+    return "batch-below-prompt", f"max_num_tokens {tokens} is below a prompt of {prompt}, and chunked prefill is off"
+
+
+def _more_experts_than_gpus(configuration: Configuration) -> tuple[str, str] | None:
+    tensor = _hub_engine.whole(configuration.flags, "tp_size", 1)
+    experts = _hub_engine.whole(configuration.flags, "ep_size", 1)
+    if not tensor or not experts or tensor % experts == 0:
+        return None
+    return "parallelism-does-not-divide", f"tp_size {tensor} can not be divided by ep_size {experts}"
+
+
+RUNTIME: Runtime = TensorRTLLM()
