@@ -41,10 +41,10 @@ def check(
     return found
 
 
-def needs(entry: Entry, title: str, module: str, engine: str) -> list[Problem]:
+def needs(entry: Entry, title: str, module: str, remedy: str) -> list[Problem]:
     """Empty when the interpreter of the entry has the engine's module; it is looked for and not imported."""
     python = entry.options.get("python")
-    hint = f"tunebook engine install {engine}, or name an interpreter that has it as `python:`"
+    hint = f"{remedy}, or name an interpreter that has it as `python:`"
     if not python:
         if importlib.util.find_spec(module) is not None:
             return []
@@ -63,9 +63,7 @@ def whole(flags: Mapping[str, Scalar], name: str, default: int | None = None) ->
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def more_gpus_than_leased(
-    configuration: Configuration, campaign: Campaign, sizes: Mapping[str, str]
-) -> tuple[str, str] | None:
+def too_many_gpus(configuration: Configuration, campaign: Campaign, sizes: Mapping[str, str]) -> tuple[str, str] | None:
     """`sizes`: flag -> what it counts. Their product is the GPUs that the engine takes; a campaign without GPUs leases
     none and says nothing about them."""
     have = campaign.hardware.gpus
@@ -74,7 +72,7 @@ def more_gpus_than_leased(
     if not have or need <= have:
         return None
     told = " x ".join(f"{what} {size}" for what, size in asked.items() if size > 1)
-    return "more-gpus-than-leased", f"{told} takes {need} GPUs, the campaign leases {have}"
+    return "too-many-gpus", f"{told} needs {need} GPUs, an attempt has {have}"
 
 
 def context_too_small(configuration: Configuration, campaign: Campaign, flag: str) -> tuple[str, str] | None:

@@ -46,13 +46,13 @@ class Sglang:
         return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
 
     def needs(self, entry: Entry) -> list[Problem]:
-        return _hub_engine.needs(entry, self.title, "sglang", self.name)
+        return _hub_engine.needs(entry, self.title, "sglang", f"run `tunebook engine install {self.name}`")
 
     def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
         inside = configuration.flags.get("enable-dp-attention") is True
         sizes = {flag: what for flag, what in GPUS.items() if not (inside and flag == "dp-size")}
         return (
-            _hub_engine.more_gpus_than_leased(configuration, campaign, sizes)
+            _hub_engine.too_many_gpus(configuration, campaign, sizes)
             or _hub_engine.context_too_small(configuration, campaign, "context-length")
             or _pool_too_small(configuration, campaign)
             or _uneven(configuration, "dp-size" if inside else "attn-dp-size")

@@ -49,11 +49,13 @@ class TensorRTLLM:
         return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
 
     def needs(self, entry: Entry) -> list[Problem]:
-        return _hub_engine.needs(entry, self.title, "tensorrt_llm", self.name)
+        return _hub_engine.needs(
+            entry, self.title, "tensorrt_llm", "NVIDIA ships it in container images: `deploy: docker`"
+        )
 
     def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
         return (
-            _hub_engine.more_gpus_than_leased(configuration, campaign, GPUS)
+            _hub_engine.too_many_gpus(configuration, campaign, GPUS)
             or _hub_engine.context_too_small(configuration, campaign, "max_seq_len")
             or _batch_too_small(configuration, campaign)
             or _more_experts_than_gpus(configuration)

@@ -59,11 +59,11 @@ class Vllm:
         return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
 
     def needs(self, entry: Entry) -> list[Problem]:
-        return _hub_engine.needs(entry, self.title, "vllm", self.name)
+        return _hub_engine.needs(entry, self.title, "vllm", f"run `tunebook engine install {self.name}`")
 
     def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
         return (
-            _hub_engine.more_gpus_than_leased(configuration, campaign, GPUS)
+            _hub_engine.too_many_gpus(configuration, campaign, GPUS)
             or _hub_engine.context_too_small(configuration, campaign, "max-model-len")
             or _batch_too_small(configuration)
             or _uneven(configuration)

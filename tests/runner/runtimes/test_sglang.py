@@ -24,12 +24,12 @@ PLACEMENT = Placement("127.0.0.1", 30000, "org/model", "model", "/opt/s/bin/pyth
     [
         ({}, None, ()),
         ({"tp-size": 2, "dp-size": 2}, None, ()),
-        ({"tp-size": 4, "dp-size": 2}, "more-gpus-than-leased", ("4", "2", "8")),
+        ({"tp-size": 4, "dp-size": 2}, "too-many-gpus", ("4", "2", "8")),
         ({"tp-size": 4, "dp-size": 2, "enable-dp-attention": True}, None, ()),  # within those of tp-size
         ({"tp-size": 4, "dp-size": 3, "enable-dp-attention": True}, "parallelism-does-not-divide", ("4", "3")),
         ({"tp-size": 4, "attn-dp-size": 3}, "parallelism-does-not-divide", ("4", "3")),
         ({"tp-size": 4, "attn-dp-size": 2}, None, ()),
-        ({"pp-size": 8}, "more-gpus-than-leased", ("pipeline parallel 8", "leases 4")),
+        ({"pp-size": 8}, "too-many-gpus", ("pipeline parallel 8", "has 4")),
         ({"context-length": 1000}, None, ()),
         ({"context-length": 999}, "context-too-small", ("999", "1000")),
         ({"max-total-tokens": 512}, "pool-too-small", ("512", "1000")),

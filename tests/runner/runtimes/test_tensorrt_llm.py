@@ -33,7 +33,7 @@ def test_one_command_in_two_forms() -> None:
     [
         ({}, None, ()),
         ({"tp_size": 2, "pp_size": 2}, None, ()),
-        ({"tp_size": 4, "cp_size": 2}, "more-gpus-than-leased", ("4", "2", "8")),
+        ({"tp_size": 4, "cp_size": 2}, "too-many-gpus", ("4", "2", "8")),
         ({"tp_size": 4, "ep_size": 3}, "parallelism-does-not-divide", ("4", "3")),
         ({"tp_size": 4, "ep_size": 4}, None, ()),  # experts live on those of tp_size
         ({"max_seq_len": 999}, "context-too-small", ("999", "1000")),
@@ -82,7 +82,7 @@ def test_no_flag_is_both_known_and_unsupported() -> None:
 def test_a_python_without_it_is_told_what_to_install() -> None:
     [problem] = RUNTIME.needs(ENTRY)
     assert problem.slug == "engine-missing"
-    assert "tunebook engine install tensorrt_llm" in (problem.hint or "")
+    assert "deploy: docker" in (problem.hint or "")
 
 
 SAID = [

@@ -23,8 +23,8 @@ ENTRY = Entry("v", "vllm")
     [
         ({}, None, ()),
         ({"tensor-parallel-size": 2, "data-parallel-size": 2}, None, ()),
-        ({"tensor-parallel-size": 4, "pipeline-parallel-size": 2}, "more-gpus-than-leased", ("4", "2", "8")),
-        ({"data-parallel-size": 5}, "more-gpus-than-leased", ("data parallel 5", "takes 5", "leases 4")),
+        ({"tensor-parallel-size": 4, "pipeline-parallel-size": 2}, "too-many-gpus", ("4", "2", "8")),
+        ({"data-parallel-size": 5}, "too-many-gpus", ("data parallel 5", "needs 5", "has 4")),
         ({"tensor-parallel-size": 4, "decode-context-parallel-size": 3}, "parallelism-does-not-divide", ("4", "3")),
         ({"tensor-parallel-size": 4, "decode-context-parallel-size": 4}, None, ()),
         ({"max-model-len": 1000}, None, ()),
