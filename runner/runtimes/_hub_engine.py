@@ -75,6 +75,20 @@ def too_many_gpus(configuration: Configuration, campaign: Campaign, sizes: Mappi
     return "too-many-gpus", f"{told} needs {need} GPUs, an attempt has {have}"
 
 
+def of_another_version(
+    configuration: Configuration, campaign: Campaign, table: Mapping[str, Flag]
+) -> tuple[str, str] | None:
+    """A flag that the entry's version has not: what the settings that engines share came to, which no check of the
+    campaign's own flags has seen."""
+    entry = next((one for one in campaign.entries if one.name == configuration.entry), None)
+    version = _flags.version_of(entry) if entry else None
+    for name in configuration.flags:
+        absence = table[name].absence(version) if version and name in table else None
+        if absence:
+            return "flag-of-another-version", f"flag {name!r} is not there: {absence}"
+    return None
+
+
 def context_too_small(configuration: Configuration, campaign: Campaign, flag: str) -> tuple[str, str] | None:
     """A context of -1 or 0 is the engine's own choice."""
     context = whole(configuration.flags, flag)

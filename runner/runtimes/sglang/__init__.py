@@ -10,11 +10,12 @@ from typing import Any
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
-from runner.runtimes import Runtime, _flags, _hub_engine, _prometheus, _signatures
+from runner.runtimes import Runtime, _abstract, _flags, _hub_engine, _prometheus, _signatures
 from runner.runtimes.sglang.elsewhere import UNSUPPORTED
 
 HERE = Path(__file__).parent
 FLAGS = _flags.load(HERE / "flags.toml")
+ABSTRACT = _abstract.load(HERE / "abstract.toml")
 SIGNATURES = _signatures.load(HERE / "signatures.toml", _hub_engine.SIGNATURES)
 
 MODULE = "sglang.launch_server"
@@ -41,6 +42,7 @@ class Sglang:
     name = "sglang"
     title = "SGLang"
     needs_file = False
+    abstract = ABSTRACT
 
     def check(self, entry: Entry) -> list[Problem]:
         return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
@@ -52,7 +54,8 @@ class Sglang:
         inside = configuration.flags.get("enable-dp-attention") is True
         sizes = {flag: what for flag, what in GPUS.items() if not (inside and flag == "dp-size")}
         return (
-            _hub_engine.too_many_gpus(configuration, campaign, sizes)
+            _hub_engine.of_another_version(configuration, campaign, FLAGS)
+            or _hub_engine.too_many_gpus(configuration, campaign, sizes)
             or _hub_engine.context_too_small(configuration, campaign, "context-length")
             or _pool_too_small(configuration, campaign)
             or _uneven(configuration, "dp-size" if inside else "attn-dp-size")

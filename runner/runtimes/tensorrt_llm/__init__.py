@@ -14,11 +14,12 @@ from pathlib import Path
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
-from runner.runtimes import Runtime, _flags, _hub_engine, _prometheus, _signatures
+from runner.runtimes import Runtime, _abstract, _flags, _hub_engine, _prometheus, _signatures
 from runner.runtimes.tensorrt_llm.elsewhere import UNSUPPORTED
 
 HERE = Path(__file__).parent
 FLAGS = _flags.load(HERE / "flags.toml")
+ABSTRACT = _abstract.load(HERE / "abstract.toml")
 SIGNATURES = _signatures.load(HERE / "signatures.toml", _hub_engine.SIGNATURES)
 
 MODULE = "tensorrt_llm.commands.serve"
@@ -44,6 +45,7 @@ class TensorRTLLM:
     name = "tensorrt_llm"
     title = "TensorRT-LLM"
     needs_file = False
+    abstract = ABSTRACT
 
     def check(self, entry: Entry) -> list[Problem]:
         return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
@@ -55,7 +57,8 @@ class TensorRTLLM:
 
     def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
         return (
-            _hub_engine.too_many_gpus(configuration, campaign, GPUS)
+            _hub_engine.of_another_version(configuration, campaign, FLAGS)
+            or _hub_engine.too_many_gpus(configuration, campaign, GPUS)
             or _hub_engine.context_too_small(configuration, campaign, "max_seq_len")
             or _batch_too_small(configuration, campaign)
             or _more_experts_than_gpus(configuration)

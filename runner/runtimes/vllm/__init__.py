@@ -63,7 +63,8 @@ class Vllm:
 
     def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
         return (
-            _hub_engine.too_many_gpus(configuration, campaign, GPUS)
+            _hub_engine.of_another_version(configuration, campaign, FLAGS)
+            or _hub_engine.too_many_gpus(configuration, campaign, GPUS)
             or _hub_engine.context_too_small(configuration, campaign, "max-model-len")
             or _batch_too_small(configuration)
             or _uneven(configuration)

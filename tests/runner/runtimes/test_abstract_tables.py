@@ -10,10 +10,14 @@ from collections.abc import Callable
 
 import pytest
 
+from runner.domain.campaign import Entry, Hardware
 from runner.domain.parameters import Scalar
+from runner.precheck import precheck
 from runner.runtimes import abstract_of, runtimes
 from runner.runtimes._flags import spell
 from runner.space.abstract import FIELDS, NONE, gpus_needed, lacking, refusal, translated
+from runner.space.resolve import default_point, resolve
+from tests import make
 
 ENGINES = [name for name in runtimes.names() if abstract_of(name) != NONE]
 CASES = [(name, value) for name, values in FIELDS.items() for value in values]
@@ -64,3 +68,13 @@ def test_a_shape_that_needs_more_gpus_than_there_are_is_refused(engine: str) -> 
     assert gpus_needed({"parallel.tp": 4}, table) == 4
     found = refusal({"parallel.tp": 4, "parallel.pp": 2}, table, gpus=4)
     assert found == ("too-many-gpus", "tp 4 x pp 2 needs 8 GPUs, an attempt has 4")
+
+
+@pytest.mark.parametrize(("tag", "refused"), [("v0.5.9-cu130", True), ("v0.5.23-cu130", False), ("latest", False)])
+def test_a_shared_setting_that_came_with_a_later_version_is_refused(tag: str, refused: bool) -> None:
+    options = {"image": f"lmsysorg/sglang:{tag}"}
+    entry = Entry("sglang", "sglang", flags={"parallel.tp": 2, "parallel.dcp": 2}, options=options)
+    of = make.campaign(entries=(entry,), hardware=Hardware(gpus=2))
+    found = precheck(resolve(entry, default_point(entry), abstract_of("sglang")), of)
+    reason = "flag 'dcp-size' is not there: it came with 0.5.11, this is 0.5.9"
+    assert found == (("flag-of-another-version", reason) if refused else None)
