@@ -16,7 +16,9 @@ from runner.domain.trial import Attempt, Configuration
 from runner.engines.choice import with_engine
 from runner.hardware.facts import boot_id, host_facts
 from runner.loadgens import loadgens
+from runner.models.convert import converted, is_gguf
 from runner.models.fetch import locate
+from runner.runtimes import needs_folder
 from runner.util.clock import utc_now
 from runner.util.codec import to_plain
 
@@ -96,13 +98,13 @@ def secrets(campaign: Campaign, entry: Entry) -> list[str]:
 
 
 def place_request(order: Order, campaign: Campaign, scratch: Path, gpus: tuple[str, ...]) -> PlaceRequest:
-    """Raises ModelMissing when the model's file is not here; a hub id is the engine's business. EngineMissing: the
-    version of the entry is not installed, or no longer."""
-    entry, model = with_engine(campaign.entry(order.configuration.entry), campaign), campaign.model
+    """Raises ModelMissing when the model's file is not here, or not yet in the form that the engine loads; a hub id is
+    the engine's business. EngineMissing: the version of the entry is not installed, or no longer."""
+    entry = with_engine(campaign.entry(order.configuration.entry), campaign)
     return PlaceRequest(
         attempt_id=order.attempt_id,
-        model_path=model.id or str(locate(model, Path(order.project))),
-        served_model=model.label,
+        model_path=_model_path(campaign, entry, Path(order.project)),
+        served_model=campaign.model.label,
         python=str(entry.options.get("python", "")),
         work_dir=scratch,
         log_path=scratch / "engine.log",
@@ -112,3 +114,11 @@ def place_request(order: Order, campaign: Campaign, scratch: Path, gpus: tuple[s
         pull_timeout=campaign.timeouts.pull,
         options={**campaign.deploy.options, **entry.options, "pass_env": list(entry.pass_env)},
     )
+
+
+def _model_path(campaign: Campaign, entry: Entry, project: Path) -> str:
+    if campaign.model.id is not None:
+        return campaign.model.id
+    found = locate(campaign.model, project)
+    started_by_us = campaign.deploy.kind != "attach"
+    return str(converted(found) if started_by_us and is_gguf(found) and needs_folder(entry.runtime) else found)

@@ -3,6 +3,8 @@ message and not forty failed trials."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from runner.deployers import deployers
@@ -10,8 +12,9 @@ from runner.domain.campaign import Campaign
 from runner.engines.choice import remedied, with_engine
 from runner.errors import EngineMissing, NotReady, OtherHardware, Problem
 from runner.hardware.lease import lacking
+from runner.models import convert
 from runner.models.fetch import locate
-from runner.runtimes import runtimes
+from runner.runtimes import needs_folder, runtimes
 
 
 def refuse_unless_ready(campaign: Campaign, project: Path) -> None:
@@ -32,3 +35,35 @@ def refuse_unless_ready(campaign: Campaign, project: Path) -> None:
                 raise EngineMissing(told.what, hint=told.hint)
     if campaign.deploy.kind != "attach" and campaign.model.id is None:
         locate(campaign.model, project)
+        for gguf, python in _conversions(campaign, project):
+            if absent := convert.lacking(python):
+                what = (
+                    f"{gguf.name} is not converted to a Hugging Face folder yet: {python} has no {', no '.join(absent)}"
+                )
+                raise NotReady(what, hint=f"{python} -m pip install {' '.join(absent)}")
+
+
+def convert_models(
+    campaign: Campaign,
+    project: Path,
+    say: Callable[[str], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    """Bring the model into the form that the engines load, where that is not in the cache. Called once, before the
+    first attempt, so that no attempt pays for it. Raises as `runner.models.convert.convert`."""
+    for gguf, python in _conversions(campaign, project):
+        convert.convert(gguf, python, say, should_stop)
+
+
+def _conversions(campaign: Campaign, project: Path) -> list[tuple[Path, str]]:
+    """The file that is still to be converted, with the interpreter that can; none or one, however many entries."""
+    if campaign.deploy.kind == "attach" or campaign.model.id is not None:
+        return []
+    entries = [entry for entry in campaign.entries if needs_folder(entry.runtime)]
+    gguf = locate(campaign.model, project)
+    if not entries or not convert.is_gguf(gguf) or convert.is_whole(convert.folder_of(gguf)):
+        return []
+    ours, local = sys.executable, campaign.deploy.kind == "local"  # elsewhere the entry's interpreter is in its image
+    named = [str(entry.options["python"]) for entry in entries if local and entry.options.get("python")]
+    able = (python for python in (*named, ours) if not convert.lacking(python))
+    return [(gguf, next(able, (*named, ours)[0]))]

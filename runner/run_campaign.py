@@ -28,7 +28,7 @@ from runner.executors import Executor, executors
 from runner.lineage import Lineage
 from runner.lineage_lock import owned_lineage
 from runner.order import Order
-from runner.preflight import refuse_unless_ready
+from runner.preflight import convert_models, refuse_unless_ready
 from runner.reap import reap, sweep
 from runner.scoring.judge import judge
 from runner.store.history import LineageFacts, history, lineage_facts, withdrawn
@@ -94,6 +94,7 @@ def run_campaign(
             run.say_if_all_failed(run.over, run.facts.starts[-1].run_id)
             return run.result(run.over)
         refuse_unless_ready(campaign, project)
+        convert_models(campaign, project, run.say, stop)
         run.start()
         with run.executor_open():
             reason = run.retry() or run.search()
@@ -348,6 +349,10 @@ class Run:
             values = dict(fact.params)
             emit("rejected", self.run_id, entry=fact.entry, values=values, rule=fact.rule, reason=fact.reason)
         self.facts = lineage_facts(self.results, self.campaign.search_key) if refused else self.facts
+
+    def say(self, text: str) -> None:
+        """What happens before the first attempt."""
+        emit("notice", self.run_id, message=text)
 
     def hear(self, message: dict[str, Any]) -> None:
         """Progress of an attempt, from whatever thread or host."""

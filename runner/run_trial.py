@@ -205,11 +205,12 @@ class _Trial:
 
     def is_measured(self, engine: Engine) -> bool:
         """Every level, lightest first, up to the first one that decides."""
+        assert self.attempt.launch is not None
         self.reached(Phase.MEASURE)
         rules = rules_of(self.campaign)
         self.measured = measure(
             self.campaign,
-            engine.endpoint,
+            replace(engine.endpoint, ignore_eos=self.attempt.launch.ignore_eos),
             engine,
             self.scratch,
             self.client_log,
@@ -257,7 +258,7 @@ class _Trial:
             return seen  # the host's fault, whatever the log says besides
         found = self.runtime.diagnose(both_ends(self.engine_log), self.exit, self.entry)
         counted = (Cause.ERROR_RATE, Cause.SHORT_OUTPUT)
-        if found is None or (seen.cause in counted and self.exit is None):
+        if found is None or (seen.cause in counted and self.exit is None and not found.fatal):
             # The engine still runs and answers: what the client counted says more than a line of the log.
             return seen
         died_with = self.exit or Exit(seen.exit_code, seen.signal)

@@ -92,7 +92,7 @@ class Local:
                 hint="check `python:` or `command:` of the runtime in the campaign",
             ) from error
         base_url = f"http://{placement.host}:{placement.port}"
-        return LocalEngine(owned, Endpoint(base_url, placement.served_model), request.grace)
+        return LocalEngine(owned, Endpoint(base_url, launch.served or placement.served_model), request.grace)
 
     def reap(self, labels: Mapping[str, str], log_path: Path | None = None) -> list[str]:
         attempt = labels.get("tunebook.attempt")

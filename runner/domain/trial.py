@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from runner.domain.failure import Failure, LevelState, Outcome, Phase, Role
@@ -51,26 +52,34 @@ class Health:
     loading_status: tuple[int, ...] = (503, 404)
 
 
+IGNORE_EOS: Mapping[str, Any] = MappingProxyType({"ignore_eos": True})
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """The effective command: a pure function of configuration and placement.
 
-    `portable` is the same command for another machine, with `$MODEL` and `$PORT` in place of ours.
+    `portable` is the same command for another machine, with `$MODEL` and `$PORT` in place of ours. `served` is the
+    model's name in requests where the engine does not take ours. `ignore_eos` is what a request holds so that its
+    answer goes on to the asked number of tokens.
     """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     health: Health
     portable: tuple[str, ...]
+    served: str | None = None
+    ignore_eos: Mapping[str, Any] = field(default_factory=lambda: dict(IGNORE_EOS))
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A live server. `base_url` has no trailing slash and no `/v1`."""
+    """A live server. `base_url` has no trailing slash and no `/v1`. `ignore_eos` as in Launch."""
 
     base_url: str
     model: str
     api_key: str | None = None
+    ignore_eos: Mapping[str, Any] = field(default_factory=lambda: dict(IGNORE_EOS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +95,14 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What a runtime reads from a log and an exit: cause, the line that proves it, the rule that matched."""
+    """What a runtime reads from a log and an exit: cause, the line that proves it, the rule that matched. `fatal`: the
+    engine is over though its process may live, so this says more than what a client counted."""
 
     phase: Phase | None
     cause: str
     evidence: str
     rule: str | None
+    fatal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

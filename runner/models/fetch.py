@@ -168,17 +168,39 @@ def _verified(path: Path, expected: str | None) -> Path:
         )
     status = path.stat()
     seen = {"path": str(path), "size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": expected}
-    stamp = cache_folder() / "verified" / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.json"
-    if _read_stamp(stamp) == seen:
+    if _read_stamp(_stamp(path)) == seen:
         return path
     with path.open("rb") as file:
         _compare(path, _copy(file, None), expected)
+    _write_stamp(path, seen)
+    return path
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file's content. Read once per (path, size, time of change). Raises OSError."""
+    status = path.stat()
+    seen = {"path": str(path), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
+    known = _read_stamp(_stamp(path))
+    if isinstance(known, dict) and known == seen | {"sha256": known.get("sha256")}:
+        return str(known["sha256"])
+    with path.open("rb") as file:
+        found = _copy(file, None)
+    _write_stamp(path, seen | {"sha256": found})
+    return found
+
+
+def _stamp(path: Path) -> Path:
+    return cache_folder() / "verified" / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.json"
+
+
+def _write_stamp(path: Path, seen: dict[str, Any]) -> None:
+    """A cache that can not be written costs time, nothing else."""
+    stamp = _stamp(path)
     try:
         stamp.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(stamp, json.dumps(seen))
-    except (OSError, NoSpace, Unwritable):  # a cache that can not be written costs time, nothing else
+    except (OSError, NoSpace, Unwritable):
         pass
-    return path
 
 
 def _read_stamp(stamp: Path) -> Any:

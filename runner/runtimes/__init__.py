@@ -87,4 +87,19 @@ def abstract_of(name: str) -> Abstract:
     return runtime.abstract if isinstance(runtime, Translator) else NONE
 
 
+@runtime_checkable
+class FolderOnly(Protocol):
+    """What a runtime may say beside: it loads a Hugging Face folder or a hub id and no GGUF file. Such a file is then
+    converted once, by the interpreter of the entry (`runner.models.convert`), and `Placement.model_path` is a folder.
+    """
+
+    needs_folder: bool
+
+
+def needs_folder(runtime: str) -> bool:
+    """Whether the engine of this name loads folders only."""
+    member = runtimes.get(runtime)
+    return isinstance(member, FolderOnly) and member.needs_folder
+
+
 runtimes: Folder[Runtime] = Folder(__name__, "RUNTIME", "runtime", advice="`command` runs any OpenAI-compatible server")

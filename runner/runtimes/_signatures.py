@@ -22,13 +22,15 @@ CRASHES = frozenset({"SIGABRT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRA
 class Signature:
     """A line that matches `pattern` proves `cause`. Earlier ones in a table go before later ones, wherever their
     lines stand in the log: the last line of an engine is rarely the telling one. With `after`, only behind a line that
-    matches that: the same words of want of memory mean one thing while a model loads and another while it serves."""
+    matches that: the same words of want of memory mean one thing while a model loads and another while it serves.
+    `fatal` as in Diagnosis."""
 
     rule: str
     pattern: re.Pattern[str]
     cause: Cause
     phase: Phase | None = None
     after: re.Pattern[str] | None = None
+    fatal: bool = False
 
     def proof(self, lines: Iterable[str]) -> str | None:
         """The first line that proves it."""
@@ -75,6 +77,7 @@ def signature(row: Mapping[str, Any]) -> Signature:
         cause=Cause(row["cause"]),
         phase=Phase(row["phase"]) if row.get("phase") else None,
         after=re.compile(str(row["after"])) if row.get("after") else None,
+        fatal=row.get("fatal") is True,
     )
 
 
@@ -85,7 +88,7 @@ def diagnose(log: str, exit: Exit | None, table: Table) -> Diagnosis | None:
     for one in table.signatures:
         line = one.proof(telling)
         if line is not None:
-            return Diagnosis(one.phase, one.cause.value, line[:500], one.rule)
+            return Diagnosis(one.phase, one.cause.value, line[:500], one.rule, one.fatal)
     served = table.served is not None and any(table.served.search(line) for line in lines)
     return _from_exit(exit, telling, served)
 

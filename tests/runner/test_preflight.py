@@ -1,15 +1,18 @@
-"""Whether this machine has the hardware of a campaign, asked before its first attempt."""
+"""Whether this machine has the hardware and the model of a campaign, asked before its first attempt."""
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from runner.domain.campaign import Deploy, Hardware
-from runner.errors import OtherHardware
-from runner.preflight import refuse_unless_ready
+from runner.domain.campaign import Campaign, Deploy, Entry, Hardware, Model
+from runner.errors import NotReady, OtherHardware
+from runner.models import convert
+from runner.preflight import convert_models, refuse_unless_ready
 from tests import make
 
 
@@ -47,3 +50,65 @@ def test_too_few_or_others_are(hardware: Hardware) -> None:
 
 def test_a_server_elsewhere_needs_none_here() -> None:
     assert refusal(Hardware(gpus=8, gpu="B200"), Deploy("attach", {"url": "http://h:1"})) is None
+
+
+PACKAGED = Model(package="tb-test==1", file="small.gguf", sha256=hashlib.sha256(b"GGUF").hexdigest())
+
+
+@pytest.fixture
+def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TUNEBOOK_CACHE", str(tmp_path))
+    path = tmp_path / "models" / str(PACKAGED.sha256) / "small.gguf"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"GGUF")
+    return path
+
+
+def engines(*runtimes: str) -> Campaign:
+    of = replace(make.campaign(), model=PACKAGED, hardware=Hardware(), deploy=Deploy("local"))
+    return replace(of, entries=tuple(Entry(name, name) for name in runtimes))
+
+
+def test_an_engine_that_loads_files_needs_no_conversion(cached: Path) -> None:
+    convert_models(engines("llama_cpp", "simulated"), Path(), refuse_to_hear, lambda: False)
+
+
+def test_a_conversion_without_its_packages_is_one_message(cached: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.runtimes.transformers.PACKAGES", ())
+    monkeypatch.setattr("runner.models.convert.PACKAGES", ("json", "no_such_module_here"))
+    with pytest.raises(NotReady) as caught:
+        refuse_unless_ready(engines("llama_cpp", "transformers"), Path())
+    assert "small.gguf" in caught.value.what
+    assert "has no no_such_module_here" in caught.value.what
+    assert str(caught.value.hint).endswith("-m pip install no_such_module_here")
+
+
+def test_what_is_converted_is_ready_and_needs_no_packages(cached: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.runtimes.transformers.PACKAGES", ())
+    monkeypatch.setattr("runner.models.convert.PACKAGES", ("no_such_module_here",))
+    folder = convert.folder_of(cached)
+    folder.mkdir()
+    for name in convert.NEEDED:
+        (folder / name).write_text("{}")
+    refuse_unless_ready(engines("transformers"), Path())
+    convert_models(engines("transformers"), Path(), refuse_to_hear, lambda: False)
+
+
+def test_the_interpreter_that_can_is_the_one_that_converts(
+    cached: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    able = tmp_path / "python"
+    able.symlink_to(sys.executable)
+    asked: list[str] = []
+    monkeypatch.setattr("runner.models.convert.lacking", lambda python: [] if python == str(able) else ["torch"])
+    monkeypatch.setattr("runner.models.convert.convert", lambda gguf, python, say, stop: asked.append(python))
+    entries = (
+        Entry("a", "transformers", options={"python": "/nowhere/python"}),
+        Entry("b", "transformers", options={"python": str(able)}),
+    )
+    convert_models(replace(engines(), entries=entries), Path(), refuse_to_hear, lambda: False)
+    assert asked == [str(able)]
+
+
+def refuse_to_hear(text: str) -> None:
+    raise AssertionError(f"nothing was to be done: {text}")

@@ -94,7 +94,7 @@ class Docker:
             if failure is None:
                 made.start()
                 made.reload()  # which process it is
-                address = Endpoint(f"http://{HOST}:{placement.port}", placement.served_model)
+                address = Endpoint(f"http://{HOST}:{placement.port}", launch.served or placement.served_model)
                 shares = chosen.network == "host"
                 return container.Container(made, address, request.log_path, request.grace, shares_network=shares)
         except api.errors() as error:

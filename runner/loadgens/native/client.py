@@ -79,7 +79,7 @@ class Client:
             "stream_options": {"include_usage": True},
         }
         if job.ignore_eos:
-            options["ignore_eos"] = True
+            options |= job.endpoint.ignore_eos
         return json.dumps(content | options).encode()
 
     async def send(self, ask: Ask, start: float, intended: float | None = None) -> Row:

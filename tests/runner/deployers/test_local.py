@@ -94,3 +94,12 @@ def test_programs_beside_the_interpreter_come_first(tmp_path: Path, monkeypatch:
     (home / "pyvenv.cfg").touch()
     assert f'"PATH": "{home}/bin:/usr/bin:/bin"' in said()
     assert f'"VIRTUAL_ENV": "{home}"' in said()
+
+
+def test_an_engine_that_names_the_model_itself_is_asked_by_that_name(tmp_path: Path) -> None:
+    request = PlaceRequest("a", "/models/small", "a label", "", tmp_path, tmp_path / "engine.log")
+    placement = Local().place(request, Deploy())
+    sleeps = (sys.executable, "-c", "import time; time.sleep(60)")
+    for served, asked in ((None, "a label"), ("/models/small", "/models/small")):
+        with Local().start(Launch(sleeps, {}, Health(), (), served=served), placement, request) as engine:
+            assert engine.endpoint.model == asked

@@ -1,0 +1,142 @@
+"""`transformers serve`, the server of Hugging Face's own library: the reference code of most models, on CPU or GPU.
+
+It takes a Hugging Face folder or a hub id and no GGUF file: `runner.models.convert` makes a folder of one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.domain.campaign import Campaign, Entry
+from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
+from runner.errors import Problem
+from runner.runtimes import Runtime, _flags, _signatures
+from runner.util import interpreter
+
+HERE = Path(__file__).parent
+FLAGS = _flags.load(HERE / "flags.toml")
+UNSUPPORTED: Mapping[str, str] = tomllib.loads((HERE / "unsupported.toml").read_text(encoding="utf-8"))
+SIGNATURES = _signatures.load(HERE / "signatures.toml")
+
+OPTIONS = ("python", "image", "version", "allow_unknown_flags")
+RESERVED = ("model", "force-model", "host", "port")
+PACKAGES = ("torch", "transformers", "accelerate", "fastapi", "uvicorn", "openai", "pydantic")
+"""What `serve` imports. Without accelerate it starts, and can load no model."""
+
+COMMAND = _flags.Flag("serve", "text", since="5.0")
+"""In earlier versions the command lies in another module, and preloads no model."""
+
+BLOCK = 256
+"""Tokens of a block where cb-block-size is not set."""
+
+GO_ON = {"generation_config": json.dumps({"eos_token_id": -1})}
+"""What a request says so that no end token ends its answer: a field `ignore_eos` is refused with status 422."""
+
+GPU_ONLY = ("flash_attention_2", "flash_attention_3")
+
+
+class Transformers:
+    """Options of an entry: `python`, the interpreter that has the packages (ours when left out)."""
+
+    name = "transformers"
+    title = "Transformers"
+    needs_file = False
+    needs_folder = True
+
+    def check(self, entry: Entry) -> list[Problem]:
+        found = _flags.problems(entry, FLAGS, RESERVED, UNSUPPORTED) + _flags.unknown_options(entry, OPTIONS)
+        python, told = entry.options.get("python"), _flags.version_of(entry)
+        if python is not None and not isinstance(python, str):
+            found.append(Problem("option-value", f"{entry.name}: option 'python' is no text: {python!r}"))
+        if told is not None and (absence := COMMAND.absence(told)):
+            what = f"{entry.name}: the command line that tunebook starts is not there: {absence}"
+            found.append(Problem("option-value", what, hint="use a newer Transformers"))
+        return found
+
+    def needs(self, entry: Entry) -> list[Problem]:
+        python = str(entry.options.get("python") or sys.executable)
+        if not os.access(python, os.X_OK):
+            what = f"{entry.name}: no interpreter at {python}"
+            return [Problem("engine-missing", what, hint="correct `python:` of the runtime, or leave it out")]
+        absent = interpreter.missing_modules(python, PACKAGES)
+        if not absent:
+            return []
+        what = f"Transformers is not installed: {python} has no {', no '.join(absent)}"
+        hint = f"{python} -m pip install 'transformers[serving]' torch gguf, or name another interpreter with `python:`"
+        return [Problem("engine-missing", what, hint=hint)]
+
+    def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
+        flags = configuration.flags
+        if flags.get("continuous-batching") is not True:
+            idle = sorted(name for name in flags if name.startswith("cb-"))
+            if idle:
+                why = f"{', '.join(idle)} does nothing without continuous-batching: true"
+                return "needs-continuous-batching", why
+        if "cb-num-blocks" in flags and "cb-max-memory-percent" in flags:
+            why = "cb-num-blocks fixes the KV cache, so cb-max-memory-percent does nothing: set one of them"
+            return "one-cache-size", why
+        if not campaign.hardware.gpus:
+            if flags.get("attn-implementation") in GPU_ONLY:
+                return "needs-gpu", f"attn-implementation {flags['attn-implementation']} needs a GPU, this is CPU"
+            if flags.get("cb-use-cuda-graph") is True:
+                return "needs-gpu", "cb-use-cuda-graph needs a GPU, this is CPU"
+        return _too_small(flags, campaign.space.constants["request_tokens"])
+
+    def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
+        flags = _flags.spell(configuration.flags, FLAGS)
+
+        def command(start: tuple[str, ...], model: str, host: str, port: str) -> tuple[str, ...]:
+            return (*start, "serve", model, "--host", host, "--port", port, *flags)
+
+        model = placement.model_path
+        offline = {"HF_HUB_OFFLINE": "1"} if model.startswith("/") else {}
+        return Launch(
+            argv=command((placement.python, str(HERE / "launcher.py")), model, placement.host, str(placement.port)),
+            env=offline | dict(configuration.env),
+            health=Health("/health"),
+            portable=command(("transformers",), "$MODEL", "127.0.0.1", "$PORT"),
+            served=model,
+            ignore_eos=GO_ON,
+        )
+
+    def diagnose(self, log: str, exit: Exit | None, entry: Entry) -> Diagnosis | None:
+        return _signatures.diagnose(log, exit, SIGNATURES)
+
+    def facts(self, base_url: str, log: str) -> EngineFacts:
+        """From the first line of our launcher: the server has no route that tells."""
+        told = _engine_line(log)
+        version, torch = str(told.pop("transformers", None) or "unknown"), told.pop("torch", None)
+        settings = {name: value for name, value in told.items() if value is not None}
+        return EngineFacts(self.title, version, f"torch {torch}" if torch else "", settings)
+
+    def counters(self, base_url: str) -> Mapping[str, float]:
+        return {}  # it has no /metrics
+
+
+def _too_small(flags: Mapping[str, Any], wanted: object) -> tuple[str, str] | None:
+    """The KV cache is shared by all requests; one that it can not hold alone ends the engine's worker for good."""
+    blocks, block = flags.get("cb-num-blocks"), flags.get("cb-block-size", BLOCK)
+    if not (isinstance(blocks, int) and isinstance(block, int) and isinstance(wanted, int)):
+        return None
+    if blocks * block >= wanted:
+        return None
+    return "cache-too-small", f"{blocks} blocks of {block} tokens hold {blocks * block}, a request needs {wanted}"
+
+
+def _engine_line(log: str) -> dict[str, Any]:
+    for line in log.splitlines():
+        if line.startswith("ENGINE {"):
+            try:
+                return dict(json.loads(line.removeprefix("ENGINE ")))
+            except ValueError:
+                return {}
+    return {}
+
+
+RUNTIME: Runtime = Transformers()
