@@ -1,6 +1,7 @@
 """`transformers serve`, the server of Hugging Face's own library: the reference code of most models, on CPU or GPU.
 
-Read in the source of 5.23.0 and run with it on a CPU; not on a GPU yet. It takes a Hugging Face folder or a hub id and no GGUF file: `runner.models.convert` makes a folder of one.
+Read in the source of 5.23.0 and run with it on a CPU; not on a GPU yet. It takes a Hugging Face folder or a hub id and
+no GGUF file: `runner.models.convert` makes a folder of one.
 """
 
 from __future__ import annotations
