@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from runner.domain.campaign import Campaign, Entry
+from runner.domain.failure import Failure, Hint
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
-from runner.runtimes import Runtime, _abstract, _flags, _hub_engine, _prometheus, _signatures
+from runner.runtimes import Room, Runtime, _abstract, _flags, _hub_engine, _prometheus, _signatures
+from runner.runtimes.vllm import hints
 from runner.runtimes.vllm.elsewhere import UNSUPPORTED
 
 HERE = Path(__file__).parent
@@ -86,6 +88,9 @@ class Vllm:
 
     def diagnose(self, log: str, exit: Exit | None, entry: Entry) -> Diagnosis | None:
         return _signatures.diagnose(log, exit, SIGNATURES)
+
+    def hint(self, failure: Failure, configuration: Configuration, log: str, room: Room) -> Hint | None:
+        return hints.hint(failure, log)
 
     def facts(self, base_url: str, log: str) -> EngineFacts:
         version = str(_hub_engine.asked(base_url, "/version").get("version") or "unknown")

@@ -82,3 +82,27 @@ def test_what_no_flag_can_mend_gets_no_hint_of_the_engine() -> None:
     assert told("llama_cpp", "truncated-file") is None
     assert told("llama_cpp", "port-taken") is None
     assert told("llama_cpp", "killed-by-someone", batch_size=64) is None
+
+
+@pytest.mark.parametrize(
+    ("log", "words", "change"),
+    [
+        (
+            "one-request-does-not-fit",
+            "needs a KV cache of 16.0 GiB, 5.43 are there",
+            Change("max-model-len", at_most=44416),
+        ),
+        ("context-longer-than-the-model", "made for 8192 tokens", Change("max-model-len", at_most=8192)),
+        ("memory-in-use", "31.44 of 47.38 GiB", Change("gpu-memory-utilization", at_most=0.66)),
+    ],
+)
+def test_vllm_says_the_number_itself(log: str, words: str, change: Change) -> None:
+    hint = told("vllm", log)
+    assert hint is not None
+    assert words in hint.text
+    assert hint.changes == (change,)
+
+
+@pytest.mark.parametrize("log", ["no-cache-blocks", "in-graph-capture"])
+def test_where_vllm_says_no_number_neither_do_we(log: str) -> None:
+    assert told("vllm", log) is None
