@@ -1,4 +1,4 @@
-"""What to do when vLLM fails: it often says the number itself. Read in the sources of 0.33.0 and in logs of its users."""
+"""What to do when vLLM fails: it often says the number itself. Read in sources of 0.33.0 and logs of its users."""
 
 from __future__ import annotations
 
