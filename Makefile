@@ -11,7 +11,7 @@ JOBS   ?= 3
 SPREAD := -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-docker test-all check fast lint golden model system site clean bench-ask bench-client chaos
+.PHONY: help demo demo-engines test test-docker test-all check fast lint golden model system site clean bench-ask bench-client chaos
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -24,8 +24,13 @@ demo: $(VENV)/.demo model   ## install, run the quickstart campaign on a real en
 	@echo
 	@echo "The site is in public/: open public/index.html, or run $(BIN)/tunebook serve"
 
+demo-engines: $(VENV)/.demo model   ## llama.cpp and Transformers on the same weights: 1.3 GB of packages, half an hour
+	$(BIN)/tunebook engine install transformers
+	$(BIN)/tunebook run campaigns/cpu-engines.yaml
+	$(BIN)/tunebook build
+
 test: system $(VENV)/.tests model lint   ## install what tests need and run them all
-	$(PYTEST) $(SPREAD) -m "not matrix"
+	$(PYTEST) $(SPREAD) -m "not matrix and not heavy"
 
 test-docker: system $(VENV)/.tests model   ## of these the tests of containers, on a Docker Engine that they start; as root
 	$(PYTEST) -m docker
@@ -38,7 +43,7 @@ check: $(VENV)/.tests lint   ## lint, types, import rules, invariants, generated
 	  tests/docs/test_reference.py tests/runner/campaign/test_schema.py
 
 fast: $(VENV)/.tests lint   ## units, properties, contracts and goldens on the simulated engine
-	$(PYTEST) $(SPREAD) -m "not engine and not browser and not story and not matrix and not docker"
+	$(PYTEST) $(SPREAD) -m "not engine and not browser and not story and not matrix and not docker and not heavy"
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .

@@ -84,9 +84,9 @@ class Transformers:
             return "one-cache-size", why
         if not campaign.hardware.gpus:
             if flags.get("attn-implementation") in GPU_ONLY:
-                return "needs-gpu", f"attn-implementation {flags['attn-implementation']} needs a GPU, this is CPU"
+                return "needs-a-gpu", f"attn-implementation {flags['attn-implementation']} needs a GPU, this is CPU"
             if flags.get("cb-use-cuda-graph") is True:
-                return "needs-gpu", "cb-use-cuda-graph needs a GPU, this is CPU"
+                return "needs-a-gpu", "cb-use-cuda-graph needs a GPU, this is CPU"
         return _too_small(flags, campaign.space.constants["request_tokens"])
 
     def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:

@@ -40,8 +40,8 @@ def configuration(flags: dict[str, Scalar]) -> Configuration:
         (PAGED | {"cb-num-blocks": 5, "cb-block-size": 32}, None, ""),
         (PAGED | {"cb-num-blocks": 1}, None, ""),  # a block holds 256 tokens
         (PAGED | {"cb-num-blocks": 64, "cb-max-memory-percent": 0.5}, "one-cache-size", "cb-max-memory-percent"),
-        ({"attn-implementation": "flash_attention_2"}, "needs-gpu", "flash_attention_2"),
-        (PAGED | {"cb-use-cuda-graph": True}, "needs-gpu", "cb-use-cuda-graph"),
+        ({"attn-implementation": "flash_attention_2"}, "needs-a-gpu", "flash_attention_2"),
+        (PAGED | {"cb-use-cuda-graph": True}, "needs-a-gpu", "cb-use-cuda-graph"),
         (PAGED | {"cb-use-cuda-graph": False}, None, ""),
         ({"attn-implementation": "sdpa"}, None, ""),
     ],
