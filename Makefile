@@ -11,7 +11,7 @@ JOBS   ?= 3
 SPREAD := -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-engines test test-docker test-all check fast lint golden model system site clean bench-ask bench-client chaos
+.PHONY: help demo demo-engines test test-docker test-heavy test-all check fast lint golden model system site clean bench-ask bench-client chaos
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -35,8 +35,11 @@ test: system $(VENV)/.tests model lint   ## install what tests need and run them
 test-docker: system $(VENV)/.tests model   ## of these the tests of containers, on a Docker Engine that they start; as root
 	$(PYTEST) -m docker
 
+test-heavy: $(VENV)/.tests model   ## the real Transformers; TUNEBOOK_TRANSFORMERS_PYTHON names its interpreter
+	$(PYTEST) -m heavy
+
 test-all: system $(VENV)/.tests model lint   ## the full fault and browser matrices too
-	$(PYTEST) $(SPREAD)
+	$(PYTEST) $(SPREAD) -m "not heavy"
 
 check: $(VENV)/.tests lint   ## lint, types, import rules, invariants, generated pages: a minute
 	$(PYTEST) $(SPREAD) tests/architecture tests/contract/test_seams.py tests/contract/test_schema_docs.py \

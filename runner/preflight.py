@@ -59,11 +59,13 @@ def _conversions(campaign: Campaign, project: Path) -> list[tuple[Path, str]]:
     """The file that is still to be converted, with the interpreter that can; none or one, however many entries."""
     if campaign.deploy.kind == "attach" or campaign.model.id is not None:
         return []
-    entries = [entry for entry in campaign.entries if needs_folder(entry.runtime)]
+    local = campaign.deploy.kind == "local"  # elsewhere the entry's interpreter is in its image
+    folders = [entry for entry in campaign.entries if needs_folder(entry.runtime)]
+    entries = [with_engine(entry, campaign) if local else entry for entry in folders]
     gguf = locate(campaign.model, project)
     if not entries or not convert.is_gguf(gguf) or convert.is_whole(convert.folder_of(gguf)):
         return []
-    ours, local = sys.executable, campaign.deploy.kind == "local"  # elsewhere the entry's interpreter is in its image
+    ours = sys.executable
     named = [str(entry.options["python"]) for entry in entries if local and entry.options.get("python")]
     able = (python for python in (*named, ours) if not convert.lacking(python))
     return [(gguf, next(able, (*named, ours)[0]))]
