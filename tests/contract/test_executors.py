@@ -146,12 +146,12 @@ def test_closed_it_can_be_opened_again_and_has_forgotten_the_cancel(executor: Ex
 
 
 def test_it_leaves_no_thread_and_no_process(executor: Executor) -> None:
-    threads, children = threading.active_count(), _children()
+    threads, children = set(threading.enumerate()), _children()
     executor.open(3)
     executor.submit(dotted(echo), {"number": 1}, silent).result(PATIENCE)
     executor.close()
-    assert threading.active_count() == threads
-    assert _children() == children
+    assert set(threading.enumerate()) <= threads, "what another test left may end meanwhile"
+    assert _children() <= children
 
 
 def _children() -> set[str]:

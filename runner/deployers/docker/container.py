@@ -148,13 +148,16 @@ class Container:
 
 
 def ended(state: Mapping[str, Any], *, was_away: bool = False) -> Exit | None:
-    """What Docker says of an end. 137 alone is no lack of memory: whoever sends SIGKILL leaves it; OOMKilled is."""
+    """What Docker says of an end. 137 alone is no lack of memory: whoever sends SIGKILL leaves it; OOMKilled is. An
+    error of a container that had started is Docker's own trouble with it."""
     if state["Status"] not in ("exited", "dead"):
         return None
     if was_away:  # an Engine that is restarted takes its containers along
         return Exit(None, host_fault="the Docker Engine was restarted, and the container ended with it")
     code = int(state["ExitCode"])
     killed = bool(state["OOMKilled"])
+    if state.get("Error") and not killed:
+        return Exit(code, host_fault=f"Docker could not keep the container: {state['Error']}"[:500])
     if code > 128 and code - 128 in {number.value for number in signal.Signals}:
         return Exit(None, signal.Signals(code - 128).name, killed)
     return Exit(code, None, killed)

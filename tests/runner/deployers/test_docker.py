@@ -120,6 +120,12 @@ def test_another_command_than_planned_is_told() -> None:
         ({"Status": "exited", "ExitCode": 137}, Exit(None, "SIGKILL")),
         ({"Status": "exited", "ExitCode": 137, "OOMKilled": True}, Exit(None, "SIGKILL", oom_killed=True)),
         ({"Status": "dead", "ExitCode": 255}, Exit(255)),
+        ({"Status": "exited", "ExitCode": 0, "Error": ""}, Exit(0)),
+        (
+            {"Status": "exited", "ExitCode": 128, "Error": "no space left on device"},
+            Exit(128, host_fault="Docker could not keep the container: no space left on device"),
+        ),
+        ({"Status": "exited", "ExitCode": 137, "OOMKilled": True, "Error": "x"}, Exit(None, "SIGKILL", True)),
     ],
 )
 def test_how_it_ended(state: dict[str, Any], expected: Exit | None) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,10 @@ def test_who_holds_a_lock_is_told_without_opening_the_file(tmp_path: Path, lock:
 
 def test_a_value_of_an_environment_is_the_one_of_the_start() -> None:
     child = subprocess.Popen(["sleep", "600"], env={**os.environ, "A_VALUE": "x=y", "AN_EMPTY": ""})
+    limit = time.monotonic() + 60
     try:
+        while procfs.environment_value(child.pid, "A_VALUE") is None:  # for a moment after exec there is none yet
+            assert time.monotonic() < limit
         assert procfs.environment_value(child.pid, "A_VALUE") == "x=y"
         assert procfs.environment_value(child.pid, "AN_EMPTY") == ""
         assert procfs.environment_value(child.pid, "A_VAL") is None
