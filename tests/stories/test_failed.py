@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -133,11 +134,14 @@ def test_a_missed_slo_says_by_how_much_and_the_limit_that_holds(tmp_path: Path, 
     assert nearest["cause"] == "slo"
     assert "the limit is 1 ms" in nearest["hint"]
     [change] = nearest["changes"]
+    said = re.search(r"ttft_p99 = ([0-9.]+) misses", nearest["evidence"])
+    assert said is not None and change["at_least"] >= float(said[1])
     path = followed("hopeless", tmp_path, results)
     assert yaml.safe_load(path.read_text())["slo"]["ttft_p99"]["max"] == "1ms", "an SLO is never loosened in silence"
     assert "to accept what trial 0 did: max: " in path.read_text()
     held = yaml.safe_load(path.read_text())
-    held["slo"]["ttft_p99"]["max"] = f"{change['at_least'] * 3000:.0f}ms"  # room for a busy machine
+    # the second run is measured anew, and what a busy machine adds to it is no share of the first one's milliseconds
+    held["slo"]["ttft_p99"]["max"] = f"{change['at_least'] * 1000 + 1000:.0f}ms"
     path.write_text(yaml.safe_dump(held))
     tunebook("run", "--again", path, results=results)
 
