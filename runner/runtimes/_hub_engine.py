@@ -12,7 +12,7 @@ from typing import Any
 
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.parameters import Scalar
-from runner.domain.trial import Configuration
+from runner.domain.trial import Configuration, Placement
 from runner.errors import Problem
 from runner.runtimes import _flags
 from runner.runtimes._flags import Flag
@@ -55,6 +55,11 @@ def needs(entry: Entry, title: str, module: str, remedy: str) -> list[Problem]:
     if process.run([python, "-c", _PROBE, module], timeout=60, env=environment.for_engine()).ok:
         return []
     return [Problem("engine-missing", f"{title} is not installed: {python} has no package {module}", hint=hint)]
+
+
+def revision(placement: Placement) -> tuple[str, ...]:
+    """What names the branch, tag or commit of a hub id on the command line: vLLM, SGLang and trtllm-serve alike."""
+    return ("--revision", placement.revision) if placement.revision else ()
 
 
 def whole(flags: Mapping[str, Scalar], name: str, default: int | None = None) -> int | None:

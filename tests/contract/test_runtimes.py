@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from runner.domain.campaign import Entry
+from runner.domain.campaign import Entry, Model
 from runner.domain.failure import Cause
 from runner.domain.parameters import Scalar
 from runner.domain.trial import Configuration, Exit, Launch, Placement
@@ -105,6 +105,33 @@ def test_its_launch_lines_are_golden(
         words = "".join(f"  {word}\n" for word in launch.argv).replace(str(ROOT), "<here>")
         text += f"{title}\n{words}  env {own}\n  health {launch.health}\n  published\n{shell(launch)}\n\n"
     golden(f"launch/{name}.txt", text)
+
+
+HUB_ENGINES = sorted(set(runtimes.names()) - {"command", "llama_cpp", "simulated"})
+"""They fetch a model by its id. llama.cpp wants a file, the simulated one loads nothing, a command is asked below."""
+
+
+@pytest.mark.parametrize("name", HUB_ENGINES)
+def test_the_wanted_revision_of_a_hub_id_reaches_the_engine(name: str, runtime: Runtime, entry: Entry) -> None:
+    place = replace(PLACEMENT, model_path="org/model", revision="v1.2")
+    launch = runtime.launch(configuration(name), entry, place)
+    for line, model in ((launch.argv, "org/model"), (launch.portable, "$MODEL")):
+        assert f"{model}@v1.2" in line or line[line.index("--revision") + 1] == "v1.2"
+    assert not any(
+        "revision" in word or "@" in word for word in runtime.launch(configuration(name), entry, PLACEMENT).argv
+    )
+
+
+@pytest.mark.parametrize("name", ["command"])
+def test_a_command_that_drops_the_revision_is_refused(runtime: Runtime, entry: Entry) -> None:
+    of = make.campaign()
+    of = replace(of, model=Model(id="org/model", revision="v1.2"), entries=(entry,))
+    refused = runtime.reject(configuration("command"), of)
+    assert refused is not None and "v1.2" in refused[1]
+    taking = replace(entry, options={**entry.options, "command": "serve {model} --at={revision} {port}"})
+    assert runtime.reject(configuration("command"), replace(of, entries=(taking,))) is None
+    launch = runtime.launch(configuration("command"), taking, replace(PLACEMENT, revision="v1.2"))
+    assert launch.argv[2] == launch.portable[2] == "--at=v1.2"
 
 
 def shell(launch: Launch) -> str:

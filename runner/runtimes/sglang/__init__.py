@@ -19,7 +19,7 @@ ABSTRACT = _abstract.load(HERE / "abstract.toml")
 SIGNATURES = _signatures.load(HERE / "signatures.toml", _hub_engine.SIGNATURES)
 
 MODULE = "sglang.launch_server"
-RESERVED = ("model-path", "model", "served-model-name", "host", "port")
+RESERVED = ("model-path", "model", "served-model-name", "host", "port", "revision")
 
 METRICS = "enable-metrics"
 """Without this flag SGLang serves no `/metrics`: we set it, unless the campaign does. Its counters cost a count."""
@@ -63,7 +63,7 @@ class Sglang:
         )
 
     def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
-        flags = _flags.spell({METRICS: True} | dict(configuration.flags), FLAGS)
+        flags = _hub_engine.revision(placement) + _flags.spell({METRICS: True} | dict(configuration.flags), FLAGS)
 
         def command(python: str, model: str, host: str, port: str) -> tuple[str, ...]:
             names = ("--model-path", model, "--served-model-name", placement.served_model)

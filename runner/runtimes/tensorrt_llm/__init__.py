@@ -23,7 +23,7 @@ ABSTRACT = _abstract.load(HERE / "abstract.toml")
 SIGNATURES = _signatures.load(HERE / "signatures.toml", _hub_engine.SIGNATURES)
 
 MODULE = "tensorrt_llm.commands.serve"
-RESERVED = ("model", "host", "port", "served_model_name")
+RESERVED = ("model", "host", "port", "served_model_name", "revision")
 
 GPUS = {
     "tp_size": "tensor parallel",
@@ -45,6 +45,7 @@ class TensorRTLLM:
     name = "tensorrt_llm"
     title = "TensorRT-LLM"
     needs_file = False
+    needs_folder = True
     abstract = ABSTRACT
 
     def check(self, entry: Entry) -> list[Problem]:
@@ -65,7 +66,7 @@ class TensorRTLLM:
         )
 
     def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
-        flags = _flags.spell(configuration.flags, FLAGS)
+        flags = _hub_engine.revision(placement) + _flags.spell(configuration.flags, FLAGS)
 
         def command(start: tuple[str, ...], model: str, host: str, port: str) -> tuple[str, ...]:
             return (*start, model, "--host", host, "--port", port, *flags)

@@ -95,13 +95,14 @@ class Transformers:
         def command(start: tuple[str, ...], model: str, host: str, port: str) -> tuple[str, ...]:
             return (*start, "serve", model, "--host", host, "--port", port, *flags)
 
-        model = placement.model_path
+        at = f"@{placement.revision}" if placement.revision else ""  # it has no flag for it
+        model = placement.model_path + at
         offline = {"HF_HUB_OFFLINE": "1"} if model.startswith("/") else {}
         return Launch(
             argv=command((placement.python, str(HERE / "launcher.py")), model, placement.host, str(placement.port)),
             env=offline | dict(configuration.env),
             health=Health("/health"),
-            portable=command(("transformers",), "$MODEL", "127.0.0.1", "$PORT"),
+            portable=command(("transformers",), "$MODEL" + at, "127.0.0.1", "$PORT"),
             served=model,
             ignore_eos=GO_ON,
         )

@@ -27,7 +27,7 @@ ABSTRACT = _abstract.load(HERE / "abstract.toml")
 SIGNATURES = _signatures.load(HERE / "signatures.toml", _hub_engine.SIGNATURES)
 
 MODULE = "vllm.entrypoints.openai.api_server"
-RESERVED = ("model", "served-model-name", "host", "port")
+RESERVED = ("model", "served-model-name", "host", "port", "revision")
 
 GPUS = {
     "tensor-parallel-size": "tensor parallel",
@@ -55,6 +55,7 @@ class Vllm:
     name = "vllm"
     title = "vLLM"
     needs_file = False
+    needs_folder = True  # 0.32.0 takes a path to a GGUF for a config file and dies ("... is not a valid JSON file")
     abstract = ABSTRACT
 
     def check(self, entry: Entry) -> list[Problem]:
@@ -73,7 +74,7 @@ class Vllm:
         )
 
     def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
-        flags = _flags.spell(configuration.flags, FLAGS)
+        flags = _hub_engine.revision(placement) + _flags.spell(configuration.flags, FLAGS)
 
         def command(python: str, model: str, host: str, port: str) -> tuple[str, ...]:
             names = ("--model", model, "--served-model-name", placement.served_model)
