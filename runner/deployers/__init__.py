@@ -17,8 +17,9 @@ from runner.util.plugins import Folder
 
 @dataclass(frozen=True, slots=True)
 class PlaceRequest:
-    """What an attempt needs of a place. `model_path` is absolute on this host, or a hub id with its `revision`; `work_dir` is the attempt's own
-    scratch folder and exists; `labels` mark what we start (tunebook.run, tunebook.attempt, tunebook.driver)."""
+    """What an attempt needs of a place. `model_path` is absolute on this host, or a hub id with its `revision`;
+    `work_dir` is the attempt's own scratch folder and exists; `labels` mark what we start (tunebook.run,
+    tunebook.attempt, tunebook.driver)."""
 
     attempt_id: str
     model_path: str

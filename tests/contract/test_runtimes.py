@@ -127,7 +127,8 @@ def test_a_command_that_drops_the_revision_is_refused(runtime: Runtime, entry: E
     of = make.campaign()
     of = replace(of, model=Model(id="org/model", revision="v1.2"), entries=(entry,))
     refused = runtime.reject(configuration("command"), of)
-    assert refused is not None and "v1.2" in refused[1]
+    assert refused is not None
+    assert "v1.2" in refused[1]
     taking = replace(entry, options={**entry.options, "command": "serve {model} --at={revision} {port}"})
     assert runtime.reject(configuration("command"), replace(of, entries=(taking,))) is None
     launch = runtime.launch(configuration("command"), taking, replace(PLACEMENT, revision="v1.2"))
