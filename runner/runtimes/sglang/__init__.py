@@ -48,7 +48,7 @@ class Sglang:
         return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
 
     def needs(self, entry: Entry) -> list[Problem]:
-        return _hub_engine.needs(entry, self.title, "sglang", f"run `tunebook engine install {self.name}`")
+        return _hub_engine.needs(entry, self.title, ["sglang"], f"run `tunebook engine install {self.name}`")
 
     def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
         inside = configuration.flags.get("enable-dp-attention") is True

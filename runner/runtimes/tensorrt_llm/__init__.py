@@ -53,7 +53,7 @@ class TensorRTLLM:
 
     def needs(self, entry: Entry) -> list[Problem]:
         return _hub_engine.needs(
-            entry, self.title, "tensorrt_llm", "NVIDIA ships it in container images: `deploy: docker`"
+            entry, self.title, ["tensorrt_llm"], "NVIDIA ships it in container images: `deploy: docker`"
         )
 
     def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:

@@ -62,7 +62,7 @@ class Vllm:
         return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
 
     def needs(self, entry: Entry) -> list[Problem]:
-        return _hub_engine.needs(entry, self.title, "vllm", f"run `tunebook engine install {self.name}`")
+        return _hub_engine.needs(entry, self.title, ["vllm"], f"run `tunebook engine install {self.name}`")
 
     def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
         return (
