@@ -23,6 +23,7 @@ OPTIONS = ("python", "image", "version", "allow_unknown_flags")
 SIGNATURES = Path(__file__).with_name("_hub_engine.toml")
 """What the libraries below such engines say: it goes before the engine's own table."""
 
+
 def check(
     entry: Entry, table: Mapping[str, Flag], reserved: tuple[str, ...], unsupported: Mapping[str, str]
 ) -> list[Problem]:
