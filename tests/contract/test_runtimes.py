@@ -14,10 +14,11 @@ import pytest
 
 from runner.domain.campaign import Entry, Model
 from runner.domain.failure import Cause
-from runner.domain.parameters import Scalar
+from runner.domain.parameters import Point, Scalar
 from runner.domain.trial import Configuration, Exit, Launch, Placement
 from runner.render.shell import one_line, wrapped
 from runner.runtimes import Runtime, runtimes
+from runner.runtimes import configuration as configuration_of
 from runner.util.net import free_port
 from tests import make
 
@@ -227,3 +228,15 @@ def test_every_runtime_has_logs_of_both_kinds(name: str) -> None:
     stems = [path.stem for path in (LOGS / name).glob("*.log")]
     assert any(not stem.startswith("none--") for stem in stems), f"no failure log in tests/contract/logs/{name}/"
     assert any(stem.startswith("none--") for stem in stems), f"no misleading log in tests/contract/logs/{name}/"
+
+
+def test_one_launch_is_one_configuration(name: str, runtime: Runtime, entry: Entry) -> None:
+    """Both ways round, for every switch that the engine's table knows: the same command line has the same fingerprint,
+    another one another."""
+    table = getattr(import_module(f"runner.runtimes.{name}"), "FLAGS", {})
+    plain = configuration_of(entry, Point(name))
+    for flag in (one.name for one in table.values() if one.type == "bool"):
+        for value in (True, False):
+            asked = configuration_of(replace(entry, flags={flag: value}), Point(name))
+            same = runtime.launch(asked, entry, PLACEMENT) == runtime.launch(plain, entry, PLACEMENT)
+            assert (asked.fingerprint == plain.fingerprint) is same, (flag, value)

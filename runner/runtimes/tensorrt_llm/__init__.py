@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runner.domain.campaign import Campaign, Entry
+from runner.domain.parameters import Scalar, Values
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
 from runner.runtimes import Runtime, _abstract, _flags, _hub_engine, _prometheus, _signatures
@@ -50,6 +51,9 @@ class TensorRTLLM:
 
     def check(self, entry: Entry) -> list[Problem]:
         return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
+
+    def spoken(self, flags: Values) -> dict[str, Scalar]:
+        return _flags.spoken(flags, FLAGS)
 
     def needs(self, entry: Entry) -> list[Problem]:
         return _hub_engine.needs(

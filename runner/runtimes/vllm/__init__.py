@@ -15,6 +15,7 @@ from typing import Any
 
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.failure import Failure, Hint
+from runner.domain.parameters import Scalar, Values
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
 from runner.runtimes import Room, Runtime, _abstract, _flags, _hub_engine, _prometheus, _signatures
@@ -60,6 +61,9 @@ class Vllm:
 
     def check(self, entry: Entry) -> list[Problem]:
         return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
+
+    def spoken(self, flags: Values) -> dict[str, Scalar]:
+        return _flags.spoken(flags, FLAGS)
 
     def needs(self, entry: Entry) -> list[Problem]:
         return _hub_engine.needs(entry, self.title, ["vllm"], f"run `tunebook engine install {self.name}`")
