@@ -16,7 +16,7 @@ from runner.campaign.files import SUFFIXES, project_path, read_text
 from runner.campaign.identity import from_resolved, resolved, search_key, with_identity
 from runner.campaign.neighbours import unique_names
 from runner.campaign.preset_files import shelf_of
-from runner.campaign.presets import extend
+from runner.campaign.presets import extend, is_preset
 from runner.campaign.secrets import in_text, masked
 from runner.campaign.validate import validate
 from runner.domain.campaign import Campaign
@@ -37,6 +37,9 @@ def load(path: Path) -> Campaign:
 def parse(text: str, path: Path) -> Campaign:
     """The campaign of a text that stood in `path`. Raises CampaignError."""
     document = read(text, str(path))
+    if is_preset(document):
+        what = "this is a preset, and no campaign: nothing runs it by itself"
+        raise CampaignError([Problem("preset-alone", what, Where(str(path)), "check the campaigns that extend it")])
     reading = validate(document)
     problems = list(reading.problems)
     composed = extend(reading, document, shelf_of(path), project_path(path))

@@ -74,6 +74,14 @@ def extend(reading: Reading, document: Document, shelf: Shelf, shown: str) -> Co
     return Composed(made, tuple(extended), tuple(dict.fromkeys(problems)), frozenset(broken))
 
 
+def is_preset(document: Document) -> bool:
+    """Whether a file that stands where a campaign must is a preset: it has keys of one, and none that only a campaign
+    has."""
+    keys = set(document.data) if isinstance(document.data, dict) else set()
+    own = {"flags", "space", "quantization", "parallel", "where", "env", "recommended_for", "extends"}
+    return bool(keys & own) and keys <= set(PresetFile.model_fields)
+
+
 class _Opener:
     """Opens the presets of one entry, and of those."""
 

@@ -215,6 +215,16 @@ def test_nothing_outside_of_the_project_is_read(project: Path, tmp_path_factory:
         assert "secret words" not in str(problem)
 
 
+def test_a_preset_is_no_campaign(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(project, "extends: presets/one")
+    assert run_command_line(["check", "campaigns/presets/one.yaml"]) == 2
+    told, hint = capsys.readouterr().err.splitlines()
+    assert told.startswith("error[preset-alone]: this is a preset, and no campaign")
+    assert told.endswith("(campaigns/presets/one.yaml)")
+    assert hint == "  hint: check the campaigns that extend it"
+    assert run_command_line(["check", "campaigns/"]) == 0, "nor is it looked at with the campaigns of a folder"
+
+
 FOLDER = Path(__file__).parents[2] / "golden" / "preset-errors"
 
 
