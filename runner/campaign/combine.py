@@ -61,7 +61,7 @@ def searched(written: Any) -> Values:
         return Values((True, False) if switch is True else tuple(switch), when=when)
     if (listed := written.get("choice")) is not None:
         return Values(tuple(listed), when=when)
-    kind = "int" if "int" in written else "float"
+    kind = "int" if written.get("int") is not None else "float"
     low, high = written[kind]
     step = written.get("step") or 1
     return Values(ends=(low, high), whole=kind == "int", log=written.get("log", False), step=step, when=when)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
-from runner.campaign.files import SUFFIXES, project_path, read_text
+from runner.campaign.files import SUFFIXES, read_text
 from runner.errors import Problem, Where
 from runner.util.project import project_folder
 
@@ -46,7 +46,8 @@ class Shelf:
         for folder in (*beside, *self.folders):
             for path in (folder / f"{name}{suffix}" for suffix in _endings(name)):
                 if path.is_file() and self._inside(path) and (file := _from_here(path)) != itself:
-                    return PresetText(name, file, project_path(path), read_text(path), path.parent)
+                    shown = path.resolve().relative_to(self.project).as_posix()
+                    return PresetText(name, file, shown, read_text(path), path.parent)
         for found in (f"{name}{suffix}" for suffix in _endings(name)):
             if found in _shipped_files() and (file := f"tunebook:{found}") != itself:
                 text = files("runner.templates").joinpath(found).read_text(encoding="utf-8")

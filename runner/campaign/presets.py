@@ -162,7 +162,7 @@ class _Opener:
             wanted = runtimes.get(wanted).name
         except UnknownMember as error:
             return [*wrong, Problem(error.slug, error.what, document.at_value("runtime"), error.hint)]
-        if wanted != self.runtime:
+        if wanted != self.runtime and self.runtime in runtimes:  # of a misspelled runtime another check speaks
             fitting = [one for one in shipped() if one.startswith(f"presets/{self.runtime.replace('_', '-')}-")]
             hint = f"for {self.runtime} there are {', '.join(fitting)}" if fitting else "write the flags out"
             what = f"preset {found.name} is for {wanted}, and this entry's runtime is {self.runtime}"

@@ -7,17 +7,19 @@ from dataclasses import asdict
 from typing import Any
 
 from runner.domain.campaign import Campaign, Conflict, Given
+from runner.util.visible import visible
 
 
 def presets(campaign: Campaign) -> list[tuple[str, str, str, str]]:
     """(entry, preset, file, description) of each, in the order in which they count."""
-    return [(one.entry, given.source, given.place, given.value) for one in campaign.extended for given in one.presets]
+    rows = ((one.entry, given) for one in campaign.extended for given in one.presets)
+    return [(entry, given.source, given.place, visible(given.value)) for entry, given in rows]
 
 
 def conflicts(campaign: Campaign) -> list[tuple[str, str, str, str]]:
     """(entry, setting, what counts, the story) of each setting that was given in more than one way."""
     return [
-        (one.entry, conflict.setting, conflict.result or "left out", story(conflict))
+        (one.entry, visible(conflict.setting), visible(conflict.result or "left out"), story(conflict))
         for one in campaign.extended
         for conflict in one.conflicts
     ]
@@ -39,4 +41,4 @@ def plain(campaign: Campaign) -> list[dict[str, Any]]:
 
 
 def _said(given: Given) -> str:
-    return f"{given.value} of {given.source} ({given.place})"
+    return f"{visible(given.value)} of {given.source} ({given.place})"

@@ -41,6 +41,7 @@ def typed(written: Any) -> Any:
         ({"float": [0.1, 0.5]}, {"float": [0.5, 0.9]}, {"float": [0.1, 0.9]}),
         ({"int": [1, 8], "log": True}, [2, 4], {"int": [1, 8], "log": True}),
         ({"choice": [1], "when": "a == 1"}, {"choice": [2], "when": "a == 1"}, {"choice": [1, 2], "when": "a == 1"}),
+        ({"int": [1, 2], "choice": None}, {"float": None, "int": [3, 4]}, {"int": [1, 4]}),
         (None, None, None),
     ],
 )

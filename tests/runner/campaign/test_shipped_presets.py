@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from runner.campaign import preset_schema
+from runner.campaign import preset_schema, schema
 from runner.campaign.document import read
 from runner.campaign.load import parse
 from runner.campaign.preset_files import shipped
@@ -69,6 +69,7 @@ def test_it_is_sound(name: str) -> None:
 
 @pytest.mark.parametrize("name", shipped())
 def test_its_flags_are_flags_of_its_engine_and_a_campaign_of_it_plans(name: str) -> None:
+    jsonschema.validate(read(campaign_of(name), name).data, json.loads(schema.json_schema()))
     campaign = parse(campaign_of(name), Path("shipped.yaml"))
     [entry] = campaign.entries
     assert runtimes.get(entry.runtime).check(entry) == []
