@@ -11,6 +11,7 @@ from runner.campaign.document import Document, Path
 from runner.campaign.entry_schema import named_or_mapped
 from runner.domain.campaign import Conflict, Given
 from runner.render.yaml_text import flow
+from runner.space.expressions import ExpressionError, names_in
 from runner.space.resolve import ENV
 
 Name = tuple[str, str]
@@ -53,7 +54,7 @@ class Made:
     settings: dict[Name, Setting] = field(default_factory=dict)
     left_out: dict[Name, Setting] = field(default_factory=dict)
     alone: dict[str, Setting] = field(default_factory=dict)
-    where: list[tuple[str, Document, Path]] = field(default_factory=list)
+    where: list[Setting] = field(default_factory=list)
     presets: list[Given] = field(default_factory=list)
 
     def conflicts(self) -> tuple[Conflict, ...]:
@@ -64,10 +65,24 @@ class Made:
         return (*found, *(Conflict(spelled_name(name), one.given, "without", None) for name, one in gone))
 
 
-def constrain(made: Made, where: list[tuple[str, Document, Path]]) -> None:
+def constrain(made: Made, where: list[Setting]) -> None:
     """Constraints add up: every one must hold."""
-    known = {text for text, _, _ in made.where}
-    made.where += [one for one in where if one[0] not in known]
+    known = {one.written for one in made.where}
+    made.where += [one for one in where if one.written not in known]
+
+
+def unconstrain(made: Made, gone: set[str]) -> None:
+    """A constraint over what was left out says nothing any more: it goes too, and is told."""
+    lost = [one for one in made.where if gone & _names_in(one.written)]
+    made.where = [one for one in made.where if one not in lost]
+    made.left_out |= {("where", one.written): one for one in lost}
+
+
+def _names_in(text: str) -> frozenset[str]:
+    try:
+        return names_in(text)
+    except ExpressionError:  # a check says so
+        return frozenset()
 
 
 def own_settings(data: Mapping[str, Any], document: Document, at: Path, source: str, shown: str) -> Made:
@@ -75,8 +90,9 @@ def own_settings(data: Mapping[str, Any], document: Document, at: Path, source: 
     fixed and searched (`both_ways` tells) the searched one counts."""
     made = Made()
 
-    def setting(values: Values, written: Any, *path: str) -> Setting:
-        place = f"{shown}:{document.at_key(*at, *path).line}"
+    def setting(values: Values, written: Any, *path: str | int) -> Setting:
+        item = isinstance(path[-1], int)  # of a list: it has no key
+        place = f"{shown}:{(document.at_value if item else document.at_key)(*at, *path).line}"
         given = Given(source, place, flow(written))
         return Setting(values, written, (given,), (values,), document, (*at, *path))
 
@@ -94,7 +110,7 @@ def own_settings(data: Mapping[str, Any], document: Document, at: Path, source: 
     for key in ALONE:
         if data.get(key) is not None:
             made.alone[key] = setting(fixed(data[key]), data[key], key)
-    made.where = [(text, document, (*at, "where", n)) for n, text in enumerate(data.get("where", []))]
+    made.where = [setting(fixed(text), text, "where", n) for n, text in enumerate(data.get("where", []))]
     return made
 
 
@@ -119,9 +135,9 @@ def written_out(made: Made, entry: Mapping[str, Any], document: Document, at: Pa
         written[key] = setting.written
         document.graft((*at, key), setting.document, setting.path)
     if made.where:
-        written["where"] = [text for text, _, _ in made.where]
-        for n, (_, other, path) in enumerate(made.where):
-            document.graft((*at, "where", n), other, path)
+        written["where"] = [one.written for one in made.where]
+        for n, one in enumerate(made.where):
+            document.graft((*at, "where", n), one.document, one.path)
     return written
 
 
@@ -136,4 +152,4 @@ def named(text: str) -> Name:
 
 
 def spelled_name(name: Name) -> str:
-    return ".".join(part for part in name if part)
+    return f"where {name[1]}" if name[0] == "where" else ".".join(part for part in name if part)

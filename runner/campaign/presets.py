@@ -27,6 +27,7 @@ from runner.campaign.preset_settings import (
     names_of,
     own_settings,
     spelled_name,
+    unconstrain,
     written_out,
 )
 from runner.campaign.secrets import in_text
@@ -37,6 +38,9 @@ from runner.runtimes import runtimes
 
 DEEPEST = 8
 """Presets that extend presets that extend presets: nobody follows more."""
+
+MOST = 60
+"""Presets opened for one entry, each time counted: they multiply where each extends several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class _Opener:
     def __init__(self, shelf: Shelf, runtime: str, shown: str) -> None:
         self.runtime = runtime
         self.problems: list[Problem] = []
+        self._count = 0
         self._shelf = shelf
         self._shown = shown
 
@@ -106,6 +111,7 @@ class _Opener:
             if (one := self._opened(name, where, above)) is not None:
                 self._add(made, one, str(data.get("merge") or "last_wins"), {*own.settings, *left_out}, where)
         self._leave_out(made, left_out, document, at)
+        unconstrain(made, {spelled_name(name) for name in left_out.keys() - own.settings.keys()})
         how = "last_wins" if above else "entry"
         made.settings |= {name: one.over(made.settings.get(name), how) for name, one in own.settings.items()}
         made.alone |= {key: one.over(made.alone.get(key), how) for key, one in own.alone.items()}
@@ -124,12 +130,16 @@ class _Opener:
         if found is None:
             self.problems.append(self._shelf.unknown(name, where))
             return None
-        if found.file in chain or len(chain) >= DEEPEST:
-            circle = " -> ".join((*chain[chain.index(found.file) :], found.file)) if found.file in chain else "..."
-            hint = f"presets may extend presets, at most {DEEPEST} deep and not in a circle"
-            self.problems.append(
-                Problem("preset-circle", f"preset {name!r} leads back to itself: {circle}", where, hint)
-            )
+        self._count += 1
+        what = ""
+        if found.file in chain:
+            circle = " -> ".join((*chain[chain.index(found.file) :], found.file))
+            what = f"preset {name!r} leads back to itself: {circle}"
+        elif len(chain) >= DEEPEST or self._count > MOST:
+            what = f"preset {name!r} is one too many"
+        if what:
+            hint = f"presets may extend presets, not in a circle, at most {DEEPEST} deep and {MOST} for an entry"
+            self.problems.append(Problem("preset-circle", what, where, hint))
             return None
         return self._sound(found, where, above)
 

@@ -108,6 +108,27 @@ def test_settings_can_be_left_out(project: Path) -> None:
     assert told(campaign) == {"chunk-size": "without None", "env.LEVEL": "without None"}
 
 
+def test_a_constraint_over_what_is_left_out_goes_too(project: Path) -> None:
+    both = "extends: [presets/one, presets/two]\nwithout: max-num-seqs\n"
+    campaign = made(project, both + "where: [chunk-size >= 128]")
+    assert campaign.entries[0].space.where == ("chunk-size >= 128",)
+    assert told(campaign)["where max-num-seqs >= 4"] == "without None"
+    kept = made(project, both + "flags: {max-num-seqs: 8}")
+    assert kept.entries[0].space.where == ("max-num-seqs >= 4",), "the entry says it: the constraint can be computed"
+
+
+def test_presets_that_multiply_are_refused(project: Path) -> None:
+    each = [f"presets/p{n}{m}" for n in range(7) for m in range(9)]
+    presets = {
+        f"p{n}{m}": f"extends: [{', '.join(f'presets/p{n + 1}{k}' for k in range(9))}]\n" if n < 6 else "flags: {}\n"
+        for n in range(7)
+        for m in range(9)
+    }
+    assert len(each) == len(presets)
+    found = problems(written(project, "extends: [presets/p00, presets/p01]", presets))
+    assert {slug for slug, _ in found} == {"preset-circle"}
+
+
 def test_shared_settings_and_conditions_survive(project: Path) -> None:
     presets = {
         "shared": "quantization: {kvcache_dtype: [auto, fp8]}\nparallel: {tp: 1}\n",
