@@ -45,12 +45,12 @@ class _Loader(yaml.SafeLoader):
 
 @dataclass(slots=True)
 class Document:
-    """`data` as plain Python; `keys` and `values` give (line, column) of a path, both from 1."""
+    """`data` as plain Python; `keys` and `values` give the place of a path, of another file for a preset's."""
 
     file: str
     data: Any = None
-    keys: dict[Path, tuple[int, int]] = field(default_factory=dict)
-    values: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    keys: dict[Path, Where] = field(default_factory=dict)
+    values: dict[Path, Where] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def at_key(self, *path: str | int) -> Where:
@@ -60,10 +60,19 @@ class Document:
     def at_value(self, *path: str | int) -> Where:
         return self._where(self.values, path)
 
-    def _where(self, places: dict[Path, tuple[int, int]], path: Path) -> Where:
+    def graft(self, path: Path, other: Document, other_path: Path) -> None:
+        """What stands at `other_path` of another document stands at `path` here: the places go with it."""
+        for mine, theirs in ((self.keys, other.keys), (self.values, other.values)):
+            for found, where in list(theirs.items()):
+                if found[: len(other_path)] == other_path:
+                    mine[(*path, *found[len(other_path) :])] = where
+        self.keys[path] = other.at_key(*other_path)  # an item of a list has no key
+        self.values[path] = other.at_value(*other_path)
+
+    def _where(self, places: dict[Path, Where], path: Path) -> Where:
         for length in range(len(path), -1, -1):
             if place := places.get(path[:length]):
-                return Where(self.file, *place)
+                return place
         return Where(self.file)
 
 
@@ -101,7 +110,7 @@ class _Builder:
         self._count += 1
         if self._count > MOST_VALUES or len(above) > DEEPEST or id(node) in above:
             raise _TooMuch
-        self._document.values[path] = _place(node)
+        self._document.values[path] = self._place(node)
         if node.tag not in _TAGS:
             self._complain("campaign-yaml", f"tag {node.tag!r} is not used in campaign files", node)
             return None
@@ -125,15 +134,18 @@ class _Builder:
                 self._complain("campaign-yaml", f"key {key!a} holds half a character", key_node)
                 continue
             if key in made:
-                first = self._document.keys[(*path, key)][0]
+                first = self._document.keys[(*path, key)].line
                 self._complain("duplicate-key", f"key {key!r} stands here twice (first in line {first})", key_node)
                 continue
-            self._document.keys[(*path, key)] = _place(key_node)
+            self._document.keys[(*path, key)] = self._place(key_node)
             made[key] = self.build(value_node, (*path, key), above)
         return made
 
     def _complain(self, slug: str, what: str, node: yaml.Node) -> None:
-        self._document.problems.append(Problem(slug, what, Where(self._document.file, *_place(node))))
+        self._document.problems.append(Problem(slug, what, self._place(node)))
+
+    def _place(self, node: yaml.Node) -> Where:
+        return Where(self._document.file, node.start_mark.line + 1, node.start_mark.column + 1)
 
 
 def _scalar(node: yaml.Node) -> Any:
@@ -152,10 +164,6 @@ def _typed(text: str) -> Any:
     if _FLOAT.fullmatch(text):
         return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
     return text
-
-
-def _place(node: yaml.Node) -> tuple[int, int]:
-    return node.start_mark.line + 1, node.start_mark.column + 1
 
 
 def _broken(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandle
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from runner.campaign.combine import Merge
 from runner.campaign.fields import (
     NameText,
     Number,
@@ -94,7 +95,7 @@ class ParameterSection(Section):
         return {"anyOf": [scalars, described], "description": mapping.get("description", "")}
 
 
-def _named_or_mapped(value: Any) -> Any:
+def named_or_mapped(value: Any) -> Any:
     """`[A, B]` names what is passed through: the same as `{A: null, B: null}`."""
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         wrong = [item for item in value if "=" in item]
@@ -117,7 +118,7 @@ def _some_values(given: dict[str, Any]) -> dict[str, Any]:
 
 Env: TypeAlias = Annotated[
     dict[str, Scalar | None],
-    BeforeValidator(_named_or_mapped),
+    BeforeValidator(named_or_mapped),
     WithJsonSchema(
         {
             "anyOf": [
@@ -132,11 +133,36 @@ Env: TypeAlias = Annotated[
 AbstractValues: TypeAlias = Annotated[dict[str, Scalar | list[Scalar]], AfterValidator(_some_values)]
 
 
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _each_once(names: list[str]) -> list[str]:
+    for n, name in enumerate(names):
+        if name in names[:n]:
+            raise complaint("wrong-value", f"{spelled(name)} is listed twice")
+    return names
+
+
+Names: TypeAlias = Annotated[
+    list[Text],
+    BeforeValidator(_listed),
+    AfterValidator(_each_once),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+"""One name, or a list of them."""
+
+
 class EntrySection(Section):
     """One runtime with its fixed flags and its search space."""
 
     runtime: Text = Field(description="A member of the runtimes: llama_cpp, command, simulated, ...")
     name: NameText | None = Field(None, description="Name of the entry; default: the runtime's name.")
+    extends: Names = Field([], description="Presets whose settings the entry takes over, such as presets/vllm-latency.")
+    merge: Merge | None = Field(
+        None, description="What counts where presets differ: last_wins (default), union or intersection."
+    )
+    without: Names = Field([], description="Settings of the presets that are left out.")
     flags: dict[str, Scalar] = Field({}, description="Fixed flags, without dashes in front; true = a bare flag.")
     space: dict[str, ParameterSection] | None = Field(
         None, description="Searched flags, or env.NAME for the environment. Absent: only the default is measured."
@@ -172,4 +198,14 @@ class EntrySection(Section):
     def _some_space(self) -> EntrySection:
         if self.space is not None and not self.space:
             raise complaint("empty-space", "space is empty", "leave the key out to measure only the default")
+        check_extends(self)
         return self
+
+
+def check_extends(section: Any) -> None:
+    """`merge` and `without` speak of presets. Raises a complaint where there are none."""
+    for key in ("merge", "without"):
+        if getattr(section, key) and not section.extends:
+            raise complaint(
+                "wrong-value", f"{key} means something only beside extends", f"add extends, or remove {key}"
+            )

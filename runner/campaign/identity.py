@@ -10,7 +10,7 @@ from runner.domain.campaign import Campaign, Entry
 from runner.domain.ids import content_hash
 from runner.util.codec import from_plain, to_plain
 
-_OUTSIDE_VERSION = ("path", "version_sha256", "search_key")
+_OUTSIDE_VERSION = ("extended", "path", "version_sha256", "search_key")
 
 
 def resolved(campaign: Campaign) -> dict[str, Any]:

@@ -1,11 +1,10 @@
-"""STORY load(): read the file, check it against the schema, check what it means, make the campaign.
+"""STORY load(): read the file, check it against the schema, open presets, check what it means, make the campaign.
 
 Either a Campaign or a CampaignError that holds all problems of the file at once, each with its place.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +12,11 @@ from pathlib import Path
 from runner.campaign.build import build
 from runner.campaign.checks import check
 from runner.campaign.document import read
+from runner.campaign.files import SUFFIXES, project_path, read_text
 from runner.campaign.identity import from_resolved, resolved, search_key, with_identity
 from runner.campaign.neighbours import unique_names
+from runner.campaign.preset_files import shelf_of
+from runner.campaign.presets import extend, is_preset
 from runner.campaign.secrets import in_text, masked
 from runner.campaign.validate import validate
 from runner.domain.campaign import Campaign
@@ -22,10 +24,6 @@ from runner.errors import CampaignError, OtherHardware, Problem, Where
 from runner.util.project import project_folder
 
 __all__ = ["from_resolved", "load", "load_all", "read_text", "resolved", "search_key"]
-
-SUFFIXES = (".yaml", ".yml")
-LARGEST = 200_000
-"""Bytes of a campaign file. People write it: a thousand lines stay far below, and a megabyte takes seconds to read."""
 
 LONGEST = 600
 """Characters of one message: a value of a thousand characters is shown by its two ends."""
@@ -39,33 +37,25 @@ def load(path: Path) -> Campaign:
 def parse(text: str, path: Path) -> Campaign:
     """The campaign of a text that stood in `path`. Raises CampaignError."""
     document = read(text, str(path))
+    if is_preset(document):
+        what = "this is a preset, and no campaign: nothing runs it by itself"
+        raise CampaignError([Problem("preset-alone", what, Where(str(path)), "check the campaigns that extend it")])
     reading = validate(document)
     problems = list(reading.problems)
+    composed = extend(reading, document, shelf_of(path), project_path(path))
+    if composed is not None:
+        document, again = composed.document, validate(composed.document)
+        problems += (*composed.problems, *again.problems)
+        reading = replace(again, broken=reading.broken | composed.broken | again.broken)
     if reading.file is not None:
         problems += check(reading.file, document, reading)
-    said = {problem.where.line for problem in problems if problem.slug == "secret" and problem.where}
-    problems += [one for one in in_text(text, str(path)) if one.where and one.where.line not in said]
+    said = {(one.where.file, one.where.line) for one in problems if one.slug == "secret" and one.where}
+    problems += [one for one in in_text(text, str(path)) if one.where and (str(path), one.where.line) not in said]
     if problems or reading.file is None:
         foreign = bool(problems) and all(problem.slug == OtherHardware.slug for problem in problems)
-        raise (OtherHardware if foreign else CampaignError)(_in_order([masked(problem) for problem in problems]))
-    return with_identity(build(reading.file, _project_path(path)))
-
-
-def read_text(path: Path) -> str:
-    """The file as it was written. Raises CampaignError when it can not be read as text."""
-    where = Where(str(path))
-    try:
-        if path.stat().st_size > LARGEST:
-            problem = Problem("campaign-yaml", f"a campaign file has at most {LARGEST} bytes", where)
-        else:
-            return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        problem = Problem("campaign-missing", "no such file", where, _near_file(path))
-    except UnicodeDecodeError as error:
-        problem = Problem("campaign-yaml", f"not UTF-8 text: byte {error.start}", where, "save it as UTF-8")
-    except OSError as error:
-        problem = Problem("campaign-missing", f"can not be read: {error.strerror}", where)
-    raise CampaignError([problem])
+        raise (OtherHardware if foreign else CampaignError)(_in_order([masked(problem) for problem in problems], path))
+    campaign = build(reading.file, project_path(path))
+    return with_identity(replace(campaign, extended=composed.extended) if composed else campaign)
 
 
 def load_all(paths: Iterable[Path], *, beside: bool = False) -> list[tuple[Path, Campaign | CampaignError]]:
@@ -128,27 +118,14 @@ def _files(path: Path) -> list[Path]:
     return sorted(file for file in path.iterdir() if file.suffix in SUFFIXES and file.is_file())
 
 
-def _near_file(path: Path) -> str | None:
-    if not path.parent.is_dir():
-        return None
-    names = [file.name for file in path.parent.iterdir() if file.suffix in SUFFIXES]
-    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.5)
-    return f"did you mean {path.parent / near[0]}?" if near else None
+def _in_order(problems: Sequence[Problem], path: Path) -> list[Problem]:
+    """As they stand in the campaign, then those of presets, file by file."""
 
-
-def _project_path(path: Path) -> str:
-    """Relative to the project folder where it lies inside, else the file name: never a path of this machine."""
-    real = path.resolve()
-    try:
-        return real.relative_to(project_folder(real.parent)).as_posix()
-    except ValueError:
-        return real.name
-
-
-def _in_order(problems: Sequence[Problem]) -> list[Problem]:
-    def place(problem: Problem) -> tuple[int, int]:
+    def place(problem: Problem) -> tuple[str, int, int]:
         where = problem.where
-        return (where.line or 0, where.column or 0) if where else (0, 0)
+        if where is None:
+            return "", 0, 0
+        return "" if where.file == str(path) else where.file, where.line or 0, where.column or 0
 
     return sorted(dict.fromkeys(map(_readable, problems)), key=place)
 

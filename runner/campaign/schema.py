@@ -29,11 +29,6 @@ from runner.domain import campaign as domain
 
 FORMAT = 1
 
-NOT_YET = {
-    "extends": "presets",
-}
-"""Keys of the design that no release reads yet: refused, never ignored."""
-
 
 def _known_format(value: int) -> int:
     if value != FORMAT:
@@ -221,15 +216,15 @@ class CampaignFile(Section):
 _JSON_SCHEMA_WORDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
 
-def _published(node: Any) -> Any:
-    """Pydantic leaves bounds of validated types in its own words, and adds a title that repeats the key."""
+def published(node: Any) -> Any:
+    """A schema as editors get it: pydantic leaves bounds of validated types in its own words, and adds titles."""
     if isinstance(node, dict):
         return {
-            _JSON_SCHEMA_WORDS.get(key, key): _published(value)
+            _JSON_SCHEMA_WORDS.get(key, key): published(value)
             for key, value in node.items()
             if not (key == "title" and isinstance(value, str))
         }
-    return [_published(item) for item in node] if isinstance(node, list) else node
+    return [published(item) for item in node] if isinstance(node, list) else node
 
 
 def json_schema() -> str:
@@ -241,8 +236,8 @@ def json_schema() -> str:
         "default": "local",
         "description": deploy["description"],
     }
-    published = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "tunebook campaign"}
-    return json.dumps(published | _published(schema), indent=1, ensure_ascii=False) + "\n"
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "tunebook campaign"}
+    return json.dumps(head | published(schema), indent=1, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

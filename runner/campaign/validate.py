@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import copy
 import difflib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -13,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from runner.campaign.document import Document, Path
 from runner.campaign.fields import spelled
-from runner.campaign.schema import FORMAT, NOT_YET, CampaignFile
+from runner.campaign.schema import FORMAT, CampaignFile
 from runner.errors import Problem
 
 _STAND_INS: dict[str, Any] = {
@@ -33,11 +34,12 @@ _KEYED = ("space", "slo", "flags", "env")
 @dataclass(frozen=True, slots=True)
 class Reading:
     """`broken` holds the paths of sections that were replaced: `("search",)`, `("runtimes", 1)`, `("slo", "ttft_p99")`.
-    `file` is None only when nothing could be read at all."""
+    `file` is None only when nothing could be read at all. `data` is what it was read from, keys spelled right."""
 
     file: CampaignFile | None
     problems: tuple[Problem, ...]
     broken: frozenset[Path]
+    data: Mapping[str, Any] = field(default_factory=dict)
 
     def sound(self, *sections: str) -> bool:
         return not any((section,) in self.broken for section in sections)
@@ -81,7 +83,7 @@ class _Repair:
         first = self._document.problems
         places = {problem.where for problem in first}
         new = [problem for problem in self._problems.values() if problem.where not in places]
-        return Reading(file, (*first, *new), frozenset(self._broken))
+        return Reading(file, (*first, *new), frozenset(self._broken), self._data)
 
     def _mend(self, errors: list[ErrorDetails]) -> None:
         unknown = [error for error in errors if error["type"] == "extra_forbidden"]
@@ -102,22 +104,13 @@ class _Repair:
         container = _at(self._data, tuple(parent))
         if not isinstance(container, dict) or key not in container:
             return
-        known = _known_keys(tuple(parent))
-        free = [name for name in known if name not in container]
-        near = difflib.get_close_matches(str(key), free, n=1, cutoff=0.6)
-        self._problems[(path, "")] = self._unknown(path, str(key), near, known)
+        known = _known_keys(tuple(parent), CampaignFile)
+        near = _near_keys(str(key), known, container)
+        self._problems[(path, "")] = _unknown(path, near, known, self._document)
         value = container.pop(key)
         if near:
             container[near[0]] = value
             self._alias(path, (*parent, near[0]))
-
-    def _unknown(self, path: Path, key: str, near: list[str], known: list[str]) -> Problem:
-        where = self._document.at_key(*path)
-        if key in NOT_YET:
-            return Problem("not-yet", f"{key!r} ({NOT_YET[key]}) is not supported yet", where, "write the flags out")
-        place = f" in {label(path[:-1])}" if len(path) > 1 else ""
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-        return Problem("unknown-key", f"unknown key {key!r}{place}", where, hint)
 
     def _alias(self, old: Path, new: Path) -> None:
         for places in (self._document.keys, self._document.values):
@@ -135,6 +128,39 @@ class _Repair:
             self._data[name] = copy.deepcopy(_STAND_INS[name])
         else:
             self._data.pop(name, None)
+
+
+def complaints(model: type[BaseModel], document: Document) -> list[Problem]:
+    """Every problem of a file that is no campaign, by its own schema. Nothing is mended."""
+    if not isinstance(document.data, dict):
+        what = f"must be a mapping of keys, not {spelled(document.data)}"
+        return document.problems or [Problem("wrong-type", what, document.at_value())]
+    errors: list[ErrorDetails] = []
+    try:
+        model.model_validate(document.data)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    found = []
+    for one in errors:
+        path = _document_path(document.data, one["loc"])
+        if one["type"] == "extra_forbidden":
+            known = _known_keys(path[:-1], model)
+            near = _near_keys(str(path[-1]), known, _at(document.data, path[:-1]))
+            found.append(_unknown(path, near, known, document))
+        else:
+            found.append(_problem(one, path, document))
+    said = {problem.where for problem in document.problems}
+    return [*document.problems, *(problem for problem in found if problem.where not in said)]
+
+
+def _near_keys(key: str, known: list[str], container: Mapping[str, Any]) -> list[str]:
+    return difflib.get_close_matches(key, [name for name in known if name not in container], n=1, cutoff=0.6)
+
+
+def _unknown(path: Path, near: list[str], known: list[str], document: Document) -> Problem:
+    place = f" in {label(path[:-1])}" if len(path) > 1 else ""
+    hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+    return Problem("unknown-key", f"unknown key {path[-1]!r}{place}", document.at_key(*path), hint)
 
 
 def _problem(error: ErrorDetails, path: Path, document: Document) -> Problem:
@@ -217,9 +243,9 @@ def _at(data: Any, path: Path) -> Any:
     return data
 
 
-def _known_keys(path: Path) -> list[str]:
+def _known_keys(path: Path, root: type[BaseModel]) -> list[str]:
     """The keys that the schema knows in the mapping at `path`."""
-    model: type[BaseModel] | None = CampaignFile
+    model: type[BaseModel] | None = root
     parts = iter(path)
     for part in parts:
         if isinstance(part, int) or model is None:
@@ -229,13 +255,13 @@ def _known_keys(path: Path) -> list[str]:
             next(parts, None)
     if model is None:
         return []
-    return [field.alias or name for name, field in model.model_fields.items()]
+    return [one.alias or name for name, one in model.model_fields.items()]
 
 
 def _field(model: type[BaseModel], key: str) -> Any:
-    for name, field in model.model_fields.items():
-        if key in (name, field.alias):
-            return field.annotation
+    for name, known in model.model_fields.items():
+        if key in (name, known.alias):
+            return known.annotation
     return None
 
 

@@ -27,7 +27,7 @@ class Commands(click.Group):
         for package in COMMAND_PACKAGES:
             for module in pkgutil.iter_modules(import_module(package).__path__):
                 if not module.name.startswith("_"):
-                    homes[module.name.replace("_", "-")] = f"{package}.{module.name}"
+                    homes[module.name.rstrip("_").replace("_", "-")] = f"{package}.{module.name}"
         return homes
 
     def list_commands(self, ctx: click.Context) -> list[str]:

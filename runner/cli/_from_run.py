@@ -24,6 +24,7 @@ def follow_up_text(asked: str, name: str | None, results: Path) -> Written:
     when it measured nothing, UnknownId when there is no such run; StoreDamaged for a record that can not be read."""
     from runner.campaign.document import read
     from runner.campaign.load import from_resolved, parse
+    from runner.campaign.written import without_presets
     from runner.followup import follow_up
     from runner.lineage import Lineage
     from runner.render.yaml_text import yaml_text
@@ -38,7 +39,8 @@ def follow_up_text(asked: str, name: str | None, results: Path) -> Written:
             hint="run it on: `tunebook run` goes on where it stopped",
         )
     chosen = name or next_name(start.name)
-    made = follow_up(read(start.campaign_text, start.campaign_path).data, lineage, chosen)
+    written = without_presets(read(start.campaign_text, start.campaign_path).data, campaign)
+    made = follow_up(written, lineage, chosen)
     head = [
         f"Follow-up of {start.name}: {len(lineage.succeeded)} of {len(lineage.tried)} trials succeeded "
         f"(run {start.run_id}, {start.started_utc[:10]}).",

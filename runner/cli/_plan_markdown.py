@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from runner.cli import _plan_presets
 from runner.cli._plan_text import passing, refusals, sums
 from runner.errors import Problem
 from runner.plan import Plan
@@ -37,6 +38,9 @@ def of_plan(
     lines = [f"### {_text(plan.campaign.name)}", ""]
     lines += table(("", ""), [("file", _text(path)), *((name, _text(t)) for name, t in sums(plan, known, left, store))])
     lines.append("")
+    lines += _shown("preset", ("entry", "preset", "file", "what it is for"), _plan_presets.presets(plan.campaign))
+    head = ("entry", "setting", "counts", "why")
+    lines += _shown("setting", head, _plan_presets.conflicts(plan.campaign), " given more than once")
     lines += _folded("configuration", ("", "entry", "parameters"), [(a[:8], b, c) for a, b, c in passing(plan)])
     refused = [(a[:8], b, c, d, e) for a, b, c, d, e in refusals(plan)]
     lines += _folded("configuration", ("", "entry", "parameters", "rule", "reason"), refused, " refused")
@@ -58,13 +62,23 @@ def _unchecked(plan: Plan, absent: Problem | None) -> Iterator[str]:
         yield f"{_text(absent.what)} on the machine that made this plan"
 
 
+def _shown(noun: str, head: Sequence[str], rows: Sequence[Sequence[str]], what: str = "") -> list[str]:
+    """A table that nobody has to open: a reviewer must see what a preset changes."""
+    if not rows:
+        return []
+    lines = [f"{len(rows):,} {noun}{'s'[: len(rows) > 1]}{what}:", ""]
+    return [*lines, *_table(head, rows), ""]
+
+
 def _folded(noun: str, head: Sequence[str], rows: Sequence[Sequence[str]], what: str = "") -> list[str]:
     if not rows:
         return []
+    return folded(f"{len(rows):,} {noun}{'s'[: len(rows) > 1]}{what}", _table(head, rows))
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     lines = table(head, [[_text(cell) for cell in row] for row in rows[:ROWS]])
-    if len(rows) > ROWS:
-        lines += ["", f"The first {ROWS} of {len(rows):,}."]
-    return folded(f"{len(rows):,} {noun}{'s'[: len(rows) > 1]}{what}", lines)
+    return [*lines, "", f"The first {ROWS} of {len(rows):,}."] if len(rows) > ROWS else lines
 
 
 def _text(value: object) -> str:

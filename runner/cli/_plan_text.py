@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from runner.cli import _plan_presets
 from runner.domain.units import format_duration
 from runner.errors import Problem
 from runner.plan import Plan
@@ -23,7 +24,7 @@ def as_text(
     lines += [f"  {name:<10} {text}" for name, text in sums(plan, known, left, store)]
     if absent is not None:
         lines.append(f"  not here   {absent.what}" + (f" ({absent.hint})" if absent.hint else ""))
-    return "\n".join([*lines, *_configurations(plan), *_rejections(plan), *_unchecked(plan)]) + "\n"
+    return "\n".join([*lines, *_presets(plan), *_configurations(plan), *_rejections(plan), *_unchecked(plan)]) + "\n"
 
 
 def sums(plan: Plan, known: Known | None, left: Prospect | None, store: str) -> Iterator[tuple[str, str]]:
@@ -97,6 +98,22 @@ def _levels(plan: Plan) -> str:
         scenarios.setdefault(level.scenario.text, []).append(f"{level.load_value:g}")
     kind = plan.levels[0].load_kind
     return "; ".join(f"{scenario} at {kind} {', '.join(values)}" for scenario, values in scenarios.items())
+
+
+def _presets(plan: Plan) -> Iterator[str]:
+    """All of them, and all that they disagree about: nobody overrides anything in silence."""
+    if not plan.campaign.extended:
+        return
+    yield ""
+    yield "  presets"
+    for entry, name, file, about in _plan_presets.presets(plan.campaign):
+        yield f"    {entry}  {name} ({file}): {about}".rstrip(": ")
+    if conflicts := _plan_presets.conflicts(plan.campaign):
+        yield ""
+        yield "  settings given more than once"
+    for entry, setting, result, story in conflicts:
+        yield f"    {entry}  {setting}: {result}"
+        yield f"              {story}"
 
 
 def _configurations(plan: Plan) -> Iterator[str]:

@@ -14,6 +14,7 @@ from runner.errors import UsageError
 
 SCHEMA = "site/campaign.schema.json"
 """For editors: the first line of a campaign points at it."""
+PRESET_SCHEMA = "site/preset.schema.json"
 
 _BY_NAME = "# By name, as yours was installed: is the index that CI asks the one that has this tunebook?"
 
@@ -50,14 +51,14 @@ RECIPES: Mapping[str, Mapping[str, str]] = {
 
 def project_files(folder: Path, extra: str | None, ci: tuple[str, ...]) -> dict[str, str]:
     """Path -> text of everything but the campaign. `extra` is the optional package that the engine needs."""
-    from runner.campaign.schema import json_schema
+    from runner.campaign import preset_schema, schema
 
     title = " ".join(folder.resolve().name.split()) or "tunebook"
     words = {"@title@": title, "'@site_name@'": json.dumps(title), "@requirement@": requirement(extra)}
     texts = {target: _filled(_read(template), words) for template, target in _PROJECT.items()}
     for word in ci:
         texts |= {target: _read(template) for template, target in RECIPES[word].items()}
-    return dict(sorted((texts | {SCHEMA: json_schema()}).items()))
+    return dict(sorted((texts | {SCHEMA: schema.json_schema(), PRESET_SCHEMA: preset_schema.json_schema()}).items()))
 
 
 def write_project(folder: Path, texts: Mapping[str, str]) -> None:

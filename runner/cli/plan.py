@@ -125,6 +125,8 @@ def as_plain(
     store: str | None = None,
 ) -> dict[str, Any]:
     """The plan as one JSON object: `event` is `plan`."""
+    from runner.cli import _plan_presets
+
     campaign, worst = plan.campaign, plan.worst
     price = campaign.hardware.price_per_gpu_hour
     return {
@@ -133,6 +135,7 @@ def as_plain(
         "campaign": campaign.name,
         "version_sha256": campaign.version_sha256,
         "search_key": campaign.search_key,
+        "presets": _plan_presets.plain(campaign),
         "grid": plan.grid,
         "continuous": plan.continuous,
         "complete": plan.complete,

@@ -76,6 +76,36 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """What one source of an entry says about a setting: `source` is a preset's name or `the entry`, `place` where it
+    stands (`presets/x.yaml:4`), `value` as a campaign file has it, on one line."""
+
+    source: str
+    place: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A setting that several sources give differently. `decided_by`: `entry` (its own setting counts), `without` (the
+    entry leaves it out), `last_wins`, `union` or `intersection`. `result` is what counts, None where nothing does."""
+
+    setting: str
+    given: tuple[Given, ...]
+    decided_by: str
+    result: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """The presets that an entry was made of, in their order, and what they disagreed about."""
+
+    entry: str
+    presets: tuple[Given, ...]  # `value` is the preset's description
+    conflicts: tuple[Conflict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """Token lengths of a request, in genai-bench's grammar: `text` such as `D(1000,200)`.
 
@@ -231,6 +261,9 @@ class Campaign:
     timeouts: Timeouts = field(default_factory=Timeouts)
     every: float | None = None
     description: str = ""
+    extended: tuple[
+        Extended, ...
+    ] = ()  # where settings came from; what they are stands in `entries`; outside every hash
     path: str = ""  # where the file lay, relative to the project folder; outside every hash
     version_sha256: str = ""  # of the resolved file
     search_key: str = ""  # of {model, hardware, deploy, runtimes + spaces, workload, client}

@@ -206,6 +206,19 @@ def test_all_is_checked_and_what_changed_is_planned(merge: Path) -> None:
     assert (merge / "summary").read_text() == "said plan\n"
 
 
+def test_a_changed_preset_changes_the_campaigns_that_extend_it(merge: Path) -> None:
+    """Which those are, `plan` knows: it gets all. A preset itself is no campaign and is never given to it."""
+    preset = merge / "work" / "campaigns" / "presets" / "ours.yaml"
+    preset.parent.mkdir()
+    preset.write_text("flags: {a: 1}\n")
+    who = ("-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false")
+    for words in (["add", "-A"], ["commit", "--quiet", "-m", "preset"]):
+        subprocess.run(["git", "-C", str(merge / "work"), *who, *words], check=True, capture_output=True)
+    status, calls, _ = check(merge)
+    assert status == 0
+    assert calls == ["check campaigns/", "plan -- campaigns/", "plan --markdown -- campaigns/"]
+
+
 def test_with_a_published_site_the_plan_knows_what_is_measured(merge: Path) -> None:
     _, calls, _ = check(merge, CURL_STATUS="0")
     assert calls[1] == f"plan --store published.duckdb -- {CHANGED}"

@@ -138,7 +138,8 @@ def campaign(**changes: Any) -> Campaign:
         }
         made = replace(made, search_key=ids.content_hash(key))
     if not made.version_sha256:
-        made = replace(made, version_sha256=ids.content_hash(to_plain(made)))
+        content = {key: value for key, value in to_plain(made).items() if key != "extended"}
+        made = replace(made, version_sha256=ids.content_hash(content))
     return made
 
 
