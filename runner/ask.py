@@ -22,7 +22,7 @@ from runner.domain.campaign import Campaign
 from runner.domain.failure import Cause, Failure, Phase
 from runner.domain.ids import content_hash
 from runner.domain.trial import Endpoint
-from runner.loadgens._answers import AnswersJob
+from runner.loadgens._answers import TIMEOUT, AnswersJob
 from runner.loadgens._driver import client_environment
 from runner.measure import crash
 from runner.stats.agreement import agree
@@ -72,10 +72,10 @@ def ask(
     client_log: Path,
     should_stop: Callable[[], bool],
 ) -> Asked:
-    """Every prompt once, at temperature 0. Any end is a value: an answer that does not come within the request's
-    timeout, or before the level's, has an error. Raises OSError when the child could not be started."""
+    """Every prompt once, at temperature 0. Any end is a value: an engine that does not answer one within the timeout of
+    a request hangs; there is no other deadline, so that no busy machine makes answers wrong. Raises OSError when the
+    child could not be started."""
     chosen = prompt_set()
-    each = campaign.workload.each_level
     job_path, out = scratch / "answers-job.json", scratch / "answers.jsonl"
     job = AnswersJob(
         endpoint,
@@ -83,7 +83,7 @@ def ask(
         chosen.prompts,
         chosen.max_tokens,
         campaign.search.seed,
-        min(each.request_timeout, campaign.timeouts.level),
+        campaign.workload.each_level.request_timeout,
     )
     job_path.touch(mode=0o600)  # it may hold the key of the endpoint
     job_path.write_text(codec.to_json(job), encoding="utf-8")
@@ -97,10 +97,10 @@ def ask(
         stdout=process.DEVNULL,
         stderr=client_log,
     ) as child:
-        failure = _watched(child, engine, campaign.timeouts.level, should_stop)
+        failure = _watched(child, engine, should_stop)
         child.stop(0.0)
     answers = tuple(_read(out, chosen.prompts))
-    return Asked(answers, failure or _died(engine, answers))
+    return Asked(answers, failure or _died(engine, answers) or _hung(answers, job.request_timeout))
 
 
 def _died(engine: Engine, answers: Sequence[Answer]) -> Failure | None:
@@ -111,16 +111,23 @@ def _died(engine: Engine, answers: Sequence[Answer]) -> Failure | None:
     return None if end is None else crash(end, Phase.SLO, _WHEN)
 
 
-def _watched(child: process.Owned, engine: Engine, seconds: float, should_stop: Callable[[], bool]) -> Failure | None:
-    """Until the child is done or its time is up (None), or something else ends it."""
-    deadline = time.monotonic() + seconds
+def _hung(answers: Sequence[Answer], timeout: float) -> Failure | None:
+    late = next((number for number, answer in enumerate(answers, 1) if answer.error == TIMEOUT), None)
+    if late is None:
+        return None
+    what = f"no answer to prompt {late} of {len(answers)} of the quality guard within {timeout:g} s"
+    return Failure(Phase.SLO, Cause.HANG, what, hung=True, limit="each_level.request_timeout")
+
+
+def _watched(child: process.Owned, engine: Engine, should_stop: Callable[[], bool]) -> Failure | None:
+    """Until the child is done (None), or something else ends it."""
     while True:
         done = child.poll() is not None
         if should_stop():
             return Failure(Phase.SLO, Cause.INTERRUPTED, "stopped on request")
         if (end := engine.poll()) is not None:
             return crash(end, Phase.SLO, _WHEN)
-        if done or time.monotonic() > deadline:
+        if done:
             return None
         time.sleep(_POLL)
 
@@ -131,7 +138,7 @@ def _read(out: Path, prompts: tuple[Prompt, ...]) -> list[Answer]:
     for line in out.read_bytes().split(b"\n")[:-1]:
         answer = codec.from_plain(Answer, redacted(json.loads(line)))
         found[answer.prompt] = answer
-    return [found.get(prompt.name, Answer(prompt.name, error="it did not answer in time")) for prompt in prompts]
+    return [found.get(prompt.name, Answer(prompt.name, error="not asked any more")) for prompt in prompts]
 
 
 def facts_of(answers: Answers, reference: str, given: Answers | None, *, is_reference: bool) -> QualityFacts:

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from runner.util.redact import hide, redact
 
 TOP = 3
 """Most likely tokens asked for at each place. Where two engines part, one of these is mostly what the other said."""
+TIMEOUT = "timeout"
+"""The error of an answer that did not come within `request_timeout`; nothing is asked after it."""
 _CHAT, _PLAIN = "/v1/chat/completions", "/v1/completions"
 _MESSAGE = 200
 
@@ -47,8 +50,11 @@ def main(argv: list[str]) -> int:
     asker = _Asker(job)
     with Path(argv[1]).open("a", encoding="utf-8") as out:
         for prompt in job.prompts:
-            out.write(json.dumps(codec.to_plain(asker.ask(prompt)), ensure_ascii=False) + "\n")
+            answer = asker.ask(prompt)
+            out.write(json.dumps(codec.to_plain(answer), ensure_ascii=False) + "\n")
             out.flush()
+            if answer.error == TIMEOUT:
+                break  # it hangs: to ask on would cost that time again for each prompt
     return 0
 
 
@@ -68,7 +74,10 @@ class _Asker:
         self.headers = {"Authorization": f"Bearer {key}"} if key else {}
 
     def ask(self, prompt: Prompt) -> Answer:
+        began = time.monotonic()
         status, said = self._post(prompt)
+        if status == 0 and time.monotonic() - began >= self.job.request_timeout:
+            return Answer(prompt.name, error=TIMEOUT)
         if self.with_logprobs and 400 <= status < 500 and status != 429:
             self.with_logprobs = False
             status, said = self._post(prompt)
