@@ -10,7 +10,7 @@ import json
 import time
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -144,14 +144,11 @@ def _read(out: Path, prompts: tuple[Prompt, ...]) -> list[Answer]:
 def facts_of(answers: Answers, reference: str, given: Answers | None, *, is_reference: bool) -> QualityFacts:
     """What an attempt keeps of its answers. `given` are those of the reference, None when there are none yet.
     `is_reference`: the attempt is one of the reference's default, of which the first is compared with nobody."""
-    answered = sum(answer.error is None for answer in answers.answers)
-    facts = QualityFacts(reference, answers.prompts_id, len(answers.answers), answered)
+    asked, answered = len(answers.answers), sum(answer.error is None for answer in answers.answers)
+    facts = QualityFacts(reference, answers.prompts_id, asked, answered)
     if given is not None and given.prompts_id == answers.prompts_id:
-        compared = agree(given.answers, answers.answers)
-        return QualityFacts(reference, answers.prompts_id, facts.asked, answered, given.attempt_id, compared)
-    if is_reference and answered:
-        return QualityFacts(reference, answers.prompts_id, facts.asked, answered, answers.attempt_id)
-    return facts
+        return replace(facts, reference_attempt=given.attempt_id, agreement=agree(given.answers, answers.answers))
+    return replace(facts, reference_attempt=answers.attempt_id) if is_reference and answered == asked else facts
 
 
 def write_answers(answers: Answers, scratch: Path) -> Path:

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class TokenUnit(StrEnum):
+    """What answers are compared by. Words, where an engine does not say what its tokens are."""
+
+    TOKEN = "token"
+    WORD = "word"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +60,8 @@ class Agreement:
     """How far answers agree with those of a reference, over the `prompts` that the reference answered.
 
     `exact` answers are the same text. Of each of the others only what stands before its first divergence agrees: what
-    follows is the answer to another beginning. `matched` of `tokens` agree, summed over the prompts; `unit` is `token`,
-    or `word` where an engine does not say what its tokens are. `first_divergence` is the median number of tokens before
+    follows is the answer to another beginning. `matched` of `tokens` agree, summed over the prompts.
+    `first_divergence` is the median number of tokens before
     the first divergence, over the answers that diverge. `near_ties` of those diverge where the reference itself nearly
     said the other token; `logprob_difference` is the mean |difference| (nats) over the `logprob_tokens` tokens that
     agree; both None where log-probabilities are not served by both.
@@ -64,7 +72,7 @@ class Agreement:
     exact: int
     matched: int
     tokens: int
-    unit: str
+    unit: TokenUnit
     first_divergence: float | None = None
     near_ties: int | None = None
     logprob_difference: float | None = None

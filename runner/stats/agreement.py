@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from statistics import median
 
-from runner.domain.answers import Agreement, Answer
+from runner.domain.answers import Agreement, Answer, TokenUnit
 
 NEAR_TIE = 0.5
 """Nats. The reference gave the other token at least 60 % of the probability of its own."""
@@ -46,7 +46,7 @@ def agree(reference: Sequence[Answer], other: Sequence[Answer]) -> Agreement:
         exact=sum(exact),
         matched=sum(length if same else before for before, length, same in zip(matched, lengths, exact, strict=True)),
         tokens=sum(lengths) + sum(max(1, len(_pieces(mine, by_token))) for mine in silent),
-        unit="token" if by_token else "word",
+        unit=TokenUnit.TOKEN if by_token else TokenUnit.WORD,
         first_divergence=float(median(diverged)) if diverged else None,
         near_ties=sum(known) if differences or known else None,
         logprob_difference=sum(differences) / len(differences) if differences else None,

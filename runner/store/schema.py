@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import __version__
-from runner.domain import campaign, failure, records
+from runner.domain import answers, campaign, failure, records
 from runner.errors import StoreDamaged, StoreNewer
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ MIGRATIONS: dict[int, str] = {
 ENUMS: dict[str, type[StrEnum]] = {
     enum.__name__: enum
     for enum in (
+        answers.TokenUnit,
         campaign.Goal,
         campaign.LoadKind,
         failure.Cause,

@@ -243,7 +243,7 @@ CREATE TABLE store.quality (
   exact_high DOUBLE CHECK (exact_high BETWEEN 0 AND 1), -- upper end
   token_agreement DOUBLE CHECK (token_agreement BETWEEN 0 AND 1), -- share of tokens before the first divergence
   tokens INTEGER, -- of how many, over all prompts
-  token_unit VARCHAR CHECK (token_unit IN ('token', 'word')), -- word: an engine does not say what its tokens are
+  token_unit VARCHAR CHECK (token_unit IN ({TokenUnit})), -- word: an engine does not say what its tokens are
   first_divergence DOUBLE CHECK (isfinite(first_divergence)), -- median of tokens before it; NULL when none diverges
   near_ties INTEGER, -- divergences where the reference nearly said the other token; NULL: not served
   logprob_difference DOUBLE CHECK (isfinite(logprob_difference)), -- mean size over tokens that agree, nats

@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from runner.campaign.identity import resolved
 from runner.domain import ids
-from runner.domain.answers import Agreement, QualityFacts
+from runner.domain.answers import Agreement, QualityFacts, TokenUnit
 from runner.domain.campaign import (
     Campaign,
     Confirm,
@@ -68,7 +69,7 @@ TOKENS = 20  # output tokens per request of the default scenario
 LOADS = (1.0, 4.0)
 
 
-AGREEMENT = Agreement(16, 16, 12, 460, 500, "token", 14.0, 3, 0.0123, 460)
+AGREEMENT = Agreement(16, 16, 12, 460, 500, TokenUnit.TOKEN, 14.0, 3, 0.0123, 460)
 """12 of 16 answers are equal, 92 % of the tokens agree."""
 
 
@@ -143,7 +144,7 @@ def campaign(**changes: Any) -> Campaign:
         }
         made = replace(made, search_key=ids.content_hash(key))
     if not made.version_sha256:
-        made = replace(made, version_sha256=ids.content_hash(to_plain(made)))
+        made = replace(made, version_sha256=ids.content_hash(resolved(made)))
     return made
 
 

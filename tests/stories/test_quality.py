@@ -81,7 +81,8 @@ def test_a_guard_judges_every_attempt_by_the_reference_and_a_resumed_run_finds_i
     assert sealed["q8"]["quality"]["agreement"]["logprob_difference"] == pytest.approx(0.002)
 
     lower = Path(write(tmp_path, "{reference: f16, min_agreement: 0.3}", **entries))
-    tunebook("run", lower, results=results)
+    summary = tunebook("run", lower, results=results).stdout
+    assert " agreement with the default of f16; " in summary or "  answers    the reference of the others" in summary
     assert len(attempts(results)) == 4, "another limit judges anew and asks nobody"
     rows = asked("SELECT entry, status, token_agreement FROM trials JOIN quality USING (attempt_id)", results)
     assert {row["entry"]: row["status"] for row in rows}["q4"] == "succeeded"

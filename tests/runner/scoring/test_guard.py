@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.domain.answers import Agreement, QualityFacts
+from runner.domain.answers import Agreement, QualityFacts, TokenUnit
 from runner.domain.campaign import Goal, Quality, Slo
 from runner.domain.failure import Cause, Outcome, Phase, TrialStatus
 from runner.domain.trial import Attempt
@@ -17,7 +17,7 @@ from tests import make
 from tests.runner.scoring.facts import attempt, failed, levels, rules
 
 GUARD = Quality("f16", 0.9)
-HALF = Agreement(16, 16, 5, 256, 512, "token", 9.0, 3, 0.02, 256)
+HALF = Agreement(16, 16, 5, 256, 512, TokenUnit.TOKEN, 9.0, 3, 0.02, 256)
 
 
 def guarded(guard: Quality | None = GUARD, at: str = "worst") -> Rules:
