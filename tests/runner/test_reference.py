@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from runner.ask import ANSWERS, facts_of, prompt_set, write_answers
 from runner.domain.answers import Answer, Answers
@@ -24,7 +25,7 @@ def answers(attempt_id: str, prompts_id: str | None = None, silent: int = 0) -> 
     return Answers(attempt_id, "f16", prompts_id or chosen.id, tuple(given))
 
 
-def sealed(results: Path, n: int, given: Answers | None = None, **changes: object) -> Attempt:
+def sealed(results: Path, n: int, given: Answers | None = None, **changes: Any) -> Attempt:
     made = make.attempt(GUARDED, n, n=n, **changes)
     given = given or answers(made.attempt_id)
     facts = facts_of(given, "f16", None, is_reference=True)
