@@ -35,6 +35,9 @@ from runner.store.history import history, lineage_facts
 from runner.store.record import record_path
 from runner.util.clock import new_id
 
+FOLDER = "crosscheck"
+"""Below the results folder: a results folder of its own, without a store."""
+
 Notify = Callable[[str, dict[str, Any]], None]
 
 
@@ -94,7 +97,7 @@ def crosscheck(
     wanted = _wanted(campaign, _known(campaign, named), results, trials)
     refuse_unless_ready(campaign, project)
     convert_models(campaign, project, lambda text: notify("notice", {"message": text}), stop)
-    own = results / "crosscheck"
+    own = results / FOLDER
     asking = _only_asked(campaign, named)
     with owned_lineage(results, campaign.search_key, campaign.name):  # two engines at once would be in each other's way
         own.mkdir(parents=True, exist_ok=True)

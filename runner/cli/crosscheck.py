@@ -99,7 +99,7 @@ def as_plain(done: Crosschecked, one: Checked) -> dict[str, Any]:
 
 
 def as_text(done: Crosschecked, results: Path) -> str:
-    from runner.crosscheck import died_of
+    from runner.crosscheck import FOLDER, died_of
     from runner.render.table import text_table
     from runner.util.redact import redact
     from runner.util.visible import visible, visible_lines
@@ -112,7 +112,7 @@ def as_text(done: Crosschecked, results: Path) -> str:
     guard = done.campaign.quality
     if guard is not None and guard.min_agreement is not None:
         lines.append(f"the campaign needs {100 * guard.min_agreement:g} %: quality.min_agreement")
-    lines.append(f"answers: answers.json of each attempt in {results / 'crosscheck' / 'records'}")
+    lines.append(f"answers: answers.json of each attempt in {results / FOLDER / 'records'}")
     return visible_lines(redact("\n".join(lines)))
 
 

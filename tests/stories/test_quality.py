@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runner.ask import ANSWERS, prompt_set
-from tests.stories._world import assert_nothing_left, attempts, events, start, tunebook
+from tests.stories._world import assert_nothing_left, attempts, events, our_processes, start, tunebook
 
 pytestmark = pytest.mark.story
 
@@ -70,6 +71,7 @@ def test_a_guard_judges_every_attempt_by_the_reference_and_a_resumed_run_finds_i
     assert (told["q4"]["phase"], told["q4"]["cause"]) == ("slo", "quality")
     assert told["q4"]["severity"] == pytest.approx(0.15)
     assert told["q4"]["objective_value"] > 0, "what was measured is kept"
+    assert told["q4"]["token_agreement"] < 0.9 <= told["q8"]["token_agreement"]
 
     sealed = {fact["configuration"]["entry"]: fact for fact in attempts(results)}
     reference = sealed["f16"]["attempt_id"]
@@ -187,7 +189,7 @@ def test_crosscheck_of_trials_and_what_it_refuses(tmp_path: Path, results: Path)
     assert len(attempts(results)) == before
 
 
-def test_crosscheck_that_is_interrupted_leaves_nothing_behind(tmp_path: Path, results: Path) -> None:
+def test_crosscheck_that_is_interrupted_or_killed_leaves_nothing_behind(tmp_path: Path, results: Path) -> None:
     campaign = write(tmp_path, "null", timeout="60s", f16='fault: "hang@3"', q4="cache-dtype: q4")
     running = start("crosscheck", campaign, results=results)
     assert running.stderr is not None
@@ -197,3 +199,17 @@ def test_crosscheck_that_is_interrupted_leaves_nothing_behind(tmp_path: Path, re
     running.communicate(timeout=60)
     assert running.returncode == 130
     assert_nothing_left(results / "crosscheck")
+
+    running = start("crosscheck", campaign, results=results)
+    assert running.stderr is not None
+    while "asking f16" not in running.stderr.readline():
+        assert running.poll() is None
+    deadline = time.monotonic() + 30
+    while not our_processes(results / "crosscheck") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running.kill()
+    running.communicate(timeout=60)
+    reaped = tunebook("reap", results=results).stdout
+    assert "of guarded: sealed as interrupted" in reaped
+    assert_nothing_left(results / "crosscheck")
+    assert not (results / "records").exists()
