@@ -10,7 +10,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from itertools import count
 
-from runner.domain.campaign import Campaign
+from runner.domain.campaign import Campaign, Entry
 from runner.domain.failure import EndReason
 from runner.domain.parameters import Point
 from runner.domain.trial import Configuration
@@ -75,11 +75,20 @@ def next_step(campaign: Campaign, lineage: Lineage, so_far: SoFar) -> Step | Ove
         return Over(EndReason.TRIALS, cut_short=True)
     number = next(free for free in count() if free not in lineage.known)  # a record may have been taken out
     deployed = {configuration.fingerprint for configuration in lineage.known.values()}
-    for entry in campaign.entries if campaign.search.baseline else ():
+    for entry in baselines(campaign):
         default = configuration_of(entry, Point(entry.name))
         if default.fingerprint not in deployed:
             return Step(number, default)
     return _proposed(campaign, lineage, number, deployed)
+
+
+def baselines(campaign: Campaign) -> list[Entry]:
+    """The entries whose default is measured before the search, in this order: that of the quality guard's reference
+    first, because all others are compared with its answers."""
+    if not campaign.search.baseline:
+        return []
+    first = campaign.quality.reference if campaign.quality else None
+    return sorted(campaign.entries, key=lambda entry: entry.name != first)
 
 
 def _proposed(campaign: Campaign, lineage: Lineage, number: int, deployed: Set[str]) -> Step | Over:

@@ -224,7 +224,7 @@ class _Run:
 
     def _engine_died(self) -> Failure | None:
         end = self.engine.poll()
-        return None if end is None else _crash(end)
+        return None if end is None else crash(end)
 
     def _client_died(self) -> Failure | None:
         end = self.child.exit()
@@ -256,7 +256,7 @@ class _Run:
         deadline = time.monotonic() + (_DYING if gone or not result.sent else 0.0)
         while (end := self.engine.poll()) is None and time.monotonic() < deadline:
             time.sleep(_POLL / 2)
-        return None if end is None else _crash(end)
+        return None if end is None else crash(end)
 
     def _verdict(self, plan: LevelPlan, rows: list[Row], result: LevelResult) -> Failure | None:
         """What the requests of a level that came to its end say."""
@@ -282,12 +282,13 @@ class _Run:
         return Failure(Phase.MEASURE, Cause.SHORT_OUTPUT, what)
 
 
-def _crash(end: Exit) -> Failure:
+def crash(end: Exit, phase: Phase = Phase.MEASURE, when: str = "under load") -> Failure:
+    """The failure of an engine that ended while it served."""
     if end.host_fault:
-        return Failure(Phase.MEASURE, Cause.INFRA, redact(end.host_fault)[:_EVIDENCE], rule="host")
+        return Failure(phase, Cause.INFRA, redact(end.host_fault)[:_EVIDENCE], rule="host")
     how = end.signal or f"exit code {end.code}"
     cause = Cause.OOM_SERVE if end.oom_killed else Cause.CRASH
-    return Failure(Phase.MEASURE, cause, f"the engine ended under load ({how})", exit_code=end.code, signal=end.signal)
+    return Failure(phase, cause, f"the engine ended {when} ({how})", exit_code=end.code, signal=end.signal)
 
 
 def _errors_failure(what: str, bad: list[Row]) -> Failure:

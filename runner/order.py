@@ -9,6 +9,7 @@ from typing import Any
 
 from runner.campaign.load import from_resolved
 from runner.deployers import PlaceRequest
+from runner.domain.answers import Answers
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.failure import Cause, Failure, Outcome, Phase, Role
 from runner.domain.ids import content_hash
@@ -25,7 +26,8 @@ from runner.util.codec import to_plain
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One attempt to make. `campaign` is the resolved file as plain JSON."""
+    """One attempt to make. `campaign` is the resolved file as plain JSON. `reference` holds the answers that its own
+    are compared with, where the campaign has a quality guard and they are known."""
 
     attempt_id: str
     run_id: str
@@ -38,6 +40,7 @@ class Order:
     results: str
     project: str
     repeat: int = 0
+    reference: Answers | None = None
 
     @property
     def labels(self) -> dict[str, str]:

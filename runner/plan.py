@@ -149,6 +149,8 @@ def _worst_case(campaign: Campaign, trials: int) -> WorstCase:
     attempt = times.load + times.ready + levels * times.level + times.stop
     if campaign.deploy.kind in ("docker", "kubernetes"):
         attempt += times.pull
+    if campaign.quality is not None:
+        attempt += each.request_timeout  # the first prompt without an answer is the last one
     confirmed = campaign.confirm.top + len(campaign.entries) if campaign.confirm.top else 0
     search, confirm = trials * attempt, confirmed * campaign.confirm.repeats * attempt
     bounds = {"trials": search + confirm}

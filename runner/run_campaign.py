@@ -30,6 +30,7 @@ from runner.lineage_lock import owned_lineage
 from runner.order import Order
 from runner.preflight import convert_models, refuse_unless_ready
 from runner.reap import reap, sweep
+from runner.reference import reference_answers
 from runner.scoring.judge import judge
 from runner.store.history import LineageFacts, history, lineage_facts, withdrawn
 from runner.store.ingest import ingest
@@ -266,6 +267,7 @@ class Run:
             results=str(self.results),
             project=str(self.project),
             repeat=repeat,
+            reference=reference_answers(self.campaign, lineage.attempts, self.results),
         )
         emit("trial_started", self.run_id, **run_events.trial_started(order))
         future = self.executor.submit("runner.run_trial:run_order", to_plain(order), self.hear)

@@ -60,6 +60,7 @@ def trial_ended(order: Order, attempt: Attempt, lineage: Lineage) -> dict[str, A
         "evidence": failure.evidence if failure and judgement.status is not TrialStatus.SUCCEEDED else None,
         "hint": judgement.hint.text if judgement.hint else None,
         "seconds": attempt.seconds,
+        "token_agreement": attempt.quality.agreement.share if attempt.quality and attempt.quality.agreement else None,
     }
 
 

@@ -1,4 +1,4 @@
-"""STORY run_trial(): lease, place, launch, wait, measure, seal. Any end of an attempt is a value.
+"""STORY run_trial(): lease, place, launch, wait, measure, ask, seal. Any end of an attempt is a value.
 
 Called by an executor, on the host where the engine runs, with plain JSON; gives plain JSON back. The sealed record is
 the result; what is returned only saves the caller from reading it again.
@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from runner.advise import advised
+from runner.ask import ANSWERS, ask, facts_of, prompt_set, write_answers
 from runner.attempt_gpus import gpu_file, gpu_seconds, gpus_of
 from runner.deployers import Deployer, Engine, PlaceRequest, deployers
 from runner.deployers._readiness import wait_ready
+from runner.domain.answers import Answers
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.failure import INFRA_CAUSES, Cause, Failure, Outcome, Phase, out_of_memory
 from runner.domain.trial import (
@@ -61,7 +63,7 @@ def run_trial(order: Order, stop: Stop, notify: Notify) -> Attempt:
     try:
         with disk_errors(trial.scratch), trial.leased() as gpus, trial.started(gpus) as engine:
             if engine is not None:
-                if trial.becomes_ready(engine) and trial.is_measured(engine):
+                if trial.becomes_ready(engine) and trial.is_measured(engine) and trial.has_answered(engine):
                     trial.reached(Phase.DONE)
                 trial.note_exit(engine)
     except (NoSpace, Unwritable, StoreError):
@@ -100,6 +102,8 @@ class _Trial:
     starved: bool = False
     failure: Failure | None = None
     measured: Measured | None = None
+    warnings: list[str] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
 
     @classmethod
     def of(cls, order: Order, stop: Stop, notify: Notify) -> _Trial:
@@ -206,6 +210,8 @@ class _Trial:
     def is_measured(self, engine: Engine) -> bool:
         """Every level, lightest first, up to the first one that decides."""
         assert self.attempt.launch is not None
+        if not self.campaign.workload.levels:
+            return True  # only its answers are wanted
         self.reached(Phase.MEASURE)
         rules = rules_of(self.campaign)
         self.measured = measure(
@@ -225,6 +231,25 @@ class _Trial:
             self.fail(self.measured.failure)
             return False
         return True
+
+    def has_answered(self, engine: Engine) -> bool:
+        """The prompts of the quality guard, where the campaign has one. Wrong answers are no failure here: the rules
+        judge them."""
+        guard = self.campaign.quality
+        if guard is None:
+            return True
+        self.reached(Phase.SLO)
+        asked = ask(self.campaign, engine.endpoint, engine, self.scratch, self.client_log, self.stop)
+        answers = Answers(self.order.attempt_id, self.entry.name, prompt_set().id, asked.answers)
+        mine = self.entry.name == guard.reference and self.order.configuration.is_default
+        facts = facts_of(answers, guard.reference, self.order.reference, is_reference=mine)
+        self.attempt = replace(self.attempt, quality=facts)
+        self.files[ANSWERS] = write_answers(answers, self.scratch)
+        if facts.reference_attempt is None:
+            self.warnings.append(f"quality: nothing to compare with: the default of {guard.reference} has not answered")
+        if asked.failure is not None:
+            self.fail(asked.failure)
+        return asked.failure is None
 
     def _event(self, name: str, data: dict[str, Any]) -> None:
         self.progress.hear(name, data)
@@ -298,7 +323,7 @@ class _Trial:
             ended_utc=utc_now(),
             seconds=seconds,
             gpu_seconds=gpu_seconds(self.campaign, self.phases),
-            warnings=self.measured.warnings if self.measured else (),
+            warnings=(*(self.measured.warnings if self.measured else ()), *self.warnings),
         )
         self.attempt = advised(self.attempt, self.campaign, self.runtime, both_ends(self.engine_log))
         results = Path(self.order.results)
@@ -307,7 +332,7 @@ class _Trial:
                 redact_cut(log)
         rows = self.measured.rows if self.measured else None
         files = gpu_file(self.measured.samples if self.measured else (), self.clock, self.scratch)
-        seal_attempt(results, self.attempt, rows, self.engine_log, self.client_log, files)
+        seal_attempt(results, self.attempt, rows, self.engine_log, self.client_log, {**files, **self.files})
         shutil.rmtree(self.scratch, ignore_errors=True)
         remove_running(results, self.order.attempt_id)  # last: as long as it stands, `reap` finds what is left
         judgement = judge(self.attempt, rules_of(self.campaign))

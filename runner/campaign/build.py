@@ -20,6 +20,7 @@ from runner.domain.campaign import (
     LoadKind,
     Model,
     Objective,
+    Quality,
     Search,
     Slo,
     Timeouts,
@@ -54,6 +55,7 @@ def build(file: CampaignFile, path: str = "") -> Campaign:
         budget=Budget(**file.budget.model_dump()),
         timeouts=Timeouts(**file.timeouts.model_dump()),
         every=file.every,
+        quality=Quality(**file.quality.model_dump()) if file.quality else None,
         description=file.description,
         path=path,
     )

@@ -5,6 +5,7 @@ Each check is a generator of problems and says nothing about a section that the 
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -37,7 +38,7 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def check(file: CampaignFile, document: Document, reading: Reading) -> list[Problem]:
     """Every problem of a file that the schema could read."""
     problems: list[Problem] = []
-    for one in (_members, _entries, _hardware, _deploy, _objective, _slos, _times, _later, check_expressions):
+    for one in (_members, _entries, _hardware, _deploy, _objective, _slos, _quality, _times, _later, check_expressions):
         problems += one(file, document, reading)
     return problems
 
@@ -294,6 +295,26 @@ def _slos(file: CampaignFile, document: Document, reading: Reading) -> Iterator[
             yield Problem("duplicate-key", f"slo {name} limits {ref.text}, as {metrics[ref.text]} does", at_key)
         metrics[ref.text] = name
         yield from _per_gpu(file, reading, ref.text, at_key)
+
+
+def _quality(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
+    """A guard needs a reference that is measured, and something beside it."""
+    if file.quality is None or not reading.sound("quality"):
+        return
+    where = document.at_value("quality", "reference")
+    if reading.untouched("runtimes"):
+        names = [build_entry(section).name for section in file.runtimes]
+        if file.quality.reference not in names:
+            near = difflib.get_close_matches(file.quality.reference, names, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"entries: {', '.join(names)}"
+            yield Problem("unknown-entry", f"no entry is called {file.quality.reference!r}", where, hint)
+        elif len(names) == 1 and not build_entry(file.runtimes[0]).space.parameters:
+            what = "quality: there is nothing to compare with the default of the only entry"
+            yield Problem("wrong-value", what, where, "give the entry a space, or add a second entry")
+    if reading.sound("search") and not file.search.baseline:
+        where = document.at_value("search", "baseline")
+        what = "quality compares with the default of its reference, which search.baseline: false leaves out"
+        yield Problem("wrong-value", what, where, "write baseline: true, or leave quality out")
 
 
 def _times(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:

@@ -14,8 +14,11 @@ _OUTSIDE_VERSION = ("extended", "path", "version_sha256", "search_key")
 
 
 def resolved(campaign: Campaign) -> dict[str, Any]:
-    """The campaign as plain JSON: what a run_start record keeps."""
+    """The campaign as plain JSON: what a run_start record keeps. Without a quality guard it says nothing of one, so
+    that the version of a file that has none is what it was before there were any."""
     plain: dict[str, Any] = to_plain(campaign)
+    if plain["quality"] is None:
+        del plain["quality"]
     return plain
 
 
@@ -34,7 +37,8 @@ def with_identity(campaign: Campaign) -> Campaign:
 def search_key(campaign: Campaign) -> str:
     """64 hex digits over everything that decides what a trial measures, so that trials of equal keys belong together.
 
-    Outside: name, description, every, objective, slo, search, confirm, budget, timeouts, and the price of a GPU.
+    Outside: name, description, every, objective, slo, quality, search, confirm, budget, timeouts, and the price of a
+    GPU. The answers for the quality guard are asked after the levels: they change no number of a trial.
     """
     plain = resolved(campaign)
     hardware = plain["hardware"]

@@ -153,6 +153,15 @@ class SloSection(Section):
 _SEARCH, _CONFIRM, _TIME = domain.Search(), domain.Confirm(), domain.Timeouts()
 
 
+class QualitySection(Section):
+    """The guard against fast nonsense: the same prompts at temperature 0 in every attempt, after its levels."""
+
+    reference: Text = Field(description="Entry whose default gives the answers to compare with.")
+    min_agreement: Annotated[Number, Field(gt=0, le=1)] | None = Field(
+        None, description="Least token agreement; less is a failure. null = it is only shown."
+    )
+
+
 class SearchSection(Section):
     sampler: Text = Field(_SEARCH.sampler, description="grid, random or tpe.")
     trials: Annotated[Whole, Field(ge=1, le=100_000)] = Field(_SEARCH.trials, description="Trials, defaults included.")
@@ -207,6 +216,7 @@ class CampaignFile(Section):
     workload: WorkloadSection = Field(description="The load.")
     objective: ObjectiveSection = Field(description="What is best.")
     slo: dict[str, SloSection] = Field({}, description="Limits by metric, such as ttft_p99: {max: 500ms}.")
+    quality: QualitySection | None = Field(None, description="Answers that must agree with a reference.")
     search: SearchSection = Field(SearchSection(), description="How the space is searched.")
     confirm: ConfirmSection = Field(ConfirmSection(), description="Repeats of the best, interleaved.")
     budget: BudgetSection = Field(BudgetSection(), description="When the search ends early.")

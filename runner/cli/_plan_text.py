@@ -40,6 +40,10 @@ def sums(plan: Plan, known: Known | None, left: Prospect | None, store: str) -> 
     first = f", of them {len(plan.defaults)} engine default{'s'[: len(plan.defaults) > 1]}" if search.baseline else ""
     yield "trials", f"{plan.trials} by {search.sampler}, seed {search.seed}{first}"
     yield "levels", f"{len(plan.levels)} per trial: {_levels(plan)}"
+    if campaign.quality:
+        least = campaign.quality.min_agreement
+        limit = f", at least {100 * least:g} % of the tokens alike" if least else ""
+        yield "answers", f"compared with the default of {campaign.quality.reference}, which goes first{limit}"
     yield from _at_worst(plan)
     yield from _what_is_left(plan, known, left, store)
 

@@ -15,6 +15,7 @@ from runner.events.console import values_text
 from runner.render.comparison import comparison_text
 from runner.render.shell import one_line
 from runner.run_campaign import RunResult
+from runner.scoring.guard import equal, percent
 from runner.scoring.judge import Judgement, judge
 from runner.util.redact import redact
 from runner.util.visible import visible_lines
@@ -31,6 +32,7 @@ def summary(result: RunResult, results: Path) -> str:
         lines += [
             f"  best       trial {best.number} of {best.entry}: {values_text(best.configuration.values)}",
             f"  measured   {_measured(result, best)}",
+            *(f"  answers    {text}" for text in _answers(result, best)),
         ]
         lines += [f"  against    {text}" for text in _gains(result, best)]
         lines += [f"  launch     {_launch(result, best)}"]
@@ -93,6 +95,21 @@ def _measured(result: RunResult, best: JudgedTrial) -> str:
     if best.judgement.soft_penalty:
         text += f"; score {format_value(best.judgement.value, metric)} because a soft SLO was missed"
     return text
+
+
+def _answers(result: RunResult, best: JudgedTrial) -> list[str]:
+    """How far its answers agree with the reference's: the least of its attempts. Nothing without a quality guard."""
+    guard = result.campaign.quality
+    if guard is None:
+        return []
+    mine = [one.quality for one in result.lineage.attempts if one.trial_id == best.trial_id and one.quality]
+    found = [one.agreement for one in mine if one.reference == guard.reference and one.agreement]
+    if found:
+        least = min(found, key=lambda one: one.share)
+        return [f"{percent(least.share)} {least.unit} agreement with the default of {guard.reference}; {equal(least)}"]
+    if best.is_default and best.entry == guard.reference:
+        return ["the reference of the others"]
+    return [f"compared with nothing: the default of {guard.reference} has not answered"]
 
 
 def confirming(result: RunResult, best: JudgedTrial) -> list[Judgement]:

@@ -204,6 +204,15 @@ class Slo:
 
 
 @dataclass(frozen=True, slots=True)
+class Quality:
+    """The quality guard: answers at temperature 0 are compared with those of the default of entry `reference`. Less
+    token agreement than `min_agreement` is a failure; None: agreement is shown, and decides nothing."""
+
+    reference: str
+    min_agreement: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     sampler: str = "tpe"
     trials: int = 20
@@ -260,6 +269,7 @@ class Campaign:
     budget: Budget = field(default_factory=Budget)
     timeouts: Timeouts = field(default_factory=Timeouts)
     every: float | None = None
+    quality: Quality | None = None
     description: str = ""
     extended: tuple[
         Extended, ...

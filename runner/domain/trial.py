@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from runner.domain.answers import QualityFacts
 from runner.domain.failure import Failure, LevelState, Outcome, Phase, Role
 from runner.domain.hardware import HostFacts
 from runner.domain.parameters import Scalar
@@ -223,3 +224,4 @@ class Attempt:
     repeat: int = 0  # round of a confirm attempt, from 1
     warnings: tuple[str, ...] = ()
     workload_key: str = ""  # hash of workload + client: attempts of two keys are not comparable
+    quality: QualityFacts | None = None  # None: nobody asked for its answers

@@ -15,6 +15,7 @@ from runner.domain.failure import Cause, Change, Failure, Hint, Phase
 from runner.domain.metrics import format_value, metric_ref
 from runner.domain.trial import Attempt, LevelResult
 from runner.domain.units import format_duration, format_size
+from runner.scoring.guard import parting
 from runner.scoring.rules import Rules
 from runner.scoring.slo import SloResult
 
@@ -184,6 +185,15 @@ def _slo(scene: Scene) -> Hint:
     return Hint(f"{text}. This configuration holds a limit {side} {format_value(limit, metric)}", (change,))
 
 
+def _quality(scene: Scene) -> Hint:
+    """Where it parts from the reference, and whether that may be harmless."""
+    text = "the answers are not those of the reference: look at quantization and cache types first"
+    facts = scene.attempt.quality
+    if facts is None or facts.agreement is None:
+        return Hint(text)
+    return Hint(f"{text}; {parting(facts.agreement)}")
+
+
 def _words(kind: str, value: float) -> str:
     if kind == "rate":
         return f"{value:g} requests/s"
@@ -244,7 +254,7 @@ ADVICE: dict[Cause, Callable[[Scene], Hint]] = {
     Cause.ERROR_RATE: _error_rate,
     Cause.SHORT_OUTPUT: _short,
     Cause.SLO: _slo,
-    Cause.QUALITY: _says("the answers are wrong: no speed is worth them; look at quantization and cache types first"),
+    Cause.QUALITY: _quality,
     Cause.IMAGE: _says("the container image could not be had: check its name, tag and the registry's login"),
     Cause.INFRA: _says("not the configuration's fault: the evidence names what failed; it is tried again"),
     Cause.INTERRUPTED: _says("stopped on request: run again to go on"),

@@ -6,10 +6,12 @@ Order of judgement (the first that holds decides):
 2. the engine failed (crash, out of memory, hang, ...): failed, with the recorded phase and cause. Only for `c=N` and
    `r=N` may it have died at another load, when the needed level is measured.
 3. a needed level has too few good requests: failed, `measure` / `error_rate`.
-4. a hard SLO is missed at a needed level (for `goodput`: any SLO at the lightest level): failed, `slo` / `slo`.
-5. a needed level was not reached: what was recorded, else unmeasured (other rules had ended the ascent there).
-6. a hard SLO or the objective's metric was not measured at a needed level: failed, `slo` / `unknown`.
-7. succeeded.
+4. its answers agree too little with those of the reference: failed, `slo` / `quality`.
+5. a hard SLO is missed at a needed level (for `goodput`: any SLO at the lightest level): failed, `slo` / `slo`.
+6. a needed level was not reached: what was recorded, else unmeasured (other rules had ended the ascent there).
+7. a hard SLO or the objective's metric was not measured at a needed level: failed, `slo` / `unknown`.
+8. there is a quality guard, and nobody had asked for the answers, or compared them with another entry: unmeasured.
+9. succeeded. A guard that had nothing to compare with says nothing.
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runner.domain.answers import QualityFacts
 from runner.domain.failure import Cause, Failure, Hint, Outcome, Phase, SloVerdict, TrialStatus
 from runner.domain.trial import Attempt
+from runner.scoring.guard import disagreement
 from runner.scoring.hints import Scene, hint
 from runner.scoring.levels import (
     Reached,
@@ -92,12 +96,14 @@ def judge(attempt: Attempt, rules: Rules) -> Judgement:
         return Judgement(TrialStatus.UNMEASURED, hint=told)
     reached = reached_levels(attempt.levels, rules)
     case = _Case(attempt, rules, reached, slo_results(reached, rules), needed_levels(rules))
-    failure = _engine_failure(case) or _error_rate(case) or _slo_missed(case)
+    failure = _engine_failure(case) or _error_rate(case) or _wrong_answers(case) or _slo_missed(case)
     if failure is None and (not case.needed or any(key.position not in reached for key in case.needed)):
         if attempt.failure is None:
             return Judgement(TrialStatus.UNMEASURED, slos=case.slos)
         failure = attempt.failure
     failure = failure or _not_measured(case)
+    if failure is None and rules.quality is not None and _asked(case) is None:
+        return Judgement(TrialStatus.UNMEASURED, slos=case.slos)
     return _failed(case, failure) if failure else _succeeded(case)
 
 
@@ -124,6 +130,21 @@ def _error_rate(case: _Case) -> Failure | None:
             done = f"{level.ok} of {level.sent} requests ended well ({100 * success_rate(level):.3g} %)"
             return Failure(Phase.MEASURE, Cause.ERROR_RATE, f"{key.label}: {done}, {needed}")
     return None
+
+
+def _asked(case: _Case) -> QualityFacts | None:
+    """The answers that the guard judges by."""
+    facts, guard = case.attempt.quality, case.rules.quality
+    return facts if facts is not None and guard is not None and facts.reference == guard.reference else None
+
+
+def _wrong_answers(case: _Case) -> Failure | None:
+    facts, guard = _asked(case), case.rules.quality
+    if facts is None or facts.agreement is None or guard is None or guard.min_agreement is None:
+        return None
+    if facts.agreement.share >= guard.min_agreement:
+        return None
+    return Failure(Phase.SLO, Cause.QUALITY, disagreement(facts.agreement, guard))
 
 
 def _slo_missed(case: _Case) -> Failure | None:

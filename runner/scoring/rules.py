@@ -1,4 +1,4 @@
-"""The rules by which facts become scores: objective, SLOs, needed success rate, declared levels.
+"""The rules by which facts become scores: objective, SLOs, quality guard, needed success rate, declared levels.
 
 Scores belong to rules. A changed objective or SLO makes other rules with another `rules_id`, and new score rows for
 all history; nothing is measured again and the old rows stay.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.domain import ids
-from runner.domain.campaign import Campaign, LoadKind, Objective, Slo
+from runner.domain.campaign import Campaign, LoadKind, Objective, Quality, Slo
 from runner.util.codec import from_plain, to_plain
 
 PENALTY_VERSION = 1
@@ -35,7 +35,8 @@ class LevelKey:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`min_success_rate` is the share of requests of a level that must end well for the level to count."""
+    """`min_success_rate` is the share of requests of a level that must end well for the level to count. `quality` is
+    there only where its `min_agreement` is: what decides nothing is no rule."""
 
     objective: Objective
     slos: tuple[Slo, ...]
@@ -43,6 +44,7 @@ class Rules:
     levels: tuple[LevelKey, ...]
     gpus: int
     penalty_version: int = PENALTY_VERSION
+    quality: Quality | None = None
 
 
 def rules_of(campaign: Campaign) -> Rules:
@@ -57,12 +59,22 @@ def rules_of(campaign: Campaign) -> Rules:
         min_success_rate=float(workload.min_success_rate),
         levels=levels,
         gpus=campaign.hardware.gpus,
+        quality=_guard(campaign.quality),
     )
 
 
+def _guard(stated: Quality | None) -> Quality | None:
+    if stated is None or stated.min_agreement is None:
+        return None
+    return Quality(stated.reference, float(stated.min_agreement))
+
+
 def rules_to_plain(rules: Rules) -> dict[str, Any]:
-    """JSON-ready: what a `rules` record holds and what `rules_id` hashes."""
+    """JSON-ready: what a `rules` record holds and what `rules_id` hashes. Rules without a guard keep the id that they
+    had before there were any."""
     plain: dict[str, Any] = to_plain(rules)
+    if plain["quality"] is None:
+        del plain["quality"]
     return plain
 
 

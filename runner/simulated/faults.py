@@ -48,6 +48,8 @@ FAULTS: dict[str, Kind] = {
     "malformed_json": Kind("sends half a JSON object", "share", 1.0),
     "no_tokens": Kind("ends cleanly without a token", "share", 1.0),
     "no_usage": Kind("leaves the usage out", "share", 1.0),
+    "wrong_answers": Kind("says other words than it should", "share", 1.0),
+    "no_logprobs": Kind("answers 400 when it is asked for log-probabilities", "share", 1.0),
 }
 
 _SPELLING = re.compile(r"(?P<name>\w+)(?::(?P<value>[\d.]+))?(?::(?P<share>[\d.]+))?(?:@(?P<level>l)?(?P<start>\d+))?")

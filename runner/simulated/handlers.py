@@ -18,6 +18,7 @@ from aiohttp import web
 from runner.simulated import wire
 from runner.simulated.engine import Seen, SimulatedEngine
 from runner.simulated.faults import Fault, Script
+from runner.simulated.speech import Speech
 
 VERSION = "1.0.0"
 _LEVEL = re.compile(r"l(\d+)-")
@@ -141,6 +142,8 @@ class _Door:
             return _refusal(429, "rate_limit_error", "too many requests")
         if "http_400" in faults:
             return _refusal(400, "invalid_request_error", "bad request")
+        if "no_logprobs" in faults and asked.logprobs:
+            return _refusal(400, "invalid_request_error", "logprobs are not supported")
         if "reset" in faults:
             _reset(request)
             return web.Response(status=500)
@@ -169,7 +172,8 @@ class _Reply:
         faults: Mapping[str, Fault],
     ) -> None:
         self.engine, self.request, self.asked, self.seen, self.faults = engine, request, asked, seen, faults
-        self.answer = wire.Answer(asked, engine.model, seen.number)
+        speech = Speech(asked.prompt_sha256, engine.flags.cache_dtype, wrong="wrong_answers" in faults)
+        self.answer = wire.Answer(asked, engine.model, seen.number, speech)
         self.half = max(1, asked.output_tokens // 2)
 
     async def send(self) -> web.StreamResponse:

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from runner.simulated.speech import Speech
 from runner.simulated.surface import TEMPLATE_TOKENS
-
-_WORDS = ("it", "is", "as", "you", "say", "so", "we", "go", "on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +24,7 @@ class Asked:
     stream: bool
     usage: bool
     ignore_eos: bool
+    logprobs: bool = False
 
 
 def read(body: Mapping[str, Any], *, chat: bool, seed: int) -> Asked:
@@ -46,6 +46,7 @@ def read(body: Mapping[str, Any], *, chat: bool, seed: int) -> Asked:
         stream=bool(body.get("stream", False)),
         usage=bool((body.get("stream_options") or {}).get("include_usage", not body.get("stream", False))),
         ignore_eos=ignore_eos,
+        logprobs=bool(body.get("logprobs")),
     )
 
 
@@ -58,8 +59,9 @@ def event(payload: Mapping[str, Any] | str) -> bytes:
 class Answer:
     """The chunks of one answer."""
 
-    def __init__(self, asked: Asked, model: str, number: int) -> None:
+    def __init__(self, asked: Asked, model: str, number: int, speech: Speech) -> None:
         self._asked = asked
+        self._speech = speech
         kind = "chat.completion" if asked.chat else "text_completion"
         self._kind = f"{kind}.chunk" if asked.stream and asked.chat else kind
         self._base = {"id": f"sim-{number}", "model": model, "created": 0}
@@ -75,7 +77,7 @@ class Answer:
         return event(self._chunk([choice]))
 
     def token(self, number: int) -> bytes:
-        word = f" {_WORDS[number % len(_WORDS)]}"
+        word = self._speech.text(number)
         choice: dict[str, Any] = {"index": 0, "finish_reason": None}
         choice |= {"delta": {"content": word}} if self._asked.chat else {"text": word}
         return event(self._chunk([choice]))
@@ -94,10 +96,33 @@ class Answer:
 
     def whole(self, tokens: int, reason: str, prompt_seconds: float) -> dict[str, Any]:
         """The answer in one piece, for a request that does not stream."""
-        text = "".join(f" {_WORDS[n % len(_WORDS)]}" for n in range(1, tokens + 1))
+        text = "".join(self._speech.text(n) for n in range(1, tokens + 1))
         choice: dict[str, Any] = {"index": 0, "finish_reason": reason}
         choice |= {"message": {"role": "assistant", "content": text}} if self._asked.chat else {"text": text}
+        if self._asked.logprobs:
+            choice["logprobs"] = self._chat_logprobs(tokens) if self._asked.chat else self._plain_logprobs(tokens)
         return self._chunk([choice], usage=self.counts(tokens), timings=_timings(prompt_seconds))
+
+    def _chat_logprobs(self, tokens: int) -> dict[str, Any]:
+        said = [self._speech.said(n) for n in range(1, tokens + 1)]
+        return {
+            "content": [
+                {
+                    "token": one.text,
+                    "logprob": one.logprob,
+                    "top_logprobs": [{"token": text, "logprob": value} for text, value in one.others.items()],
+                }
+                for one in said
+            ]
+        }
+
+    def _plain_logprobs(self, tokens: int) -> dict[str, Any]:
+        said = [self._speech.said(n) for n in range(1, tokens + 1)]
+        return {
+            "tokens": [one.text for one in said],
+            "token_logprobs": [one.logprob for one in said],
+            "top_logprobs": [one.others for one in said],
+        }
 
 
 def _timings(prompt_seconds: float) -> dict[str, float]:

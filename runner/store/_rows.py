@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from runner.domain.answers import QualityFacts
 from runner.domain.campaign import Campaign
 from runner.domain.hardware import HostFacts
 from runner.domain.ids import canonical, content_hash
@@ -15,6 +16,7 @@ from runner.domain.trial import Attempt, LevelResult
 from runner.render.shell import one_line
 from runner.scoring.judge import Judgement
 from runner.scoring.rules import rules_from_plain
+from runner.stats.intervals import wilson
 from runner.util.codec import from_plain, to_plain
 
 Row = dict[str, Any]
@@ -39,7 +41,7 @@ def run_end_rows(fact: RunEnd, record_id: str) -> Rows:
 
 
 def attempt_rows(fact: Attempt) -> Rows:
-    """An attempt with its phases, levels, metrics, histograms and errors."""
+    """An attempt with its phases, levels, metrics, histograms, errors and the worth of its answers."""
     host = _host(fact.host)
     rows: Rows = {
         "attempt": [_attempt(fact) | {"host_id": host["host_id"]}],
@@ -48,6 +50,8 @@ def attempt_rows(fact: Attempt) -> Rows:
             {"attempt_id": fact.attempt_id, "phase": spent.phase, "seconds": spent.seconds} for spent in fact.phases
         ],
     }
+    if fact.quality is not None:
+        rows["quality"] = [_quality(fact.attempt_id, fact.quality)]
     for table in ("level", "level_metric", "latency_histogram", "level_error"):
         rows[table] = []
     for level in fact.levels:
@@ -57,6 +61,18 @@ def attempt_rows(fact: Attempt) -> Rows:
         rows["latency_histogram"] += [at | to_plain(bucket) for bucket in level.histogram]
         rows["level_error"] += [at | {"kind": e.kind, "n": e.count, "message": e.message} for e in level.errors]
     return rows
+
+
+def _quality(attempt_id: str, facts: QualityFacts) -> Row:
+    row: Row = _renamed(_picked(facts, "reference reference_attempt prompts_id asked answered"), asked="prompts")
+    row |= {"attempt_id": attempt_id}
+    found = facts.agreement
+    if found is not None and found.prompts:
+        low, high = wilson(found.exact, found.prompts)
+        row |= _picked(found, "exact tokens first_divergence near_ties logprob_difference logprob_tokens")
+        row |= {"compared": found.prompts, "exact_match": found.exact / found.prompts, "token_unit": found.unit}
+        row |= {"exact_low": low, "exact_high": high, "token_agreement": found.share}
+    return row
 
 
 def rejection_rows(fact: RejectionFact) -> Rows:

@@ -14,24 +14,45 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import __version__
-from runner.domain import campaign, failure, records
+from runner.domain import answers, campaign, failure, records
 from runner.errors import StoreDamaged, StoreNewer
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised with every change of schema.sql; the history stands at its head."""
 
 MIGRATIONS: dict[int, str] = {
     2: "ALTER TABLE store.score ADD COLUMN hint VARCHAR",
     3: "ALTER TABLE store.attempt ADD COLUMN gpu_uuids VARCHAR[]",
+    4: """CREATE TABLE store.quality (
+  attempt_id VARCHAR PRIMARY KEY,
+  reference VARCHAR NOT NULL,
+  reference_attempt VARCHAR,
+  prompts_id VARCHAR NOT NULL,
+  prompts INTEGER NOT NULL,
+  answered INTEGER NOT NULL,
+  compared INTEGER,
+  exact INTEGER,
+  exact_match DOUBLE CHECK (exact_match BETWEEN 0 AND 1),
+  exact_low DOUBLE CHECK (exact_low BETWEEN 0 AND 1),
+  exact_high DOUBLE CHECK (exact_high BETWEEN 0 AND 1),
+  token_agreement DOUBLE CHECK (token_agreement BETWEEN 0 AND 1),
+  tokens INTEGER,
+  token_unit VARCHAR CHECK (token_unit IN ('token', 'word')),
+  first_divergence DOUBLE CHECK (isfinite(first_divergence)),
+  near_ties INTEGER,
+  logprob_difference DOUBLE CHECK (isfinite(logprob_difference)),
+  logprob_tokens INTEGER
+)""",
 }
 """Version -> SQL that takes a store of the version before to it. What ALTER can not do is left to `store rebuild`."""
 
 ENUMS: dict[str, type[StrEnum]] = {
     enum.__name__: enum
     for enum in (
+        answers.TokenUnit,
         campaign.Goal,
         campaign.LoadKind,
         failure.Cause,
@@ -139,7 +160,15 @@ def prepare(connection: DuckDBPyConnection) -> list[str]:
         apply_views(connection)
         _comment(connection, "table")
         _stamp(connection, SCHEMA_VERSION)
-    return [f"trigger {name} was missing and is back: run `tunebook store verify`" for name in guard(connection)]
+    new = tuple(f"{table}_no_" for table in tables_after(found))  # a table that was made just now has none yet
+    lost = [name for name in guard(connection) if not name.startswith(new)]
+    return [f"trigger {name} was missing and is back: run `tunebook store verify`" for name in lost]
+
+
+def tables_after(version: int) -> set[str]:
+    """Names of the tables that a store of `version` will have only when it is migrated."""
+    later = " ".join(sql for number, sql in MIGRATIONS.items() if number > version)
+    return set(re.findall(r"CREATE TABLE store\.(\w+)", later))
 
 
 def current_version(connection: DuckDBPyConnection) -> tuple[int, str]:

@@ -10,6 +10,7 @@
 -- version 1: first schema.
 -- version 2: score.hint. Rows judged before have none; `store rebuild` judges them anew.
 -- version 3: attempt.gpu_uuids. Rows taken in before have none; `store rebuild` reads them from the records.
+-- version 4: quality. No attempt of an older tunebook was asked for its answers.
 --
 -- A change is a new version: raise SCHEMA_VERSION in schema.py, say here what changed, and add the numbered migration
 -- to MIGRATIONS there; `store rebuild` is the heavy way that always works.
@@ -225,6 +226,28 @@ CREATE TABLE store.gpu_sample (
   power_watts DOUBLE CHECK (isfinite(power_watts)), -- drawn
   temperature_celsius DOUBLE CHECK (isfinite(temperature_celsius)), -- of the chip
   clock_mhz DOUBLE CHECK (isfinite(clock_mhz)) -- of the multiprocessors
+);
+
+-- What an attempt answered to the fixed prompts at temperature 0, against the answers of a reference. Numbers only.
+CREATE TABLE store.quality (
+  attempt_id VARCHAR PRIMARY KEY, -- the attempt
+  reference VARCHAR NOT NULL, -- entry whose default it is compared with
+  reference_attempt VARCHAR, -- attempt whose answers were taken: its own for the reference itself, NULL without any
+  prompts_id VARCHAR NOT NULL, -- hash of the set of prompts: two sets are not comparable
+  prompts INTEGER NOT NULL, -- asked
+  answered INTEGER NOT NULL, -- answers that came
+  compared INTEGER, -- prompts that the reference answered; NULL in this and all that follows: not compared
+  exact INTEGER, -- of them answered with the same text
+  exact_match DOUBLE CHECK (exact_match BETWEEN 0 AND 1), -- exact / compared
+  exact_low DOUBLE CHECK (exact_low BETWEEN 0 AND 1), -- lower end of its 95 % interval (Wilson)
+  exact_high DOUBLE CHECK (exact_high BETWEEN 0 AND 1), -- upper end
+  token_agreement DOUBLE CHECK (token_agreement BETWEEN 0 AND 1), -- share of tokens before the first divergence
+  tokens INTEGER, -- of how many, over all prompts
+  token_unit VARCHAR CHECK (token_unit IN ({TokenUnit})), -- word: an engine does not say what its tokens are
+  first_divergence DOUBLE CHECK (isfinite(first_divergence)), -- median of tokens before it; NULL when none diverges
+  near_ties INTEGER, -- divergences where the reference nearly said the other token; NULL: not served
+  logprob_difference DOUBLE CHECK (isfinite(logprob_difference)), -- mean size over tokens that agree, nats
+  logprob_tokens INTEGER -- over how many tokens
 );
 
 -- A configuration that the pre-check refused: no attempt, no budget.

@@ -90,6 +90,7 @@ def _scan(connection: DuckDBPyConnection, findings: list[Finding]) -> tuple[int,
     rows = 0
     tables = schema.tables(connection)
     expected = {item.name.removeprefix("store.") for item in schema.described() if item.kind == "table"} - {"_refuse"}
+    expected -= schema.tables_after(version)
     findings += [Finding("table", f"table store.{name} is missing", REBUILD) for name in sorted(expected - set(tables))]
     for table in tables:
         try:

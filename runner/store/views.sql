@@ -365,6 +365,34 @@ CREATE OR REPLACE VIEW failures (
   ) l USING (attempt_id)
   WHERE j.status = 'failed' OR (a.outcome <> 'measured' AND coalesce(j.status, '') <> 'succeeded');
 
+-- Answers at temperature 0 to the fixed prompts, against those of the default of a reference entry.
+CREATE OR REPLACE VIEW quality (
+  attempt_id, -- the attempt
+  reference, -- entry whose default it is compared with
+  prompts, -- asked
+  exact_match, -- share of the prompts that the reference answered with the same text; NULL: nothing to compare with
+  token_agreement, -- share of tokens before the first divergence: what a guard judges
+  first_divergence, -- median number of tokens before it, over the answers that diverge; NULL when none does
+  logprob_difference, -- mean size over the tokens that agree, nats; NULL: an engine serves none
+  reference_attempt, -- attempt whose answers were taken; its own for the reference itself
+  answered, -- answers that came
+  compared, -- prompts that the reference answered
+  exact, -- of them answered with the same text
+  exact_low, -- lower end of the 95 % interval of exact_match (Wilson)
+  exact_high, -- upper end
+  tokens, -- tokens compared, over all prompts
+  token_unit, -- token; or word, where an engine does not say what its tokens are
+  near_ties, -- divergences where the reference itself nearly said the other token; NULL: not served
+  logprob_tokens, -- tokens behind logprob_difference
+  prompts_id, -- hash of the set of prompts: two sets are not comparable
+  trial_id, -- its trial
+  role -- why the attempt ran
+) AS
+  SELECT q.attempt_id, q.reference, q.prompts, q.exact_match, q.token_agreement, q.first_divergence,
+    q.logprob_difference, q.reference_attempt, q.answered, q.compared, q.exact, q.exact_low, q.exact_high, q.tokens,
+    q.token_unit, q.near_ties, q.logprob_tokens, q.prompts_id, a.trial_id, a.role
+  FROM store.quality q JOIN store.current_attempt a USING (attempt_id);
+
 -- Configurations that the pre-check refused.
 CREATE OR REPLACE VIEW rejections (
   campaign_id, -- latest version of the campaign of the lineage

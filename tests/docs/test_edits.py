@@ -45,6 +45,7 @@ workload:
   each_level: {duration: 1m30s, requests: 12}
 objective: {metric: output_throughput, at: worst}
 slo: {ttft_p99: {max: 2s}}
+quality: {reference: two, min_agreement: 0.5}
 search: {sampler: random, trials: 4, seed: 3, startup: 2}
 confirm: {top: 1, repeats: 2}
 budget: {wall: 6h}
@@ -78,12 +79,14 @@ EDITS: dict[tuple[str, str], str | Change] = {
     ("scores again", "objective.metric"): text("metric: output_throughput", "metric: ttft_p90"),
     ("scores again", "objective.at"): text("at: worst", "at: c=4"),
     ("scores again", "slo"): text("max: 2s", "max: 3s"),
+    ("scores again", "quality.min_agreement"): text("min_agreement: 0.5", "min_agreement: 0.6"),
+    ("asks again", "quality.reference"): text("reference: two", "reference: one"),
     ("notes it", "search.trials lowered"): text("trials: 4", "trials: 3"),
     ("notes it", "budget.wall lowered"): text("wall: 6h", "wall: 5m"),
     ("notes it", "search.seed"): text("seed: 3", "seed: 4"),
     ("notes it", "search.sampler"): text("sampler: random", "sampler: tpe"),
     ("notes it", "search.startup"): text("startup: 2", "startup: 3"),
-    ("notes it", "search.baseline"): text("startup: 2", "startup: 2, baseline: false"),
+    ("notes it", "search.baseline"): lambda c: value(search=replace(c.search, baseline=False))(c),
     ("notes it", "timeouts"): text("load: 20s", "load: 30s"),
     ("notes it", "name"): text("name: edits", "name: renamed"),
     ("notes it", "description"): text("description: as it was", "description: other words"),
@@ -149,7 +152,7 @@ def finished(campaign: Campaign, results: Path) -> None:
             results,
             make.attempt(
                 campaign, step.number, configuration=step.configuration, throughput=speed, ttft=3.6 / speed, n=n,
-                gpu_seconds=3600.0,
+                gpu_seconds=3600.0, quality=replace(make.quality(make.an_id(900)), reference="two"),
                 failed=make.failure() if campaign.budget.failures else None,
             ),
         )  # fmt: skip
@@ -158,7 +161,7 @@ def finished(campaign: Campaign, results: Path) -> None:
         speed = 50.0 + 10 * target.number
         made = make.attempt(
             campaign, target.number, configuration=target.configuration, throughput=speed, ttft=3.6 / speed, n=n,
-            role=Role.CONFIRM, repeat=repeat,
+            role=Role.CONFIRM, repeat=repeat, quality=replace(make.quality(make.an_id(900)), reference="two"),
         )  # fmt: skip
         make.seal_one(results, made)
         n += 1
@@ -186,12 +189,13 @@ def test_what_the_table_says_of_an_edit(effect: str, edit: str, results: Path) -
     run = opened(after, results)
     assert (after.search_key != before.search_key) is (effect == "begins a new lineage")
     if after.search_key == before.search_key:
-        assert (rules_id(rules_of(after)) != rules_id(rules_of(before))) is (effect == "scores again")
+        other = rules_id(rules_of(after)) != rules_id(rules_of(before))
+        assert other is (effect in ("scores again", "asks again"))
     assert run.nothing_to_do() is (effect == "nothing")
     match effect:
         case "begins a new lineage":
             assert not run.facts.starts
-        case "goes on":
+        case "goes on" | "asks again":
             assert not run.series_is_over()
         case "scores again" | "notes it" | "nothing":  # nothing is measured; other rules may give other verdicts
             so_far = lineage(after, results)

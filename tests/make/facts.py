@@ -8,7 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from runner.campaign.identity import resolved
 from runner.domain import ids
+from runner.domain.answers import Agreement, QualityFacts, TokenUnit
 from runner.domain.campaign import (
     Campaign,
     Confirm,
@@ -65,6 +67,10 @@ from runner.util.codec import to_plain
 START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 TOKENS = 20  # output tokens per request of the default scenario
 LOADS = (1.0, 4.0)
+
+
+AGREEMENT = Agreement(16, 16, 12, 460, 500, TokenUnit.TOKEN, 14.0, 3, 0.0123, 460)
+"""12 of 16 answers are equal, 92 % of the tokens agree."""
 
 
 def utc(seconds: float = 0.0) -> str:
@@ -138,8 +144,7 @@ def campaign(**changes: Any) -> Campaign:
         }
         made = replace(made, search_key=ids.content_hash(key))
     if not made.version_sha256:
-        content = {key: value for key, value in to_plain(made).items() if key != "extended"}
-        made = replace(made, version_sha256=ids.content_hash(content))
+        made = replace(made, version_sha256=ids.content_hash(resolved(made)))
     return made
 
 
@@ -371,6 +376,11 @@ def attempt(
         workload_key=ids.content_hash([of.search_key, "native"])[:16],
     )
     return replace(fact, **changes)
+
+
+def quality(of_attempt: str, agreement: Agreement | None = AGREEMENT) -> QualityFacts:
+    """Answers of an attempt against those of `of_attempt`, the default of f16. None: it is that attempt."""
+    return QualityFacts("f16", "0123456789abcdef", 16, 16, of_attempt, agreement)
 
 
 def rejection(of: Campaign | None = None, n: int = 0, **changes: Any) -> RejectionFact:

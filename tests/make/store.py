@@ -49,6 +49,7 @@ from tests.make.facts import (
     configuration,
     failure,
     gpu_campaign,
+    quality,
     rejection,
     rules,
     run_end,
@@ -236,11 +237,12 @@ def write_store(
 
 
 def write_gpus(results: Path) -> Made:
-    """A campaign on a GPU that somebody else used for a while."""
+    """A campaign on a GPU that somebody else used for a while, and in which answers were compared."""
     of = gpu_campaign()
     attempts = [
-        attempt(of, 0, n=800, run_id=an_id(4)),
+        attempt(of, 0, n=800, run_id=an_id(4), quality=quality(an_id(900), None)),
         attempt(of, 1, n=801, run_id=an_id(4), values={"threads": 4}, throughput=80.0,
+                quality=quality(an_id(900)),
                 warnings=("D(100,20) at concurrency 4: GPU-00000000 was also used by process 4711",
                           "D(100,20) at concurrency 4: measured once more for that")),
     ]  # fmt: skip

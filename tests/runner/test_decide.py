@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from runner.campaign.load import load
-from runner.decide import Over, SoFar, Step, next_step
-from runner.domain.campaign import Campaign
+from runner.decide import Over, SoFar, Step, baselines, next_step
+from runner.domain.campaign import Campaign, Quality
 from runner.domain.failure import Cause, EndReason, Failure, Outcome, Phase, Role
 from runner.domain.ids import trial_id
 from runner.domain.trial import Attempt, Configuration
@@ -34,6 +34,17 @@ def campaign(tmp_path: Path) -> Campaign:
     path = tmp_path / "decide.yaml"
     path.write_text(CAMPAIGN, encoding="utf-8")
     return load(path)
+
+
+def test_the_default_of_the_guard_s_reference_goes_first(campaign: Campaign) -> None:
+    """All others are compared with its answers."""
+    guarded = replace(campaign, quality=Quality("a"))
+    assert [entry.name for entry in baselines(campaign)] == ["b", "a"]
+    assert [entry.name for entry in baselines(guarded)] == ["a", "b"]
+    first = next_step(guarded, Lineage.of(guarded, 0, []), SoFar())
+    assert isinstance(first, Step)
+    assert (first.number, first.configuration.entry, first.configuration.is_default) == (0, "a", True)
+    assert baselines(replace(campaign, search=replace(campaign.search, baseline=False))) == []
 
 
 def sealed(

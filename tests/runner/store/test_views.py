@@ -372,3 +372,18 @@ def test_request_rows_are_read_from_the_record(sealed: make.Made, ask: Ask) -> N
     found = ask(sealed.results, "SELECT count(*), count(error) FROM requests(?)", [attempt.attempt_id])
     assert found == [(24, 9)]
     assert ask(sealed.results, "SELECT n, kind FROM request_errors") == [(9, "reset")]
+
+
+def test_quality_has_numbers_and_an_interval(store: make.Made, ask: Ask) -> None:
+    """Of the reference itself nothing is compared; 12 of 16 equal answers leave a wide interval."""
+    made = make.write_gpus(store.results)
+    rows = ask(
+        store.results,
+        "SELECT number, reference, prompts, exact_match, round(exact_low, 3), round(exact_high, 3), token_agreement, "
+        "token_unit, first_divergence, near_ties, logprob_difference FROM quality JOIN trials USING (attempt_id) "
+        f"WHERE trials.search_key = '{made.campaign.search_key}' ORDER BY number",
+    )
+    assert rows == [
+        (0, "f16", 16, None, None, None, None, None, None, None, None),
+        (1, "f16", 16, 0.75, 0.505, 0.898, 0.92, "token", 14.0, 3, 0.0123),
+    ]
