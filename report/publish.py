@@ -34,9 +34,10 @@ _WORDS = (
 _TEXTS = (
     "best_entry", "best_launch", "best_params_json", "campaign", "campaign_name", "campaign_text", "counters_json",
     "cpu_model", "cuda", "description", "driver", "engine_build", "entry", "entry_a", "entry_b", "env_json",
-    "evidence", "flags_json", "gpu", "gpu_uuids", "hardware", "hint", "kernel", "launch", "message", "model",
-    "model_revision", "name", "near_entry", "near_evidence", "near_hint", "near_params_json", "os", "params_json",
-    "path", "reason", "rule", "rules_json", "setting", "signal", "warnings",
+    "evidence", "flags_json", "gpu", "gpu_uuids", "hardware", "hint", "hub_id", "image", "kernel", "launch",
+    "message", "model", "model_revision", "name", "near_entry", "near_evidence", "near_hint", "near_params_json",
+    "os", "params_json", "pass_env", "path", "reason", "rule", "rules_json", "setting", "shm_size", "signal",
+    "warnings",
 )
 # fmt: on
 COLUMNS: dict[str, Treat] = {
@@ -52,7 +53,8 @@ COLUMNS: dict[str, Treat] = {
 }
 """Text column -> what is done to it. A text column that is not here does not leave."""
 
-_PATH = re.compile(r"(?<![\w$.:/>-])(?:file://)?/(?!(?:v1|dev|proc)/)(?:[^\s/'\"<>:;,()|]+/)+([^\s/'\"<>:;,()|]*)")
+_IN_A_PATH = r"[^\s/'\"\\<>:;,()|]"
+_PATH = re.compile(rf"(?<![\w$./>-])(?!(?<=:)//)(?:file://)?/(?!(?:v1|dev|proc)/)(?:{_IN_A_PATH}+/)+({_IN_A_PATH}*)")
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _ADDRESS = re.compile(rf"\b(?!127\.)(?!0\.0\.0\.0)(?:{_OCTET}\.){{3}}{_OCTET}(?=$|[^\w.-]|\.\s|\.$)")
 """IPv4. Not `0.00.401.697`, the clock of an engine's log."""
