@@ -75,7 +75,7 @@ def public(fact: T, aliases: Aliases) -> T:
         changed |= {"argv": changed["portable"], "env": {}}  # as it was on this machine: nobody else's business
     if isinstance(fact, RunStart):
         changed["campaign"] = _named_model(fact.campaign, changed["campaign"])
-    return replace(fact, **changed)  # type: ignore[return-value]
+    return replace(fact, **changed)
 
 
 def _public(name: str, value: Any, aliases: Aliases) -> Any:
