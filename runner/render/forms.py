@@ -11,7 +11,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 
-from runner.render.served import Served
+from runner.render.served import Served, program_in
 from runner.render.shell import one_line, wrapped
 from runner.render.yaml_text import yaml_text
 from runner.util.visible import visible
@@ -24,8 +24,11 @@ _OURS = re.compile(r"runner\.[\w.]+")
 
 def shell(served: Served) -> str:
     """For a POSIX shell, where the engine is installed."""
+    program, *words = served.words
+    if served.image is not None and program.startswith("/"):
+        program = program.rpartition("/")[2]  # where it is in the image says nothing of where the reader has it
     lines = [*_remarks(served.about), *_open(served)]
-    return "\n".join([*lines, wrapped(one_line(served.words, served.env))]) + "\n"
+    return "\n".join([*lines, wrapped(one_line((program, *words), served.env))]) + "\n"
 
 
 def docker(served: Served) -> str:
@@ -164,6 +167,7 @@ def _inside(served: Served) -> list[str]:
         words[at - 1 : at + 1] = [f"{LAUNCHERS}/{module.rpartition('.')[2]}.py"]
     if words[0] == "python":
         words[0] = "python3"  # images have it by this name, not all by the other
+    words[0] = program_in(_image(served), words[0])
     return words
 
 

@@ -13,6 +13,9 @@ SHARED_MEMORY = 16 * 10**9
 """Bytes of a container's /dev/shm where its campaign does not say. A limit, nothing is reserved; Docker's own 64 MB
 end every engine with more than one process."""
 
+_IN_IMAGES = ((re.compile(r"(?:^|/)ggml-org/llama\.cpp(?=[:@]|$)"), "llama-server", "/app/llama-server"),)
+"""Published images that have the engine's program outside of PATH: image, program, where it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Served:
@@ -49,6 +52,12 @@ def exact_image(name: str, digest: str | None) -> str:
     head, colon, tag = bare.rpartition(":")
     repository = head if colon and "/" not in tag else bare
     return name if digest is None or "/" not in repository else f"{repository}@{digest}"
+
+
+def program_in(image: str, program: str) -> str:
+    """How `program` is called in a container of `image`."""
+    known = (there for of, name, there in _IN_IMAGES if name == program and of.search(image))
+    return next(known, program)
 
 
 def shared_memory(size: Any) -> int:
