@@ -50,7 +50,7 @@ def model() -> Path:
 
 
 def started(folder: Path, model: Path, flags: dict[str, Scalar]) -> Iterator[Any]:
-    request = PlaceRequest(f"program-{folder.name}", str(model), "smol", None, folder, folder / "engine.log")
+    request = PlaceRequest(f"program-{folder.name}", str(model), "smol", "", folder, folder / "engine.log")
     placement = Local().place(request, Deploy())
     launch = RUNTIME.launch(Configuration("llama", "llama_cpp", {}, flags, {}, "0" * 16), ENTRY, placement)
     with Local().start(launch, placement, request) as engine:
