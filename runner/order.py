@@ -105,6 +105,7 @@ def place_request(order: Order, campaign: Campaign, scratch: Path, gpus: tuple[s
         attempt_id=order.attempt_id,
         model_path=_model_path(campaign, entry, Path(order.project)),
         served_model=campaign.model.label,
+        revision=campaign.model.revision,
         python=str(entry.options.get("python", "")),
         work_dir=scratch,
         log_path=scratch / "engine.log",

@@ -12,9 +12,9 @@ from runner.domain.ids import canonical
 from runner.domain.parameters import Choice, Int, Parameter, Point
 from runner.domain.trial import Configuration
 from runner.precheck import precheck
-from runner.runtimes import abstract_of
+from runner.runtimes import configuration as configuration_of
 from runner.space.expand import GRID_VALUES, enumerate_points, random_point, size
-from runner.space.resolve import default_point, resolve
+from runner.space.resolve import default_point
 
 LIMIT = 200
 """Configurations looked at by default."""
@@ -104,7 +104,7 @@ def plan(campaign: Campaign, limit: int = LIMIT) -> Plan:
 
 def _planned(campaign: Campaign, point: Point) -> Planned:
     entry = campaign.entry(point.entry)
-    configuration = resolve(entry, point, abstract_of(entry.runtime))
+    configuration = configuration_of(entry, point)
     refused = precheck(configuration, campaign)
     return Planned(configuration, *(refused or (None, None)))
 

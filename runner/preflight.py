@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runner.deployers import deployers
 from runner.domain.campaign import Campaign
+from runner.engines import environments
 from runner.engines.choice import remedied, with_engine
 from runner.errors import EngineMissing, NotReady, OtherHardware, Problem
 from runner.hardware.lease import lacking
@@ -67,5 +68,6 @@ def _conversions(campaign: Campaign, project: Path) -> list[tuple[Path, str]]:
         return []
     ours = sys.executable
     named = [str(entry.options["python"]) for entry in entries if local and entry.options.get("python")]
-    able = (python for python in (*named, ours) if not convert.lacking(python))
+    installed = (str(engine.python) for engine in environments.installed() if engine.works)
+    able = (python for python in dict.fromkeys((*named, ours, *installed)) if not convert.lacking(python))
     return [(gguf, next(able, (*named, ours)[0]))]

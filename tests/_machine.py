@@ -27,19 +27,10 @@ def browser_programs() -> tuple[str | None, str | None]:
     return next(filter(None, map(shutil.which, names)), None), shutil.which("chromedriver")
 
 
-TRANSFORMERS, LLAMA_SERVER = "TUNEBOOK_TRANSFORMERS_PYTHON", "TUNEBOOK_LLAMA_SERVER"
-HEAVY = {
-    TRANSFORMERS: "Transformers (TUNEBOOK_TRANSFORMERS_PYTHON names its interpreter)",
-    LLAMA_SERVER: "llama.cpp's own program (TUNEBOOK_LLAMA_SERVER names llama-server)",
-}
-
-
-def lacks(marker: str, variable: str = TRANSFORMERS) -> str | None:
-    """What tests with this marker need and this machine lacks. `variable`: of a heavy one, what names its engine."""
+def lacks(marker: str) -> str | None:
+    """What tests with this marker need and this machine lacks."""
     if marker == "browser":
         return None if all(browser_programs()) else "chromium with chromedriver (`make system`)"
     if marker == "engine":
         return None if importlib.util.find_spec("xllamacpp") else "llama.cpp (`pip install -e '.[llamacpp]'`)"
-    if marker == "heavy":
-        return None if os.access(os.environ.get(variable, ""), os.X_OK) else HEAVY[variable]
-    return None
+    return None  # heavy: the test itself says which engine

@@ -30,7 +30,7 @@ TIERS = ("matrix", "heavy", "docker", "story", "browser", "engine")
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in TIERS:
-        if (found := item.get_closest_marker(marker)) and (what := lacks(marker, *found.args)):
+        if item.get_closest_marker(marker) and (what := lacks(marker)):
             missing(what)
 
 

@@ -18,6 +18,7 @@ from runner.errors import Problem
 from runner.space.constraints import evaluate, explain
 from runner.space.expand import GRID_VALUES, enumerate_points, known_names, ordered, random_point, size
 from runner.space.expressions import ExpressionError, names_in
+from runner.util.visible import visible
 
 MOST_POINTS = 4000
 """Points tried before a constraint counts as one that nothing satisfies: a sampler would not find one either."""
@@ -88,7 +89,7 @@ def _meant(name: str, known: set[str], entry: Entry) -> str:
         if left in known and (right in known or right.isdigit()):
             return f"a minus needs spaces around it: {left} - {right}"
     near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else f"known names: {', '.join(sorted(known))}"
+    return f"did you mean {near[0]!r}?" if near else f"known names: {', '.join(map(visible, sorted(known)))}"
 
 
 @dataclass(slots=True)

@@ -17,8 +17,9 @@ from runner.util.plugins import Folder
 
 @dataclass(frozen=True, slots=True)
 class PlaceRequest:
-    """What an attempt needs of a place. `model_path` is absolute on this host; `work_dir` is the attempt's own
-    scratch folder and exists; `labels` mark what we start (tunebook.run, tunebook.attempt, tunebook.driver)."""
+    """What an attempt needs of a place. `model_path` is absolute on this host, or a hub id with its `revision`;
+    `work_dir` is the attempt's own scratch folder and exists; `labels` mark what we start (tunebook.run,
+    tunebook.attempt, tunebook.driver)."""
 
     attempt_id: str
     model_path: str
@@ -28,6 +29,7 @@ class PlaceRequest:
     log_path: Path
     labels: Mapping[str, str] = field(default_factory=dict)
     gpus: tuple[str, ...] = ()
+    revision: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)  # deploy.options + entry.options (image, ...)
     grace: float = 5.0  # seconds between SIGTERM and SIGKILL when the engine's context is left
     pull_timeout: float = 1800.0  # seconds that fetching an image may take

@@ -83,6 +83,7 @@ class Attach:
             python=request.python,
             work_dir=str(request.work_dir),
             gpus=request.gpus,
+            revision=request.revision,
         )
 
     def start(self, launch: Launch, placement: Placement, request: PlaceRequest) -> Engine:

@@ -71,6 +71,7 @@ class Local:
             python=request.python or sys.executable,
             work_dir=str(request.work_dir),
             gpus=request.gpus,
+            revision=request.revision,
         )
 
     def start(self, launch: Launch, placement: Placement, request: PlaceRequest) -> Engine:

@@ -31,7 +31,8 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """What the deployer gives before launch. `python` is the engine's own interpreter, not ours."""
+    """What the deployer gives before launch. `python` is the engine's own interpreter, not ours; `revision` belongs to
+    a `model_path` that is a hub id."""
 
     host: str
     port: int
@@ -41,6 +42,7 @@ class Placement:
     work_dir: str
     gpus: tuple[str, ...] = ()
     image_digest: str | None = None
+    revision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ from typing import Protocol, runtime_checkable
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.failure import Failure, Hint
 from runner.domain.hardware import HostFacts
+from runner.domain.parameters import Point, Scalar, Values
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Launch, Placement
 from runner.errors import Problem
 from runner.space.abstract import NONE, Abstract
+from runner.space.resolve import resolve
 from runner.util.plugins import Folder
 
 
@@ -85,6 +87,22 @@ def abstract_of(name: str) -> Abstract:
     """The table of a runtime, an empty one where it has none. Raises UnknownMember."""
     runtime = runtimes.get(name)
     return runtime.abstract if isinstance(runtime, Translator) else NONE
+
+
+@runtime_checkable
+class Switches(Protocol):
+    """What a runtime may say beside: which flags its command line has."""
+
+    def spoken(self, flags: Values) -> dict[str, Scalar]:
+        """`flags` without those that leave the command line as it is, such as a switch that is false. Pure."""
+        ...
+
+
+def configuration(entry: Entry, point: Point) -> Configuration:
+    """What the entry's engine gets at `point`, as its runtime says it. Raises UnknownMember, and ValueError as
+    `resolve` does."""
+    runtime = runtimes.get(entry.runtime)
+    return resolve(entry, point, abstract_of(entry.runtime), runtime.spoken if isinstance(runtime, Switches) else dict)
 
 
 @runtime_checkable

@@ -166,6 +166,20 @@ def _near(name: str, table: Mapping[str, Flag]) -> str:
     return f"did you mean {near[0]!r}?" if near else f"known flags: {', '.join(sorted(table))}"
 
 
+def spoken(
+    flags: Mapping[str, Scalar], table: Mapping[str, Flag], set_by_us: Mapping[str, Scalar] = MappingProxyType({})
+) -> dict[str, Scalar]:
+    """The flags that change the command line. `set_by_us`: what it has where the campaign says nothing of it; of a
+    switch among them false says something."""
+
+    def changes(name: str, value: Scalar) -> bool:
+        if name in set_by_us:
+            return value != set_by_us[name]
+        return value is not False or name not in table or table[name].spelling != "switch"
+
+    return {name: value for name, value in flags.items() if changes(name, value)}
+
+
 def spell(flags: Mapping[str, Scalar], table: Mapping[str, Flag] = MappingProxyType({})) -> tuple[str, ...]:
     """`--name value`, sorted by name; a bool as its flag in `table` says, else as `--name` or `--no-name`. Only
     strings."""

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.parameters import Scalar
-from runner.domain.trial import Configuration
+from runner.domain.trial import Configuration, Placement
 from runner.errors import Problem
 from runner.runtimes import _flags
 from runner.runtimes._flags import Flag
-from runner.util import environment, net, process
+from runner.util import interpreter, net
 
 OPTIONS = ("python", "image", "version", "allow_unknown_flags")
 
 SIGNATURES = Path(__file__).with_name("_hub_engine.toml")
 """What the libraries below such engines say: it goes before the engine's own table."""
-
-_PROBE = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
 
 
 def check(
@@ -41,20 +39,26 @@ def check(
     return found
 
 
-def needs(entry: Entry, title: str, module: str, remedy: str) -> list[Problem]:
-    """Empty when the interpreter of the entry has the engine's module; it is looked for and not imported."""
-    python = entry.options.get("python")
-    hint = f"{remedy}, or name an interpreter that has it as `python:`"
-    if not python:
-        if importlib.util.find_spec(module) is not None:
-            return []
-        return [Problem("engine-missing", f"{title} is not installed: this Python has no package {module}", hint=hint)]
+def needs(entry: Entry, title: str, modules: Sequence[str], remedy: str) -> list[Problem]:
+    """Empty when the interpreter of the entry has the engine's modules; they are looked for and not imported."""
+    python = str(entry.options.get("python") or sys.executable)
     if not os.access(python, os.X_OK):
         what = f"{entry.name}: no interpreter at {python}"
         return [Problem("engine-missing", what, hint="correct `python:` of the runtime, or leave it out")]
-    if process.run([python, "-c", _PROBE, module], timeout=60, env=environment.for_engine()).ok:
+    absent = interpreter.missing_modules(python, modules)
+    if not absent:
         return []
-    return [Problem("engine-missing", f"{title} is not installed: {python} has no package {module}", hint=hint)]
+    what = f"{title} is not installed: {python} has no package {', no package '.join(absent)}"
+    if entry.options.get("python"):
+        hint = f"install it there, or leave `python:` out and {remedy}"
+    else:
+        hint = f"{remedy}, or name an interpreter that has it as `python:`"
+    return [Problem("engine-missing", what, hint=hint)]
+
+
+def revision(placement: Placement) -> tuple[str, ...]:
+    """What names the branch, tag or commit of a hub id on the command line: vLLM, SGLang and trtllm-serve alike."""
+    return ("--revision", placement.revision) if placement.revision else ()
 
 
 def whole(flags: Mapping[str, Scalar], name: str, default: int | None = None) -> int | None:

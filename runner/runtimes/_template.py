@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 
-PLACEHOLDERS = ("port", "host", "model", "served_model", "python", "flags")
+PLACEHOLDERS = ("port", "host", "model", "revision", "served_model", "python", "flags")
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
 """A single name in braces. JSON such as `{"a": 1}` is no placeholder and passes as it stands."""

@@ -58,7 +58,15 @@ class Command:
         return [Problem("engine-missing", what, hint="install it, or write its whole path in `command:`")]
 
     def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
-        return None  # nothing is known of this engine's limits: write them as `where:`
+        """Nothing is known of this engine's limits: write them as `where:`."""
+        if campaign.model.revision is None:
+            return None
+        entry = next((one for one in campaign.entries if one.name == configuration.entry), None)
+        template = _template.words(entry.options.get("command", [])) if entry else []  # none for an attached server
+        if not template or any("{revision}" in word for word in template):
+            return None
+        reason = f"the command has no {{revision}}, and the model is wanted at {campaign.model.revision}"
+        return "revision-not-passed", reason
 
     def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
         template = _template.words(entry.options.get("command", []))  # none when the server is attached
@@ -67,6 +75,7 @@ class Command:
             "port": str(placement.port),
             "host": placement.host,
             "model": placement.model_path,
+            "revision": placement.revision or "",
             "served_model": placement.served_model,
             "python": placement.python,
         }

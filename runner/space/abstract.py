@@ -33,8 +33,8 @@ FIELDS: Mapping[str, tuple[Scalar, ...]] = {
     "parallel.moe_ep": (1, 2, 4, 8, 16),
     "parallel.moe_cluster": (1, 2, 4),
 }
-"""Field -> every value that an engine may have. Fields are applied in this order, so that the experts' dtype goes
-before that of the matrix products where both choose the engine's quantization."""
+"""Field -> every value that an engine may have. Fields are applied in this order and a later one wins: where two
+choose the engine's quantization it is that of the experts."""
 
 QUANTIZED = ("awq", "gptq", "gguf", "nvfp4", "fp4", "fp8")
 """Parts of a model's name that say that its weights are quantized already; the first that is found counts."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from runner.domain.campaign import Entry
 from runner.domain.ids import fingerprint
-from runner.domain.parameters import Point, Scalar
+from runner.domain.parameters import Point, Scalar, Values
 from runner.domain.trial import Configuration
 from runner.space.abstract import NONE, Abstract, is_abstract, translated
 
@@ -12,9 +14,12 @@ ENV = "env."
 """Prefix of a parameter that is an environment variable."""
 
 
-def resolve(entry: Entry, point: Point, table: Abstract = NONE) -> Configuration:
+def resolve(
+    entry: Entry, point: Point, table: Abstract = NONE, spoken: Callable[[Values], dict[str, Scalar]] = dict
+) -> Configuration:
     """What the engine gets at `point`: abstract settings as the engine's `table` says them, then its own flags over
-    them. Raises ValueError when the point belongs to another entry."""
+    them. `spoken` leaves out what its command line has not: without it is the same launch, and so the same
+    configuration. Raises ValueError when the point belongs to another entry."""
     if point.entry != entry.name:
         raise ValueError(f"a point of entry {point.entry!r} can not be resolved with entry {entry.name!r}")
     asked: dict[str, Scalar] = {**entry.flags, **point.values}
@@ -25,6 +30,7 @@ def resolve(entry: Entry, point: Point, table: Abstract = NONE) -> Configuration
             env[name.removeprefix(ENV)] = env_text(value)
         elif not is_abstract(name):
             flags[name] = value
+    flags = spoken(flags)
     return Configuration(
         entry=entry.name,
         runtime=entry.runtime,

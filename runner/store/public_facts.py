@@ -33,11 +33,11 @@ _WORDS = (
     "trial_b", "trial_id", "tunebook_version", "unit", "version_sha256", "workload_key", "written_utc",
 )
 _TEXTS = (
-    "build", "by", "campaign", "campaign_path", "campaign_text", "compute_capability", "counters", "cpu_model", "cuda",
-    "driver", "entry", "env", "evidence", "flags", "gpus", "ignore_eos", "kernel", "kind", "limit", "message",
-    "model_path", "name", "os", "parameter", "params", "parent", "path", "portable", "python", "reason", "rule",
-    "rules", "served", "served_model", "signal", "text", "uuid", "value", "values", "version", "warm_start",
-    "warnings", "when", "work_dir",
+    "build", "by", "campaign", "campaign_path", "campaign_text", "compute_capability", "counters", "cpu_model",
+    "cuda", "driver", "entry", "env", "evidence", "flags", "gpus", "ignore_eos", "kernel", "kind", "limit",
+    "message", "model_path", "name", "os", "parameter", "params", "parent", "path", "portable", "python", "reason",
+    "revision", "rule", "rules", "served", "served_model", "signal", "text", "uuid", "value", "values", "version",
+    "warm_start", "warnings", "when", "work_dir",
 )
 _DROPPED = ("argv", "boot_id", "settings")
 # fmt: on

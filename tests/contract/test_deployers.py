@@ -7,11 +7,12 @@ given a server that this test started, and must leave it alone.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -24,7 +25,7 @@ from runner.deployers import Deployer, Engine, PlaceRequest, deployers
 from runner.deployers._readiness import Ready, wait_ready
 from runner.domain.campaign import Deploy, Timeouts
 from runner.domain.failure import Cause, Failure, Phase
-from runner.domain.trial import Health, Launch, Placement
+from runner.domain.trial import Exit, Health, Launch, Placement
 from runner.util import net, process, procfs
 from tests.contract.bystander import bystander
 from tests.docker_engine import EMPTY, PATHS, DockerEngine, within
@@ -237,6 +238,19 @@ def test_a_stubborn_engine_and_its_children_are_gone(name: str, bench: Bench, fo
     assert bench.left() == []
 
 
+def test_the_workers_of_a_server_that_is_killed_are_gone(name: str, bench: Bench) -> None:
+    """vLLM's EngineCore outlives its server: somebody kills the one that listens, and the rest holds the memory."""
+    owns(name)
+    engine, launch = bench.start("leave_children")
+    with engine:
+        assert bench.wait(engine, launch).failure is None
+        until_children(bench, 3)
+        os.kill(server_of(engine.pids() or set()), signal.SIGKILL)
+        ended = until_ended(engine)
+        assert (ended.signal, ended.code) in (("SIGKILL", None), (None, 137))
+    assert bench.left() == []
+
+
 @pytest.mark.parametrize(
     ("fault", "cause", "code", "signal"),
     [
@@ -302,6 +316,18 @@ def test_reap_ends_what_carries_the_labels_and_nothing_else(
         ended = bench.deployer.reap(bench.request.labels)
         assert (ended == []) == (name in ATTACHING)
     assert bench.left() == []
+
+
+def server_of(pids: Set[int]) -> int:
+    """The first Python that the deployer started: it listens, the others are its children."""
+    return min(pid for pid in pids if procfs.command_name(pid).startswith("python"))
+
+
+def until_ended(engine: Engine) -> Exit:
+    until(lambda: engine.poll() is not None)
+    ended = engine.poll()
+    assert ended is not None
+    return ended
 
 
 def until_children(bench: Bench, count: int) -> None:

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from runner.domain.campaign import Entry
+from runner.domain.campaign import Entry, Model
 from runner.domain.failure import Cause
-from runner.domain.parameters import Scalar
+from runner.domain.parameters import Point, Scalar
 from runner.domain.trial import Configuration, Exit, Launch, Placement
 from runner.render.shell import one_line, wrapped
 from runner.runtimes import Runtime, runtimes
+from runner.runtimes import configuration as configuration_of
 from runner.util.net import free_port
 from tests import make
 
@@ -105,6 +106,34 @@ def test_its_launch_lines_are_golden(
         words = "".join(f"  {word}\n" for word in launch.argv).replace(str(ROOT), "<here>")
         text += f"{title}\n{words}  env {own}\n  health {launch.health}\n  published\n{shell(launch)}\n\n"
     golden(f"launch/{name}.txt", text)
+
+
+HUB_ENGINES = ("sglang", "tensorrt_llm", "transformers", "vllm")
+"""They fetch a model by its id. llama.cpp wants a file, the simulated one loads nothing, a command is asked below."""
+
+
+@pytest.mark.parametrize("name", HUB_ENGINES)
+def test_the_wanted_revision_of_a_hub_id_reaches_the_engine(name: str, runtime: Runtime, entry: Entry) -> None:
+    place = replace(PLACEMENT, model_path="org/model", revision="v1.2")
+    launch = runtime.launch(configuration(name), entry, place)
+    for line, model in ((launch.argv, "org/model"), (launch.portable, "$MODEL")):
+        assert f"{model}@v1.2" in line or line[line.index("--revision") + 1] == "v1.2"
+    assert not any(
+        "revision" in word or "@" in word for word in runtime.launch(configuration(name), entry, PLACEMENT).argv
+    )
+
+
+@pytest.mark.parametrize("name", ["command"])
+def test_a_command_that_drops_the_revision_is_refused(runtime: Runtime, entry: Entry) -> None:
+    of = make.campaign()
+    of = replace(of, model=Model(id="org/model", revision="v1.2"), entries=(entry,))
+    refused = runtime.reject(configuration("command"), of)
+    assert refused is not None
+    assert "v1.2" in refused[1]
+    taking = replace(entry, options={**entry.options, "command": "serve {model} --at={revision} {port}"})
+    assert runtime.reject(configuration("command"), replace(of, entries=(taking,))) is None
+    launch = runtime.launch(configuration("command"), taking, replace(PLACEMENT, revision="v1.2"))
+    assert launch.argv[2] == launch.portable[2] == "--at=v1.2"
 
 
 def shell(launch: Launch) -> str:
@@ -199,3 +228,15 @@ def test_every_runtime_has_logs_of_both_kinds(name: str) -> None:
     stems = [path.stem for path in (LOGS / name).glob("*.log")]
     assert any(not stem.startswith("none--") for stem in stems), f"no failure log in tests/contract/logs/{name}/"
     assert any(stem.startswith("none--") for stem in stems), f"no misleading log in tests/contract/logs/{name}/"
+
+
+def test_one_launch_is_one_configuration(name: str, runtime: Runtime, entry: Entry) -> None:
+    """Both ways round, for every switch that the engine's table knows: the same command line has the same fingerprint,
+    another one another."""
+    table = getattr(import_module(f"runner.runtimes.{name}"), "FLAGS", {})
+    plain = configuration_of(entry, Point(name))
+    for flag in (one.name for one in table.values() if one.type == "bool"):
+        for value in (True, False):
+            asked = configuration_of(replace(entry, flags={flag: value}), Point(name))
+            same = runtime.launch(asked, entry, PLACEMENT) == runtime.launch(plain, entry, PLACEMENT)
+            assert (asked.fingerprint == plain.fingerprint) is same, (flag, value)

@@ -76,6 +76,7 @@ class Docker:
             work_dir="/tmp",
             gpus=request.gpus,
             image_digest=found,
+            revision=request.revision,
         )
 
     def start(self, launch: Launch, placement: Placement, request: PlaceRequest) -> Engine | Failure:

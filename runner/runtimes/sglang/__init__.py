@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.domain.campaign import Campaign, Entry
+from runner.domain.parameters import Scalar, Values
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
 from runner.runtimes import Runtime, _abstract, _flags, _hub_engine, _prometheus, _signatures
@@ -19,9 +20,9 @@ ABSTRACT = _abstract.load(HERE / "abstract.toml")
 SIGNATURES = _signatures.load(HERE / "signatures.toml", _hub_engine.SIGNATURES)
 
 MODULE = "sglang.launch_server"
-RESERVED = ("model-path", "model", "served-model-name", "host", "port")
+RESERVED = ("model-path", "model", "served-model-name", "host", "port", "revision")
 
-METRICS = "enable-metrics"
+OURS: Values = {"enable-metrics": True}
 """Without this flag SGLang serves no `/metrics`: we set it, unless the campaign does. Its counters cost a count."""
 
 GPUS = {"tp-size": "tensor parallel", "pp-size": "pipeline parallel", "dp-size": "data parallel"}
@@ -47,8 +48,11 @@ class Sglang:
     def check(self, entry: Entry) -> list[Problem]:
         return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
 
+    def spoken(self, flags: Values) -> dict[str, Scalar]:
+        return _flags.spoken(flags, FLAGS, OURS)
+
     def needs(self, entry: Entry) -> list[Problem]:
-        return _hub_engine.needs(entry, self.title, "sglang", f"run `tunebook engine install {self.name}`")
+        return _hub_engine.needs(entry, self.title, ["sglang"], f"run `tunebook engine install {self.name}`")
 
     def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
         inside = configuration.flags.get("enable-dp-attention") is True
@@ -63,7 +67,7 @@ class Sglang:
         )
 
     def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
-        flags = _flags.spell({METRICS: True} | dict(configuration.flags), FLAGS)
+        flags = _hub_engine.revision(placement) + _flags.spell({**OURS, **configuration.flags}, FLAGS)
 
         def command(python: str, model: str, host: str, port: str) -> tuple[str, ...]:
             names = ("--model-path", model, "--served-model-name", placement.served_model)

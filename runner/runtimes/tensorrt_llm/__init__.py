@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runner.domain.campaign import Campaign, Entry
+from runner.domain.parameters import Scalar, Values
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
 from runner.runtimes import Runtime, _abstract, _flags, _hub_engine, _prometheus, _signatures
@@ -23,7 +24,7 @@ ABSTRACT = _abstract.load(HERE / "abstract.toml")
 SIGNATURES = _signatures.load(HERE / "signatures.toml", _hub_engine.SIGNATURES)
 
 MODULE = "tensorrt_llm.commands.serve"
-RESERVED = ("model", "host", "port", "served_model_name")
+RESERVED = ("model", "host", "port", "served_model_name", "revision")
 
 GPUS = {
     "tp_size": "tensor parallel",
@@ -45,14 +46,18 @@ class TensorRTLLM:
     name = "tensorrt_llm"
     title = "TensorRT-LLM"
     needs_file = False
+    needs_folder = True
     abstract = ABSTRACT
 
     def check(self, entry: Entry) -> list[Problem]:
         return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
 
+    def spoken(self, flags: Values) -> dict[str, Scalar]:
+        return _flags.spoken(flags, FLAGS)
+
     def needs(self, entry: Entry) -> list[Problem]:
         return _hub_engine.needs(
-            entry, self.title, "tensorrt_llm", "NVIDIA ships it in container images: `deploy: docker`"
+            entry, self.title, ["tensorrt_llm"], "NVIDIA ships it in container images: `deploy: docker`"
         )
 
     def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
@@ -65,7 +70,7 @@ class TensorRTLLM:
         )
 
     def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
-        flags = _flags.spell(configuration.flags, FLAGS)
+        flags = _hub_engine.revision(placement) + _flags.spell(configuration.flags, FLAGS)
 
         def command(start: tuple[str, ...], model: str, host: str, port: str) -> tuple[str, ...]:
             return (*start, model, "--host", host, "--port", port, *flags)

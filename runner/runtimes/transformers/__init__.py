@@ -7,8 +7,6 @@ no GGUF file: `runner.models.convert` makes a folder of one.
 from __future__ import annotations
 
 import json
-import os
-import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,15 +15,13 @@ from typing import Any
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
-from runner.runtimes import Runtime, _flags, _signatures
-from runner.util import interpreter
+from runner.runtimes import Runtime, _flags, _hub_engine, _signatures
 
 HERE = Path(__file__).parent
 FLAGS = _flags.load(HERE / "flags.toml")
 UNSUPPORTED: Mapping[str, str] = tomllib.loads((HERE / "unsupported.toml").read_text(encoding="utf-8"))
 SIGNATURES = _signatures.load(HERE / "signatures.toml")
 
-OPTIONS = ("python", "image", "version", "allow_unknown_flags")
 RESERVED = ("model", "force-model", "host", "port")
 PACKAGES = ("torch", "transformers", "accelerate", "fastapi", "uvicorn", "openai", "pydantic")
 """What `serve` imports. Without accelerate it starts, and can load no model."""
@@ -51,26 +47,15 @@ class Transformers:
     needs_folder = True
 
     def check(self, entry: Entry) -> list[Problem]:
-        found = _flags.problems(entry, FLAGS, RESERVED, UNSUPPORTED) + _flags.unknown_options(entry, OPTIONS)
-        python, told = entry.options.get("python"), _flags.version_of(entry)
-        if python is not None and not isinstance(python, str):
-            found.append(Problem("option-value", f"{entry.name}: option 'python' is no text: {python!r}"))
+        found = _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
+        told = _flags.version_of(entry)
         if told is not None and (absence := COMMAND.absence(told)):
             what = f"{entry.name}: the command line that tunebook starts is not there: {absence}"
             found.append(Problem("option-value", what, hint="use a newer Transformers"))
         return found
 
     def needs(self, entry: Entry) -> list[Problem]:
-        python = str(entry.options.get("python") or sys.executable)
-        if not os.access(python, os.X_OK):
-            what = f"{entry.name}: no interpreter at {python}"
-            return [Problem("engine-missing", what, hint="correct `python:` of the runtime, or leave it out")]
-        absent = interpreter.missing_modules(python, PACKAGES)
-        if not absent:
-            return []
-        what = f"Transformers is not installed: {python} has no {', no '.join(absent)}"
-        hint = f"{python} -m pip install 'transformers[serving]' torch gguf, or name another interpreter with `python:`"
-        return [Problem("engine-missing", what, hint=hint)]
+        return _hub_engine.needs(entry, self.title, PACKAGES, f"run `tunebook engine install {self.name}`")
 
     def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
         flags = configuration.flags
@@ -95,13 +80,14 @@ class Transformers:
         def command(start: tuple[str, ...], model: str, host: str, port: str) -> tuple[str, ...]:
             return (*start, "serve", model, "--host", host, "--port", port, *flags)
 
-        model = placement.model_path
+        at = f"@{placement.revision}" if placement.revision else ""  # it has no flag for it
+        model = placement.model_path + at
         offline = {"HF_HUB_OFFLINE": "1"} if model.startswith("/") else {}
         return Launch(
             argv=command((placement.python, str(HERE / "launcher.py")), model, placement.host, str(placement.port)),
             env=offline | dict(configuration.env),
             health=Health("/health"),
-            portable=command(("transformers",), "$MODEL", "127.0.0.1", "$PORT"),
+            portable=command(("transformers",), "$MODEL" + at, "127.0.0.1", "$PORT"),
             served=model,
             ignore_eos=GO_ON,
         )

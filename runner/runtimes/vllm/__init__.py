@@ -15,6 +15,7 @@ from typing import Any
 
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.failure import Failure, Hint
+from runner.domain.parameters import Scalar, Values
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
 from runner.runtimes import Room, Runtime, _abstract, _flags, _hub_engine, _prometheus, _signatures
@@ -27,7 +28,7 @@ ABSTRACT = _abstract.load(HERE / "abstract.toml")
 SIGNATURES = _signatures.load(HERE / "signatures.toml", _hub_engine.SIGNATURES)
 
 MODULE = "vllm.entrypoints.openai.api_server"
-RESERVED = ("model", "served-model-name", "host", "port")
+RESERVED = ("model", "served-model-name", "host", "port", "revision")
 
 GPUS = {
     "tensor-parallel-size": "tensor parallel",
@@ -55,13 +56,17 @@ class Vllm:
     name = "vllm"
     title = "vLLM"
     needs_file = False
+    needs_folder = True  # 0.32.0 takes a path to a GGUF for a config file and dies ("... is not a valid JSON file")
     abstract = ABSTRACT
 
     def check(self, entry: Entry) -> list[Problem]:
         return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
 
+    def spoken(self, flags: Values) -> dict[str, Scalar]:
+        return _flags.spoken(flags, FLAGS)
+
     def needs(self, entry: Entry) -> list[Problem]:
-        return _hub_engine.needs(entry, self.title, "vllm", f"run `tunebook engine install {self.name}`")
+        return _hub_engine.needs(entry, self.title, ["vllm"], f"run `tunebook engine install {self.name}`")
 
     def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
         return (
@@ -73,7 +78,7 @@ class Vllm:
         )
 
     def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
-        flags = _flags.spell(configuration.flags, FLAGS)
+        flags = _hub_engine.revision(placement) + _flags.spell(configuration.flags, FLAGS)
 
         def command(python: str, model: str, host: str, port: str) -> tuple[str, ...]:
             names = ("--model", model, "--served-model-name", placement.served_model)

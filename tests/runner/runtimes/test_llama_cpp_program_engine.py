@@ -28,19 +28,25 @@ from runner.domain.trial import Configuration
 from runner.models.fetch import locate
 from runner.runtimes.llama_cpp import RUNTIME
 from runner.util import net, process, procfs
-from tests._machine import LLAMA_SERVER
+from tests._machine import missing
 from tests.docker_engine import EMPTY, SYSTEM, DockerEngine, within
 from tests.stories._copied import QUICKSTART, answers, filled, running
 from tests.stories._world import assert_nothing_left, attempts, tunebook
 
-pytestmark = [pytest.mark.engine, pytest.mark.heavy(LLAMA_SERVER)]
+pytestmark = [pytest.mark.engine, pytest.mark.heavy]
 
-PROGRAM = os.environ.get(LLAMA_SERVER, "")
+PROGRAM = os.environ.get("TUNEBOOK_LLAMA_SERVER", "")
 IMAGE = "ghcr.io/ggml-org/llama.cpp:server-b10068"
 """The name decides how it is started; what stands under it in the tests' own Engine is what the test built."""
 ENTRY = Entry("llama", "llama_cpp", options={"binary": PROGRAM})
 SMALL: dict[str, Scalar] = {"threads": 1, "ctx-size": 1024, "parallel": 2}
 TIMEOUTS = Timeouts(load=120, ready=120, no_progress=120, stop=5)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def program() -> None:
+    if not os.access(PROGRAM, os.X_OK):
+        missing("llama.cpp's own program (TUNEBOOK_LLAMA_SERVER names llama-server)")
 
 
 @pytest.fixture(scope="module")

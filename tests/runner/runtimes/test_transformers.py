@@ -97,7 +97,7 @@ def test_the_packages_that_an_interpreter_lacks_are_named_at_once(tmp_path: Path
     for package in ("torch", "transformers", "accelerate", "fastapi", "uvicorn", "openai"):
         assert package in problem.what
     assert problem.hint is not None
-    assert problem.hint.startswith(f"{bare} -m pip install ")
+    assert problem.hint == "install it there, or leave `python:` out and run `tunebook engine install transformers`"
 
 
 def test_a_missing_interpreter_is_named() -> None:
