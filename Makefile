@@ -11,7 +11,7 @@ JOBS   ?= 3
 SPREAD := -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-engines test test-docker test-heavy test-all check fast lint golden model system site clean bench-ask bench-client chaos
+.PHONY: help demo demo-engines test test-docker test-heavy test-all check fast lint golden model system site site-demo clean bench-ask bench-client chaos
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -57,6 +57,10 @@ lint: $(VENV)/.tests
 
 site: $(VENV)/.demo   ## build the site from what was measured, into public/
 	$(BIN)/tunebook build
+
+site-demo: $(VENV)/.demo   ## build the site from the published results, into public/; yours stay as they are
+	@demo=$$(mktemp -d) && trap 'rm -rf "$$demo"' EXIT && \
+	  $(BIN)/tunebook store ingest campaigns/published --results "$$demo" && $(BIN)/tunebook build --results "$$demo"
 
 golden: $(VENV)/.tests   ## accept today's output as golden, write the generated pages anew; look at git diff afterwards
 	$(BIN)/python -m runner.store._reference > site/reference/tables.md

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from report import escape, phrases
 from report.due import schedule
+from report.launches import forms
 from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
 from runner.render.shell import wrapped
@@ -69,6 +70,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "capital": phrases.capital,
     "change": phrases.gain_text,
     "code": code,
+    "forms": forms,
     "later": later,
     "loads": json.loads,
     "measured": phrases.measured,

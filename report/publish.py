@@ -6,11 +6,11 @@ other than the loopback become `<address>`; secrets are hidden even with `--priv
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
+from runner.util.aliases import Aliases
 from runner.util.redact import redact
 
 
@@ -35,9 +35,10 @@ _WORDS = (
 _TEXTS = (
     "best_entry", "best_launch", "best_params_json", "campaign", "campaign_name", "campaign_text", "counters_json",
     "cpu_model", "cuda", "description", "driver", "engine_build", "entry", "entry_a", "entry_b", "env_json",
-    "evidence", "flags_json", "gpu", "gpu_uuids", "hardware", "hint", "kernel", "launch", "message", "model",
-    "model_revision", "name", "near_entry", "near_evidence", "near_hint", "near_params_json", "os", "params_json",
-    "path", "reason", "reference", "rule", "rules_json", "setting", "signal", "warnings",
+    "evidence", "flags_json", "gpu", "gpu_uuids", "hardware", "hint", "hub_id", "image", "kernel", "launch",
+    "message", "model", "model_revision", "name", "near_entry", "near_evidence", "near_hint", "near_params_json",
+    "os", "params_json", "pass_env", "path", "reason", "reference", "rule", "rules_json", "setting", "shm_size", "signal",
+    "warnings",
 )
 # fmt: on
 COLUMNS: dict[str, Treat] = {
@@ -53,41 +54,24 @@ COLUMNS: dict[str, Treat] = {
 }
 """Text column -> what is done to it. A text column that is not here does not leave."""
 
-_PATH = re.compile(r"(?<![\w$.:/>-])(?:file://)?/(?!(?:v1|dev|proc)/)(?:[^\s/'\"<>:;,()|]+/)+([^\s/'\"<>:;,()|]*)")
-_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
-_ADDRESS = re.compile(rf"\b(?!127\.)(?!0\.0\.0\.0)(?:{_OCTET}\.){{3}}{_OCTET}(?=$|[^\w.-]|\.\s|\.$)")
-"""IPv4. Not `0.00.401.697`, the clock of an engine's log."""
-_PLAIN_HOSTS = frozenset({"localhost", "local", "host", "node", "server", "cpu", "gpu"})
-
 
 class Publisher:
     """Applies the rules above to values. `hosts` are the host names of the store, in order of first appearance."""
 
     def __init__(self, hosts: Sequence[str], *, private: bool = False) -> None:
         self.private = private
-        self.aliases = {host: f"host-{number}" for number, host in enumerate(hosts, 1)}
-        inside = [host for host in self.aliases if len(host) > 2 and host.lower() not in _PLAIN_HOSTS]
-        # The longest first: `db` must not be replaced inside `db-2`.
-        inside.sort(key=lambda host: (-len(host), host))
-        self._inside = re.compile(
-            r"(?<![\w.-])(?:" + "|".join(map(re.escape, inside)) + r")(?![\w-])" if inside else r"(?!)"
-        )
+        self.aliases = Aliases(hosts)
 
     def allows(self, column: str) -> bool:
         treat = COLUMNS.get(column)
         return treat is not None and (self.private or treat is not Treat.PRIVATE)
 
     def host(self, name: str) -> str:
-        return name if self.private else self.aliases.get(name, "host")
+        return name if self.private else self.aliases.host(name)
 
     def text(self, text: str) -> str:
         """`text` without secrets and, unless private, without host names, addresses and absolute paths."""
-        text = redact(text)
-        if self.private:
-            return text
-        text = _PATH.sub(_placeholder, text)
-        text = _ADDRESS.sub("<address>", text)
-        return self._inside.sub(lambda match: self.aliases[match[0]], text)
+        return redact(text) if self.private else self.aliases.text(text)
 
     def value(self, column: str, value: Any) -> Any:
         """`value` as it may leave. The column must be allowed."""
@@ -116,9 +100,3 @@ class Publisher:
 def is_text(sql_type: str) -> bool:
     """Whether a column of this SQL type can hold words."""
     return sql_type.startswith(("VARCHAR", "JSON", "VARIANT", "ENUM", "BLOB", "STRUCT", "MAP"))
-
-
-def _placeholder(match: re.Match[str]) -> str:
-    """A file keeps its name: `ggml.c:123` is the evidence. A folder does not: its name may be a person's."""
-    last = match[1]
-    return f"<path>/{last}" if re.search(r"\w\.\w", last) else "<path>"

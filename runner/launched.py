@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Any
 
 from runner.campaign.load import from_resolved
 from runner.confirm import best_trial
-from runner.deployers.docker.options import options_of
 from runner.domain.campaign import Campaign
 from runner.domain.failure import Outcome
 from runner.domain.records import RecordKind, RunStart
@@ -16,7 +13,7 @@ from runner.domain.trial import Attempt
 from runner.errors import UnknownId, UsageError
 from runner.known import Known, find
 from runner.lineage import Lineage
-from runner.render.forms import Served
+from runner.render.served import Served, about, exact_image, served_name, shared_memory
 from runner.store.history import facts, history
 
 BEST = "best"
@@ -61,32 +58,23 @@ def served(campaign: Campaign, attempt: Attempt, image: str | None = None) -> Se
     """`image`: for a campaign that ran without containers, or to use another one."""
     launch, entry = attempt.launch, campaign.entry(attempt.configuration.entry)
     assert launch is not None
-    engine = attempt.engine
-    version = f"{engine.name} {engine.version}" if engine else entry.runtime
+    engine, options = attempt.engine, campaign.deploy.options
+    digest = attempt.placement.image_digest if attempt.placement else None
     contained = campaign.deploy.kind == "docker"
     return Served(
-        name=re.sub(r"[^a-z0-9]+", "-", campaign.name.lower()).strip("-")[:50] or "engine",
-        about=f"{campaign.name}, trial {attempt.number}: {version} on {campaign.hardware.label}",
+        name=served_name(campaign.name),
+        about=about(
+            campaign.name,
+            attempt.number,
+            f"{engine.name} {engine.version}" if engine else entry.runtime,
+            campaign.hardware.label,
+        ),
         words=launch.portable,
         env=dict(attempt.configuration.env),
         pass_env=entry.pass_env,
         model=campaign.model.id,
         file=campaign.model.label,
-        image=image or (_image(entry.options, attempt) if contained else None),
+        image=image or (exact_image(str(entry.options["image"]), digest) if contained else None),
         gpus=campaign.hardware.gpus,
-        shared_memory=options_of(_own(campaign)).shm_size if contained else 0,
+        shared_memory=shared_memory(options.get("shm_size")) if contained else 0,
     )
-
-
-def _own(campaign: Campaign) -> dict[str, Any]:
-    return {name: value for name, value in campaign.deploy.options.items() if name == "shm_size"}
-
-
-def _image(options: Any, attempt: Attempt) -> str:
-    """By digest, which no registry gives to another image; one that was built here has a digest that names nothing
-    elsewhere."""
-    name, digest = str(options["image"]), attempt.placement.image_digest if attempt.placement else None
-    bare = name.partition("@")[0]
-    head, colon, tag = bare.rpartition(":")
-    repository = head if colon and "/" not in tag else bare
-    return name if digest is None or "/" not in repository else f"{repository}@{digest}"

@@ -33,11 +33,11 @@ def command(campaign: str, trial: str, form: str, image: str | None, results: Pa
     """
     from runner.errors import UsageError
     from runner.launched import launched, served
-    from runner.render.forms import FORMS
+    from runner.render.forms import FORMS, lacks_image
     from runner.util.visible import visible_lines
 
     made = served(*launched(results, campaign, trial), image)
-    if form != "shell" and made.image is None:
+    if lacks_image(form, made):
         what = f"{campaign} ran without containers: no image is known for --as {form}"
         raise UsageError(what, hint="name one that has the engine: --image REPOSITORY:TAG")
     click.echo(visible_lines(FORMS[form](made)), nl=False)

@@ -15,17 +15,28 @@ def command() -> None:
 
 
 @command.command("ingest")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="[FOLDER]", required=False)
 @results_option
-def ingest_command(results: Path) -> None:
+def ingest_command(folder: Path | None, results: Path) -> None:
     """Take sealed records that are not yet in the store in, and publish the snapshot.
 
     Runs do this by themselves. Records that have to wait (another program holds the store) and records that are
     damaged are a warning, no error; the snapshot then holds all the others.
+
+    FOLDER has results that somebody published (`store export --publish`). They get a results folder of their own:
+
+    \b
+    tunebook store ingest campaigns/published --results /tmp/published
+    tunebook build --results /tmp/published
     """
     from runner.store.ingest import ingest
+    from runner.store.publish import unpack
     from runner.store.record import record_folders
     from runner.store.snapshot import snapshot_if_older, snapshot_is_behind
 
+    if folder is not None:
+        read = unpack(folder, results)
+        click.echo(f"{folder}: {sum(read.campaigns.values())} published records of {', '.join(read.campaigns)}")
     done = ingest(results)
     for warning in done.warnings:
         click.echo(f"warning: {warning}", err=True)
@@ -88,17 +99,34 @@ def snapshot_command(results: Path) -> None:
 
 @command.command("export")
 @click.argument("target", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@click.option("--publish", "publishing", is_flag=True, help="What may leave: records with aliases for hosts, no paths.")
+@click.option("--campaign", "names", multiple=True, metavar="NAME", help="With --publish: only this one. Repeatable.")
 @results_option
-def export_command(target: Path, results: Path) -> None:
+def export_command(target: Path, publishing: bool, names: tuple[str, ...], results: Path) -> None:
     """Write every view of the snapshot to DIR as CSV and Parquet, and all of them as tunebook.duckdb.
 
     Nothing is left out or renamed: hosts and paths stand there as they are. `build` makes the downloads that may be
     published.
-    """
-    from runner.store.export import export
 
-    written = export(results, target)
-    click.echo(f"{len(written)} files in {target}")
+    With --publish DIR gets what may be committed and published: the sealed facts, with hosts as aliases and paths as
+    placeholders, without request rows, logs and samples. `store ingest DIR` reads it back, `make site-demo` builds a
+    site of it.
+    """
+    from runner.errors import UsageError
+    from runner.store.export import export
+    from runner.store.publish import publish
+
+    if names and not publishing:
+        raise UsageError("--campaign is for --publish", hint="`tunebook sql` selects rows of the other export")
+    if not publishing:
+        written = export(results, target)
+        click.echo(f"{len(written)} files in {target}")
+        return
+    made = publish(results, target, names)
+    for name, records in made.campaigns.items():
+        click.echo(f"{name}: {records} records")
+    click.echo(f"{target}: {made.size / 1000:.0f} kB; left out: {', '.join(made.left_out)}")
+    click.echo("read it before you commit it: a description or a comment says what its author wrote")
 
 
 COMMAND: click.Command = command

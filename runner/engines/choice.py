@@ -12,11 +12,11 @@ from runner.errors import EngineMissing, Problem
 
 def chosen(entry: Entry, campaign: Campaign) -> Environment | None:
     """The newest environment that serves the entry's runtime here, or that of its `version`. None: the entry names an
-    interpreter, nothing of the kind is installed, or the engine does not run as a process of this machine.
+    interpreter or a program, nothing of the kind is installed, or the engine does not run as a process of this machine.
 
     Raises EngineMissing when the entry names a version that is not installed.
     """
-    if campaign.deploy.kind != "local" or entry.options.get("python"):
+    if campaign.deploy.kind != "local" or _own(entry):
         return None
     fitting = recipes.for_runtime(entry.runtime, campaign.hardware.gpus)
     wanted = entry.options.get("version")
@@ -44,6 +44,11 @@ def with_engine(entry: Entry, campaign: Campaign) -> Entry:
 def remedied(problem: Problem, entry: Entry, campaign: Campaign) -> Problem:
     """What a runtime lacks, with the command that installs it, unless the entry named an interpreter of its own."""
     fitting = recipes.for_runtime(entry.runtime, campaign.hardware.gpus)
-    if problem.slug != EngineMissing.slug or entry.options.get("python") or not fitting:
+    if problem.slug != EngineMissing.slug or _own(entry) or not fitting:
         return problem
     return replace(problem, hint=f"run `tunebook engine install {fitting[0].name}`")
+
+
+def _own(entry: Entry) -> bool:
+    """Whether the entry says itself what is started."""
+    return bool(entry.options.get("python") or entry.options.get("binary"))

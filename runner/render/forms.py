@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from runner.render.served import Served, program_in
 from runner.render.shell import one_line, wrapped
 from runner.render.yaml_text import yaml_text
+from runner.util.visible import visible
 
 PORT = 8000
 CACHE = "/root/.cache/huggingface"
@@ -21,32 +22,17 @@ LAUNCHERS = "/tunebook"
 _OURS = re.compile(r"runner\.[\w.]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """`words` and `env` are the portable launch as its record has it; `pass_env` names what the engine takes from its
-    reader's environment. `model` is a hub id, or None for a file or folder of the reader's, called `file` where its
-    name is known. `image` is None where no container was used. `about` is one line on what this is."""
-
-    name: str
-    about: str
-    words: tuple[str, ...]
-    env: Mapping[str, str]
-    pass_env: tuple[str, ...] = ()
-    model: str | None = None
-    file: str = "model"
-    image: str | None = None
-    gpus: int = 0
-    shared_memory: int = 0
-
-
 def shell(served: Served) -> str:
     """For a POSIX shell, where the engine is installed."""
-    lines = [f"# {served.about}", *_open(served)]
-    return "\n".join([*lines, wrapped(one_line(served.words, served.env))]) + "\n"
+    program, *words = served.words
+    if served.image is not None and program.startswith("/"):
+        program = program.rpartition("/")[2]  # where it is in the image says nothing of where the reader has it
+    lines = [*_remarks(served.about), *_open(served)]
+    return "\n".join([*lines, wrapped(one_line((program, *words), served.env))]) + "\n"
 
 
 def docker(served: Served) -> str:
-    """`docker run`, with the image by its digest where the record has one."""
+    """`docker run`, with the image by its digest where the record has one. `lacks_image` must have said no."""
     options = ["docker run --rm --init", f"--name {served.name}"]
     if served.gpus:
         options.append(f"--gpus {served.gpus}")
@@ -55,17 +41,17 @@ def docker(served: Served) -> str:
     options.append('--publish 127.0.0.1:"$PORT":"$PORT"')
     options += [f"--volume {source}:{shlex.quote(target)}" for source, target in _volumes(served)]
     options += [f"--env {shlex.quote(f'{name}={value}')}" for name, value in sorted(served.env.items())]
-    options += [f"--env {name}" for name in served.pass_env]
+    options += [f"--env {shlex.quote(name)}" for name in served.pass_env]
     program, *words = _inside(served)
-    options += [f"--entrypoint {shlex.quote(program)} {shlex.quote(served.image or 'IMAGE')}", *_grouped(words)]
-    return "\n".join([f"# {served.about}", *_open_outside(served), " \\\n  ".join(options)]) + "\n"
+    options += [f"--entrypoint {shlex.quote(program)} {shlex.quote(_image(served))}", *_grouped(words)]
+    return "\n".join([*_remarks(served.about), *_open_outside(served), " \\\n  ".join(options)]) + "\n"
 
 
 def compose(served: Served) -> str:
     """A compose.yaml; `$MODEL` and `$PORT` come from the environment or a file `.env` beside it."""
     program, *words = (_dollars(word).replace("$$PORT", "${PORT}") for word in _inside(served))
     service: dict[str, object] = {
-        "image": served.image or "IMAGE",
+        "image": _image(served),
         "init": True,
         "entrypoint": [program],
         "command": words,
@@ -80,8 +66,9 @@ def compose(served: Served) -> str:
     if served.gpus:
         device = {"driver": "nvidia", "count": served.gpus, "capabilities": ["gpu"]}
         service["deploy"] = {"resources": {"reservations": {"devices": [device]}}}
-    asked = [f"# {line}" for line in _open_outside(served)]
-    return "\n".join([f"# {served.about}", *asked, yaml_text({"services": {served.name: service}}, {})])
+    return "\n".join(
+        [*_remarks(served.about, *_open_outside(served)), yaml_text({"services": {served.name: service}}, {})]
+    )
 
 
 def kubernetes(served: Served) -> str:
@@ -94,7 +81,7 @@ def kubernetes(served: Served) -> str:
     ]
     container: dict[str, object] = {
         "name": "engine",
-        "image": served.image or "IMAGE",
+        "image": _image(served),
         "command": words[:1],
         "args": words[1:],
         "ports": [{"containerPort": PORT, "name": "http"}],
@@ -123,11 +110,10 @@ def kubernetes(served: Served) -> str:
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": served.name},
         "spec": {"selector": labels, "ports": [{"port": PORT, "targetPort": "http"}]},
     }  # fmt: skip
-    told = [f"# {served.about}"]
+    told = _remarks(served.about)
     if _own_module(served) is not None:
-        told.append(
-            f"# The image needs tunebook's launcher in {LAUNCHERS}: COPY it there from where tunebook is installed."
-        )
+        there = f"The image needs tunebook's launcher in {LAUNCHERS}: COPY it there from where tunebook is installed."
+        told += _remarks(there)
     return "\n".join([*told, yaml_text(deployment, {}) + "---", yaml_text(service, {})])
 
 
@@ -137,6 +123,22 @@ FORMS: Mapping[str, Callable[[Served], str]] = {
     "compose": compose,
     "kubernetes": kubernetes,
 }
+
+
+def lacks_image(form: str, served: Served) -> bool:
+    """Whether this form can not be made, since it starts a container and no image is known. Ask before each form."""
+    return form != "shell" and served.image is None
+
+
+def _image(served: Served) -> str:
+    if served.image is None:
+        raise ValueError(f"{served.name} ran without containers: there is no form of it with an image")
+    return served.image
+
+
+def _remarks(*lines: str) -> list[str]:
+    """A comment a line, in a shell and in YAML: nothing of what others named stands outside of it."""
+    return [f"# {visible(line)}" for line in lines]
 
 
 def _open(served: Served) -> list[str]:
@@ -165,6 +167,7 @@ def _inside(served: Served) -> list[str]:
         words[at - 1 : at + 1] = [f"{LAUNCHERS}/{module.rpartition('.')[2]}.py"]
     if words[0] == "python":
         words[0] = "python3"  # images have it by this name, not all by the other
+    words[0] = program_in(_image(served), words[0])
     return words
 
 

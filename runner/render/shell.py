@@ -9,6 +9,8 @@ from typing import Any
 
 VARIABLES = ("$MODEL", "$PORT")
 _WORD = re.compile(r"""(?:[^\s'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+""", re.DOTALL)
+_PART = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\.|[^'"\\]+|.""", re.DOTALL)
+_IN_QUOTES = re.compile(r"""\\(["\\`$])|\$\{(MODEL|PORT)\}""")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _ESCAPED_VARIABLE = re.compile(r"\\\$(MODEL|PORT)(?=(\w)?)")
 _FITS = 72
@@ -44,6 +46,29 @@ def wrapped(command: str) -> str:
             lines.append([])
         lines[-1].append(word)
     return " \\\n  ".join(" ".join(line) for line in lines if line)
+
+
+def words_of(line: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Environment and words of what `one_line` made: its inverse. Of a line that was changed since (something in it was
+    hidden) whatever can be read: each form quotes it anew."""
+    words = [_unquoted(word) for word in _WORD.findall(line)]
+    env: dict[str, str] = {}
+    while len(words) > 1 and _ASSIGNMENT.match(words[0]):
+        name, _, value = words.pop(0).partition("=")
+        env[name] = value
+    return env, tuple(words)
+
+
+def _unquoted(word: str) -> str:
+    return "".join(_plain(part) for part in _PART.findall(word))
+
+
+def _plain(part: str) -> str:
+    if part[0] == "'" and len(part) > 1:
+        return part[1:-1]
+    if part[0] != '"' or len(part) == 1:
+        return part.removeprefix("\\")
+    return _IN_QUOTES.sub(lambda match: match[1] or f"${match[2]}", part[1:-1])
 
 
 def _quoted(word: str) -> str:

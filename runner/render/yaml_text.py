@@ -14,7 +14,8 @@ Comments = Mapping[Path, Sequence[str]]
 """Path of a value -> lines above it."""
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*|\d+(?:ms|s|m|h|d)", re.ASCII)
-_NOT_TEXT = frozenset({"true", "false", "null", "nan", "inf"})
+_NOT_TEXT = frozenset({"true", "false", "null", "nan", "inf", "yes", "no", "on", "off", "y", "n"})
+"""Words that some reader of YAML takes for something else: to Kubernetes a plain `on` is a boolean."""
 
 
 def yaml_text(data: Mapping[str, Any], comments: Comments) -> str:

@@ -15,14 +15,15 @@ from runner.domain.parameters import Choice, Float, Int, Parameter, Scalar
 from runner.errors import Problem
 from runner.space.abstract import is_abstract
 
-_VERSION = re.compile(r"v?(\d+(?:\.\d+)+)")
+_VERSION = re.compile(r"v?(\d+(?:\.\d+)+)|b(\d+)(?![\w.])")
+"""A release, or the number of a build."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
     """`type` is int, float, bool, choice or text. A bool is spelled `--name` and `--no-name`, with `spelling` "switch"
-    `--name` or nothing, with "value" `--name true`. `since` and `until` are the first versions of the engine that
-    have it, and that have it no more; empty where all that we know have it."""
+    `--name` or nothing, with "value" `--name true`, with "on-off" `--name on`. `since` and `until` are the first
+    versions of the engine that have it, and that have it no more; empty where all that we know have it."""
 
     name: str
     type: str
@@ -93,7 +94,7 @@ def version_of(entry: Entry) -> str | None:
     told = str(entry.options.get("version") or "")
     tag = str(entry.options.get("image") or "").rpartition("/")[2].partition("@")[0].partition(":")[2]
     found = _VERSION.match(told or tag)
-    return found[1] if found else None
+    return (found[1] or found[0]) if found else None
 
 
 def problems(
@@ -101,16 +102,18 @@ def problems(
     table: Mapping[str, Flag],
     reserved: Iterable[str] = (),
     unsupported: Mapping[str, str] = MappingProxyType({}),
+    version: str | None = None,
 ) -> list[Problem]:
     """What is wrong with the fixed flags and the space of an entry. `reserved` are flags that we set ourselves,
-    `unsupported` those that another engine has and this one can not have: flag -> reason. A flag that nobody knows
-    passes where the entry says `allow_unknown_flags`."""
+    `unsupported` those that another engine has and this one can not have: flag -> reason. `version`: where the entry
+    tells it in another way than `version_of` knows. A flag that nobody knows passes where the entry says
+    `allow_unknown_flags`."""
     found = []
     named: dict[str, list[Scalar]] = {n: [value] for n, value in entry.flags.items() if not is_abstract(n)}
     for name, parameter in entry.space.parameters.items():
         if not name.startswith("env.") and not is_abstract(name):
             named.setdefault(name, []).extend(_ends(parameter))
-    taken, version = set(reserved), version_of(entry)
+    taken, version = set(reserved), version or version_of(entry)
     for name, values in named.items():
         what = f"{entry.name}: flag {name!r}"
         if name in taken:
@@ -187,6 +190,8 @@ def spell(flags: Mapping[str, Scalar], table: Mapping[str, Flag] = MappingProxyT
             words += [f"--{name}", str(value)]
         elif spelling == "value":
             words += [f"--{name}", str(value).lower()]
+        elif spelling == "on-off":
+            words += [f"--{name}", "on" if value else "off"]
         elif value:
             words.append(f"--{name}")
         elif spelling == "both":
@@ -197,7 +202,7 @@ def spell(flags: Mapping[str, Scalar], table: Mapping[str, Flag] = MappingProxyT
 def _release(version: str) -> tuple[int, ...]:
     """`v0.33.0rc1` is (0, 33): what compares as the versions do."""
     found = _VERSION.match(version)
-    numbers = [int(number) for number in found[1].split(".")] if found else []
+    numbers = [int(number) for number in (found[1] or found[2]).split(".")] if found else []
     while numbers and numbers[-1] == 0:
         numbers.pop()
     return tuple(numbers)

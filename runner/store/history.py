@@ -25,7 +25,7 @@ from runner.errors import StoreDamaged
 from runner.store.record import read_record, record_folders
 from runner.util.codec import from_plain
 
-_CLASSES: dict[RecordKind, type[Any]] = {
+CLASSES: dict[RecordKind, type[Any]] = {
     RecordKind.RUN_START: RunStart,
     RecordKind.RUN_END: RunEnd,
     RecordKind.ATTEMPT: Attempt,
@@ -143,7 +143,7 @@ def facts(results: Path, kind: RecordKind) -> list[Any]:
 
 def _parse(path: Path, kind: RecordKind) -> Any:
     try:
-        return from_plain(_CLASSES[kind], read_record(path).facts)
+        return from_plain(CLASSES[kind], read_record(path).facts)
     except ValueError as error:
         reason = " ".join(str(error).split())[:300]
         raise StoreDamaged(

@@ -183,7 +183,7 @@ def _seal(results: Path, kind: RecordKind, record_id: str, fill: Callable[[Path]
         shutil.rmtree(unfinished, ignore_errors=True)  # of a killed process: ids belong to one producer
         with new_folder(unfinished):
             fill(unfinished)
-            _write_manifest(unfinished)
+            write_manifest(unfinished)
             for path in (*sorted(unfinished.iterdir()), unfinished):
                 fsync(path)
             if final.exists():
@@ -204,7 +204,7 @@ def _require_equal(again: Path, sealed: Path) -> None:
         )
 
 
-def _write_manifest(folder: Path) -> None:
+def write_manifest(folder: Path) -> None:
     lines = [f"{_sha256(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
     (folder / MANIFEST).write_text("".join(lines), encoding="utf-8")
 

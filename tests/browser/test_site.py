@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from click.testing import CliRunner
+from selenium.webdriver.common.keys import Keys
 
 from report.build import Built
+from runner.cli.render import COMMAND
 from tests.browser.conftest import Browser, Places, pages
 
 pytestmark = pytest.mark.browser
@@ -93,6 +98,54 @@ def test_a_command_can_be_copied(browser: Browser, site: str) -> None:
     browser.open(site + "index.html")
     browser.wait("document.querySelector('.tb-command .md-code__button')", "a button")
     assert "--threads" in browser.run("return document.querySelector('.tb-command code').textContent")
+
+
+def test_what_is_copied_is_what_render_prints(browser: Browser, site: str, filled: Path) -> None:
+    """From the button to the clipboard and out of it again."""
+    browser.open(site + "results/campaigns/smollm-cpu/index.html")
+    button = ".tb-forms .tabbed-block .tb-command .md-code__button"
+    browser.wait(f"document.querySelector('{button}')", "a button")
+    assert browser.run("return document.querySelectorAll('.tb-forms')[0].querySelectorAll('pre').length") == 1
+    found = browser.driver.find_element("css selector", button)
+    browser.run("arguments[0].scrollIntoView({block: 'center'})", found)
+    found.click()  # a click of a script may not write to the clipboard
+    browser.run("document.body.prepend(Object.assign(document.createElement('textarea'), {id: 'into'}))")
+    browser.driver.find_element("id", "into").send_keys(Keys.CONTROL, "v")
+    printed = CliRunner().invoke(COMMAND, ["smollm-cpu", "--results", str(filled)]).stdout
+    assert browser.run("return document.getElementById('into').value") == printed.rstrip("\n")
+    assert browser.complaints() == []
+
+
+SHOWN = "return [...document.querySelectorAll('.tb-forms')][0].innerText"
+
+
+def test_forms_are_tabs_and_each_can_be_read_in_its_turn(browser: Browser, site: str) -> None:
+    browser.open(site + "results/campaigns/smollm-cpu/index.html")
+    assert "MODEL=/path/to/" in browser.run(SHOWN)
+    assert "--as compose" not in browser.run(SHOWN)
+    browser.run("document.querySelectorAll('.tb-forms label')[2].click()")
+    browser.wait(f"({SHOWN.removeprefix('return ')}).includes('--as compose --image REPOSITORY:TAG')", "the third tab")
+    assert "MODEL=/path/to/" not in browser.run(SHOWN)
+
+
+def test_every_form_is_there_on_paper_and_without_javascript(browser: Browser, site: str) -> None:
+    page = site + "results/campaigns/smollm-cpu/index.html"
+    names = ("Shell", "Docker", "Compose", "Kubernetes")
+    wanted = ["MODEL=/path/to/", *(f"--as {name.lower()} --image" for name in names[1:])]
+    browser.open(page)
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        text = browser.run(SHOWN)
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert [one for one in (*names, *wanted) if one not in text] == []
+    browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.driver.get(page)
+        text = browser.driver.find_element("css selector", ".tb-forms").text
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert [text.count(one) for one in (*names, *wanted)] == [1] * 8, text
 
 
 def test_the_numbers_are_there_without_javascript(browser: Browser, site: str) -> None:

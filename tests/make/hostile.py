@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from runner.domain.campaign import Search
+from runner.domain.campaign import Deploy, Search
 from runner.domain.failure import Cause, Failure, Phase
 from runner.domain.records import RecordKind
 from runner.store.ingest import ingest
@@ -91,6 +91,11 @@ def _write(results: Path, n: int, text: str, more: str) -> None:
     plain = facts.campaign(name=f"hostile-{n}", search=Search(trials=4))
     of = replace(plain, name=f"{text} {n}", description=long, path=text, model=poison(plain.model, text))
     of = replace(of, hardware=replace(of.hardware, gpu=text, gpus=1))
+    # Of two the launch is told in every form, with what nobody checked: image, variables, shared memory.
+    first_entry = replace(of.entries[0], name=text, options={"image": text}, pass_env=(text, "HF_TOKEN"))
+    of = replace(of, entries=(first_entry, *of.entries[1:]))
+    if n % 2:
+        of = replace(of, deploy=Deploy("docker", {"shm_size": text}))
     run_id, first = facts.an_id(20 + n), 2000 + 100 * n
     start = poison(facts.run_start(of, run_id=run_id, started_utc=facts.utc(10_000 + 100 * n)), text)
     start = replace(

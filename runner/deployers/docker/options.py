@@ -9,13 +9,11 @@ from typing import Any
 from runner.domain.campaign import Deploy
 from runner.domain.units import parse_size
 from runner.errors import Problem
+from runner.render.served import SHARED_MEMORY
 
 NAMES = ("network", "shm_size", "ipc", "memory", "cpus", "ulimits", "mounts", "user", "runtime")
 NETWORKS = ("bridge", "host")
 IPC = ("private", "host")
-
-SHARED_MEMORY = 16 * 10**9
-"""Bytes of /dev/shm. A limit, nothing is reserved; Docker's own 64 MB end every engine with more than one process."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""llama.cpp's HTTP server, from the wheel `xllamacpp`, started through our own launcher."""
+"""llama.cpp's HTTP server: the wheel `xllamacpp` under our own launcher, or the program `llama-server`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from runner.domain.failure import Failure, Hint
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
 from runner.runtimes import Room, Runtime, _flags, _prometheus, _signatures
-from runner.runtimes.llama_cpp import hints
+from runner.runtimes.llama_cpp import binary, hints
 from runner.util import environment, net, process
 
 HERE = Path(__file__).parent
 FLAGS = _flags.load(HERE / "flags.toml")
 SIGNATURES = _signatures.load(HERE / "signatures.toml")
 
-OPTIONS = ("python", "version", "image")
+OPTIONS = ("python", "version", "image", "binary")
+OF_BINARY = ("allow_unknown_flags",)
 RESERVED = ("model", "alias", "host", "port")
 PADDING = 256
 """llama.cpp rounds the context of a slot up to a multiple of this."""
@@ -30,13 +31,16 @@ DEFAULT_PARALLEL = 1
 
 
 class LlamaCpp:
-    """Options of an entry: `python`, the interpreter that has xllamacpp (ours when left out)."""
+    """Options of an entry: `python`, the interpreter that has xllamacpp (ours when left out); or `binary`, the program
+    `llama-server` by name or path, which an image of llama.cpp's own need not name."""
 
     name = "llama_cpp"
     title = "llama.cpp"
     needs_file = True
 
     def check(self, entry: Entry) -> list[Problem]:
+        if binary.program_of(entry) is not None:
+            return binary.check(entry, RESERVED) + _flags.unknown_options(entry, (*OPTIONS, *OF_BINARY))
         found = _flags.problems(entry, FLAGS, RESERVED) + _flags.unknown_options(entry, OPTIONS)
         python = entry.options.get("python")
         if python is not None and not isinstance(python, str):
@@ -44,6 +48,8 @@ class LlamaCpp:
         return found
 
     def needs(self, entry: Entry) -> list[Problem]:
+        if (program := binary.program_of(entry)) is not None:
+            return binary.needs(entry, program)
         python = entry.options.get("python")
         if not python:
             if importlib.util.find_spec("xllamacpp") is not None:
@@ -58,14 +64,15 @@ class LlamaCpp:
         return [_missing(python, f"{python} -m pip install xllamacpp")]
 
     def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
-        """ctx-size is shared by the slots, unless the cache is unified."""
+        """ctx-size is shared by the slots, unless the cache is unified, as the program has it when nobody says how many
+        slots it shall have."""
         context = configuration.flags.get("ctx-size")
         if not isinstance(context, int) or context <= 0:
             return None
         parallel = configuration.flags.get("parallel", DEFAULT_PARALLEL)
         if not isinstance(parallel, int) or parallel < 1:
             return None  # the check says so already
-        slots = 1 if configuration.flags.get("kv-unified") is True else parallel
+        slots = 1 if configuration.flags.get("kv-unified") is True or _own_slots(configuration, campaign) else parallel
         slot = -(-context // slots // PADDING) * PADDING
         wanted = campaign.space.constants["request_tokens"]
         assert isinstance(wanted, int)
@@ -78,22 +85,24 @@ class LlamaCpp:
         )
 
     def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
-        flags = _flags.spell(configuration.flags)
+        program = binary.program_of(entry)
+        start: tuple[str, ...] = (placement.python, str(HERE / "launcher.py"))
+        others: tuple[str, ...] = ("python", "-m", f"{__name__}.launcher")
+        flags, env = _flags.spell(configuration.flags), dict(configuration.env)
+        if program is not None:
+            start, others = (program,), (binary.portable(entry, program),)
+            flags = binary.words(configuration.flags)
+            env = {"GGML_NO_BACKTRACE": "1", **env}  # an abort would start a debugger first: seconds, and a child
 
         def command(start: tuple[str, ...], model: str, host: str, port: str) -> tuple[str, ...]:
             place = ("--model", model, "--alias", placement.served_model, "--host", host, "--port", port)
             return (*start, *place, *flags)
 
         return Launch(
-            argv=command(
-                (placement.python, str(HERE / "launcher.py")),
-                placement.model_path,
-                placement.host,
-                str(placement.port),
-            ),
-            env=dict(configuration.env),
+            argv=command(start, placement.model_path, placement.host, str(placement.port)),
+            env=env,
             health=Health("/health"),
-            portable=command(("python", "-m", f"{__name__}.launcher"), "$MODEL", "127.0.0.1", "$PORT"),
+            portable=command(others, "$MODEL", "127.0.0.1", "$PORT"),
         )
 
     def diagnose(self, log: str, exit: Exit | None, entry: Entry) -> Diagnosis | None:
@@ -106,10 +115,18 @@ class LlamaCpp:
         ready = _ready_line(log)
         version, build = str(ready.pop("version", "unknown")), str(ready.pop("build", ""))
         settings = {name: ready[name] for name in ("python", "OMP_WAIT_POLICY") if name in ready}
-        return EngineFacts(self.title, version, build, settings | _props(base_url))
+        props = _props(base_url)
+        if not ready and "build_info" in props:  # the program: `b10434-7e4c0a9`
+            version, _, build = str(props["build_info"]).partition("-")
+        return EngineFacts(self.title, version, build, settings | props)
 
     def counters(self, base_url: str) -> Mapping[str, float]:
         return _prometheus.counters(base_url)
+
+
+def _own_slots(configuration: Configuration, campaign: Campaign) -> bool:
+    entry = next((one for one in campaign.entries if one.name == configuration.entry), None)
+    return entry is not None and binary.program_of(entry) is not None and "parallel" not in configuration.flags
 
 
 def _missing(where: str, hint: str) -> Problem:

@@ -24,8 +24,10 @@ _BUFFER = re.compile(r"failed to allocate (?:\w+ )?buffer of size (\d+)")
 _FOR_CACHE = re.compile(r"failed to allocate buffer for kv cache")
 _TRAINED = re.compile(r"n_ctx_seq \(\d+\) > n_ctx_train \((\d+)\)")
 _TOO_LONG = re.compile(r"request \((\d+) tokens\) exceeds the available context size \((\d+) tokens\)")
-_UNKNOWN = re.compile(r"error: unrecognized arguments: --([\w-]+)")
-_WRONG = re.compile(r"error: argument --([\w-]+): (.+)$", re.MULTILINE)
+_UNKNOWN = re.compile(r"error: (?:unrecognized arguments|invalid argument): --([\w-]+)")
+_WRONG = re.compile(
+    r"error: argument --([\w-]+): (.+)$|error while handling argument \"--([\w-]+)\": (.+)$", re.MULTILINE
+)
 
 
 def hint(failure: Failure, flags: Mapping[str, Scalar], log: str, room: Room) -> Hint | None:
@@ -39,6 +41,8 @@ def hint(failure: Failure, flags: Mapping[str, Scalar], log: str, room: Room) ->
             return _flash_attention(flags)
         case Cause.BAD_FLAG, "unknown-flag":
             return _flag(log)
+        case Cause.CRASH, _ if failure.signal == "SIGILL":
+            return Hint("this build has instructions that the processor does not know: use one that was made for it")
         case Cause.CRASH, _:
             return _batch(flags)
     return None
@@ -92,7 +96,7 @@ def _flag(log: str) -> Hint | None:
         text = f"this llama.cpp has no flag {unknown[1]}: leave it out"
         return Hint(text, (Change(unknown[1], remove=True),))
     wrong = _WRONG.search(log)
-    return Hint(f"flag {wrong[1]}: {wrong[2].strip()}") if wrong else None
+    return Hint(f"flag {wrong[1] or wrong[3]}: {(wrong[2] or wrong[4]).strip()}") if wrong else None
 
 
 def _batch(flags: Mapping[str, Scalar]) -> Hint | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shlex
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
 
-from runner.render.forms import FORMS, Served
+from runner.render.forms import FORMS, lacks_image
+from runner.render.served import Served
 
 HUB = Served(
     name="llama3-chat",
@@ -94,3 +96,42 @@ def test_compose_and_kubernetes_are_yaml_that_says_the_same() -> None:
     assert devices["count"] == 2
     assert other["spec"]["selector"] == deployment["spec"]["template"]["metadata"]["labels"]
     assert shlex.split(FORMS["docker"](HUB).partition("docker run")[2].replace("\\\n", " "))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_with_an_image_wants_one(form: str) -> None:
+    bare = replace(FILE, image=None)
+    assert lacks_image(form, bare) is (form != "shell")
+    assert not lacks_image(form, FILE)
+    if form != "shell":
+        with pytest.raises(ValueError, match="ran without containers"):
+            FORMS[form](bare)
+
+
+ODD = replace(
+    FILE,
+    about="two\nlines: $(id)",
+    file="a\n  b: $(id) `id` '\".gguf",
+    words=(*FILE.words, "--flash-attn", "on", "--note", "</code> {{ 7*7 }} `id` $(id) '\" \\ \n end"),
+    pass_env=("A B; id",),
+)
+
+
+def test_nothing_that_others_named_is_run_or_read_as_more_than_a_word() -> None:
+    note = ODD.words[-1]
+    printed = FORMS["shell"](ODD).replace("python -m", "printf '%s\\0' -m")
+    seen = subprocess.run(["bash", "-c", printed], capture_output=True, check=True).stdout.decode().split("\0")[:-1]
+    assert seen[-3:] == ["on", "--note", note]
+    assert seen[3] == f"/path/to/{ODD.file}"
+
+    text = FORMS["docker"](ODD).replace("docker run", "printf '%s\\0'").replace("$(python3", "$(echo /x; : python3")
+    seen = subprocess.run(["bash", "-c", text], capture_output=True, check=True).stdout.decode().split("\0")[:-1]
+    assert seen[-1] == note
+    assert "A B; id" in seen
+    assert f"/path/to/{ODD.file}:/model/{ODD.file}:ro" in seen
+
+    [service] = yaml.safe_load(FORMS["compose"](ODD))["services"].values()
+    assert [one.replace("$$", "$") for one in service["command"][-3:]] == ["on", "--note", note]
+    deployment, _ = yaml.safe_load_all(FORMS["kubernetes"](ODD))
+    args = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert [one.replace("$$(", "$(") for one in args[-3:]] == ["on", "--note", note], "`on` is a word, no boolean"

@@ -7,7 +7,7 @@ import shlex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.render.shell import shell, wrapped
+from runner.render.shell import one_line, shell, words_of, wrapped
 
 WORDS = ("python", "-m", "engine.launcher", "--model", "$MODEL", "--port", "$PORT", "--ctx-size", "4096",
          "--name", "two words", "--prefix", "it's $HOME", "--flash-attn")  # fmt: skip
@@ -40,3 +40,20 @@ def test_only_our_variables_are_open() -> None:
 def test_wrapping_changes_no_word(words: list[str]) -> None:
     line = shlex.join(words)
     assert shlex.split(wrapped(line).replace(" \\\n", " ")) == words
+
+
+OPEN = st.one_of(st.sampled_from(["$MODEL", "$PORT", "${MODEL}", "\\", "'", '"', "$", "`", "=", "\n", "--x"]),
+                 st.text(st.characters(exclude_categories=["Cs"]), max_size=3))  # fmt: skip
+
+
+@given(
+    st.lists(st.lists(OPEN, max_size=5).map("".join), max_size=5),
+    st.dictionaries(st.from_regex("[A-Z_]{1,4}", fullmatch=True), st.lists(OPEN, max_size=4).map("".join), max_size=2),
+)
+def test_what_a_line_was_made_of_can_be_read_back(words: list[str], env: dict[str, str]) -> None:
+    assert words_of(one_line(["serve", *words], env)) == (env, ("serve", *words))
+
+
+def test_a_line_that_was_changed_since_is_read_as_far_as_it_goes() -> None:
+    assert words_of("serve --key '<path> --port 1") == ({}, ("serve", "--key", "<path>", "--port", "1"))
+    assert words_of("A=1") == ({}, ("A=1",)), "there is always a program"

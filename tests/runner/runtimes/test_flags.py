@@ -148,4 +148,4 @@ def test_every_table_is_whole(path: Path) -> None:
         assert flag.default is not None, flag.name
         assert bool(flag.choices) == (flag.type == "choice"), flag.name
         assert not flag.name.startswith("no-"), flag.name
-        assert flag.spelling in ("both", "switch", "value"), flag.name
+        assert flag.spelling in ("both", "switch", "value", "on-off"), flag.name
