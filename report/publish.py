@@ -37,8 +37,8 @@ _TEXTS = (
     "cpu_model", "cuda", "description", "driver", "engine_build", "entry", "entry_a", "entry_b", "env_json",
     "evidence", "flags_json", "gpu", "gpu_uuids", "hardware", "hint", "hub_id", "image", "kernel", "launch",
     "message", "model", "model_revision", "name", "near_entry", "near_evidence", "near_hint", "near_params_json",
-    "os", "params_json", "pass_env", "path", "reason", "reference", "rule", "rules_json", "setting", "shm_size", "signal",
-    "warnings",
+    "os", "params_json", "pass_env", "path", "reason", "reference", "rule", "rules_json", "setting", "shm_size",
+    "signal", "warnings",
 )
 # fmt: on
 COLUMNS: dict[str, Treat] = {
