@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from runner.campaign.files import SUFFIXES, read_text
 from runner.errors import Problem, Where
 from runner.util.project import project_folder
+from runner.util.visible import visible
 
 SHIPPED = "presets"
 """The folder of our own presets, below runner.templates, and the first part of their names."""
@@ -71,7 +72,7 @@ class Shelf:
             return Problem("unknown-preset", f"{name!r} is no name of a preset: {wrong}", where, "such as presets/NAME")
         known = {one.rpartition("/")[2]: one for one in self.names()}
         near = difflib.get_close_matches(PurePosixPath(name).stem, known, n=1)
-        every = f"known: {', '.join(known.values())}"
+        every = visible(f"known: {', '.join(known.values())}")
         hint = f"did you mean {known[near[0]]}? ({every})" if near else every
         return Problem(
             "unknown-preset", f"no preset {name!r} here, nor in the project, nor of tunebook's own", where, hint

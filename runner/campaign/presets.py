@@ -35,6 +35,7 @@ from runner.campaign.validate import Reading, complaints
 from runner.domain.campaign import Extended, Given
 from runner.errors import CampaignError, Problem, UnknownMember, Where
 from runner.runtimes import runtimes
+from runner.util.visible import visible
 
 DEEPEST = 8
 """Presets that extend presets that extend presets: nobody follows more."""
@@ -200,7 +201,7 @@ class _Opener:
             told = " and ".join(f"{one.value} of {one.source} ({one.place})" for one in both.given)
             what = f"{merge} of {spelled_name(name)}: {told}: {error}"
             hint = f"write {spelled_name(name)} in the entry itself, which goes before presets, or use merge: last_wins"
-            self.problems.append(Problem("preset-conflict", what, where, hint))
+            self.problems.append(Problem("preset-conflict", visible(what), where, visible(hint)))
             return
         made.settings[name] = replace(both, values=values, written=values.as_written())
 
@@ -214,4 +215,4 @@ class _Opener:
             hint = f"did you mean {near[0]!r}?" if near else f"they set: {', '.join(sorted(known)) or 'nothing'}"
             what = f"without: none of the presets sets {spelled_name(name)!r}"
             if not self.problems:  # else it may stand in the one that could not be read
-                self.problems.append(Problem("wrong-value", what, document.at_value(*at, "without", n), hint))
+                self.problems.append(Problem("wrong-value", what, document.at_value(*at, "without", n), visible(hint)))
