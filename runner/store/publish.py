@@ -28,7 +28,13 @@ from runner.util.files import disk_errors
 
 FORMAT = 1
 ABOUT = "published.json"
-LEFT_OUT = ("request rows", "logs of engines and clients", "GPU samples", "what engines say of their settings")
+LEFT_OUT = (
+    "request rows",
+    "answers",
+    "logs of engines and clients",
+    "GPU samples",
+    "what engines say of their settings",
+)
 _README = """# Published results
 
 Written by `tunebook store export --publish`; not to be edited. One file per campaign: every sealed fact as one line of

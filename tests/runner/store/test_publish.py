@@ -249,7 +249,7 @@ def test_the_commands(store: Path, tmp_path: Path, capsys: Capture) -> None:
     assert run("store", "export", "--publish", folder, "--campaign", "smollm-gpu", "--results", store) == 0
     out = capsys.readouterr().out
     assert out.startswith("smollm-gpu: 5 records\n")
-    assert "left out: request rows, logs" in out
+    assert "left out: request rows, answers, logs" in out
     assert run("store", "ingest", folder, "--results", tmp_path / "theirs") == 0
     assert capsys.readouterr().out == f"{folder}: 5 published records of smollm-gpu\n5 new records\n"
     assert run("sql", "SELECT count(*) AS n FROM trials", "--results", tmp_path / "theirs", "--format", "csv") == 0
