@@ -36,7 +36,7 @@ test: system $(VENV)/.tests model lint   ## install what tests need and run them
 test-docker: system $(VENV)/.tests model   ## of these the tests of containers, on a Docker Engine that they start; as root
 	$(PYTEST) -m docker
 
-test-heavy: $(VENV)/.tests model   ## the real Transformers and vLLM, where `tunebook engine install` put them
+test-heavy: $(VENV)/.tests model   ## the real Transformers and vLLM, where `tunebook engine install` put them; TUNEBOOK_LLAMA_SERVER names llama-server
 	$(PYTEST) -m heavy
 
 test-all: system $(VENV)/.tests model lint   ## the full fault and browser matrices too
@@ -67,6 +67,7 @@ golden: $(VENV)/.tests   ## accept today's output as golden, write the generated
 	$(BIN)/python -m runner.cli._reference > site/reference/commands.md
 	$(BIN)/python -m runner.render.metrics_page > site/reference/metrics.md
 	$(BIN)/python -m runner.campaign.schema > site/campaign.schema.json
+	$(BIN)/python -m runner.campaign.preset_schema > site/preset.schema.json
 	$(PYTEST) --accept tests/docs tests/runner tests/report tests/contract
 	git diff --stat -- tests/golden site
 

@@ -17,6 +17,8 @@ from runner.space.abstract import is_abstract
 
 _VERSION = re.compile(r"v?(\d+(?:\.\d+)+)|b(\d+)(?![\w.])")
 """A release, or the number of a build."""
+_MOST_LISTED = 60
+"""Flags in a hint; of more nobody reads the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,11 @@ def _near(name: str, table: Mapping[str, Flag]) -> str:
     if positive in table and table[positive].type == "bool":
         return f"write `{positive}: false`"
     near = difflib.get_close_matches(bare, table, n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else f"known flags: {', '.join(sorted(table))}"
+    if near:
+        return f"did you mean {near[0]!r}?"
+    if len(table) > _MOST_LISTED:
+        return f"none of {len(table)} known flags is like it; `allow_unknown_flags: true` of the entry lets it pass"
+    return f"known flags: {', '.join(sorted(table))}"
 
 
 def spoken(
