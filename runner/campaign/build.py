@@ -72,13 +72,11 @@ def build_entry(section: EntrySection) -> Entry:
     name = section.name or runtime
     flags = dict(section.flags)
     parameters = {key: build_parameter(value) for key, value in (section.space or {}).items()}
-    for key, values in abstract_settings(
-        section
-    ).items():  # one of each kind: an engine's flags, and what stands for some
-        if is_listed(section, key):
-            parameters[key] = Choice(tuple(values))
+    for key, given in abstract_settings(section).items():
+        if isinstance(given, list):
+            parameters[key] = Choice(tuple(given))
         else:
-            [flags[key]] = values
+            flags[key] = given
     env = {key: env_text(value) for key, value in section.env.items() if value is not None}
     options = {key: value for key in OPTION_KEYS if (value := getattr(section, key)) is not None}
     fixed: dict[str, Scalar] = {**flags, **{f"{ENV}{k}": v for k, v in section.env.items() if v is not None}}
@@ -93,21 +91,14 @@ def build_entry(section: EntrySection) -> Entry:
     )
 
 
-def abstract_settings(section: EntrySection) -> dict[str, list[Scalar]]:
-    """`quantization.FIELD`, `parallel.FIELD` and their `.preset` -> the values that are given, one or several."""
-    found: dict[str, list[Scalar]] = {}
-    for group, given in ((QUANTIZATION, section.quantization), (PARALLEL, section.parallel)):
-        for key, value in (given or {}).items():
-            name = f"{group}{PRESET if key == 'presets' else key}"
-            found[name] = list(value) if isinstance(value, list) else [value]
-    return found
-
-
-def is_listed(section: EntrySection, name: str) -> bool:
-    """Whether an abstract setting is a list: searched, even with one value."""
-    group, _, key = name.partition(".")
-    given = getattr(section, group) or {}
-    return isinstance(given["presets" if key == PRESET else key], list)
+def abstract_settings(section: EntrySection) -> dict[str, Scalar | list[Scalar]]:
+    """`quantization.FIELD`, `parallel.FIELD` and their `.preset` -> the value, or the list of values: a list is
+    searched, even one of a single value."""
+    return {
+        f"{group}{PRESET if key == 'presets' else key}": value
+        for group, given in ((QUANTIZATION, section.quantization), (PARALLEL, section.parallel))
+        for key, value in (given or {}).items()
+    }
 
 
 def build_parameter(section: ParameterSection) -> Parameter:

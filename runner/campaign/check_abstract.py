@@ -24,7 +24,8 @@ def check_abstract(section: EntrySection, document: Document, i: int) -> Iterato
     if not settings or section.runtime not in runtimes:
         return
     table = abstract_of(canonical(runtimes, section.runtime))
-    for name, values in settings.items():
+    for name, given in settings.items():
+        values = given if isinstance(given, list) else [given]
         group, _, key = name.partition(".")
         key = "presets" if key == PRESET else key
         yield from _setting(section.runtime, table, name, values, document, ("runtimes", i, group, key))
