@@ -36,6 +36,9 @@ LEFT_OUT = {"boot_id", "engine_settings_json", "gpus_json", "params"}
 SAMPLES = {"gpu_samples"}
 
 
+PUBLISHED = Path(__file__).parents[3] / "campaigns" / "published"
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three campaigns on two machines, with a failure, rejections, comparisons and a retraction."""
@@ -94,6 +97,17 @@ def test_the_same_results_give_the_same_bytes_wherever_they_come_from(store: Pat
     publish(store, tmp_path / "a")
     assert texts(tmp_path / "a") == first, "written over itself"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c", "theirs"], "nothing is left beside it"
+
+
+def test_the_results_of_this_repository_are_taken_in(tmp_path: Path) -> None:
+    """`campaigns/published`, of which `make site-demo` builds a site in every clone."""
+    about = json.loads((PUBLISHED / "published.json").read_bytes())
+    theirs = again(PUBLISHED, tmp_path / "theirs")
+    with open_snapshot(theirs) as connection:
+        found = connection.execute(
+            "SELECT DISTINCT name FROM best JOIN campaigns USING (campaign_id) ORDER BY 1"
+        ).fetchall()
+    assert [name for (name,) in found] == sorted(one["name"] for one in about["campaigns"])
 
 
 def test_one_campaign_alone(store: Path, tmp_path: Path) -> None:
