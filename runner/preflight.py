@@ -41,7 +41,8 @@ def refuse_unless_ready(campaign: Campaign, project: Path) -> None:
                 what = (
                     f"{gguf.name} is not converted to a Hugging Face folder yet: {python} has no {', no '.join(absent)}"
                 )
-                raise NotReady(what, hint=f"{python} -m pip install {' '.join(absent)}")
+                own = f"{python} -m pip install {' '.join(absent)}"
+                raise NotReady(what, hint=f"run `tunebook engine install transformers`, which can convert it; or {own}")
 
 
 def convert_models(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.domain.campaign import Campaign, Deploy, Entry, Hardware, Model
+from runner.engines import environments
 from runner.errors import NotReady, OtherHardware
 from runner.models import convert
 from runner.preflight import convert_models, refuse_unless_ready
@@ -80,6 +81,7 @@ def test_a_conversion_without_its_packages_is_one_message(cached: Path, monkeypa
         refuse_unless_ready(engines("llama_cpp", "transformers"), Path())
     assert "small.gguf" in caught.value.what
     assert "has no no_such_module_here" in caught.value.what
+    assert str(caught.value.hint).startswith("run `tunebook engine install transformers`")
     assert str(caught.value.hint).endswith("-m pip install no_such_module_here")
 
 
@@ -108,6 +110,24 @@ def test_the_interpreter_that_can_is_the_one_that_converts(
     )
     convert_models(replace(engines(), entries=entries), Path(), refuse_to_hear, lambda: False)
     assert asked == [str(able)]
+
+
+def test_without_one_of_its_own_an_installed_engine_converts(
+    cached: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """vLLM in a container has no interpreter here; the environment of another engine has the packages."""
+    engine = environments.Environment("any", "1", tmp_path / "engines" / "any-1", "3.11", 1, "", 1.0, ())
+    engine.python.parent.mkdir(parents=True)
+    engine.python.symlink_to(sys.executable)
+    asked: list[str] = []
+    monkeypatch.setattr("runner.engines.environments.installed", lambda name=None: [engine])
+    monkeypatch.setattr(
+        "runner.models.convert.lacking", lambda python: [] if python == str(engine.python) else ["torch"]
+    )
+    monkeypatch.setattr("runner.models.convert.convert", lambda gguf, python, say, stop: asked.append(python))
+    of = replace(engines("vllm"), deploy=Deploy("docker"))
+    convert_models(of, Path(), refuse_to_hear, lambda: False)
+    assert asked == [str(engine.python)]
 
 
 def refuse_to_hear(text: str) -> None:
