@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import takewhile
 from statistics import median
 
@@ -28,8 +29,8 @@ _WORD = re.compile(r"\s*\S+")
 def agree(reference: Sequence[Answer], other: Sequence[Answer]) -> Agreement:
     """`other` against `reference`, by name of the prompt; the order does not matter. A prompt that the reference did
     not answer is left out; one that only `other` did not answer agrees in nothing."""
-    theirs = {answer.prompt: answer for answer in other}
-    pairs = [(mine, theirs.get(mine.prompt)) for mine in reference if mine.error is None]
+    theirs = {answer.prompt: _without_end(answer) for answer in other}
+    pairs = [(_without_end(mine), theirs.get(mine.prompt)) for mine in reference if mine.error is None]
     both = [(mine, its) for mine, its in pairs if its is not None and its.error is None]
     by_token = all(_has_tokens(mine) and _has_tokens(its) for mine, its in both)
     silent = [mine for mine, its in pairs if its is None or its.error is not None]
@@ -56,6 +57,12 @@ def agree(reference: Sequence[Answer], other: Sequence[Answer]) -> Agreement:
 
 def _pieces(answer: Answer, by_token: bool) -> list[str]:
     return [token.text for token in answer.tokens] if by_token else _WORD.findall(answer.text)
+
+
+def _without_end(answer: Answer) -> Answer:
+    """vLLM 0.32.0 lists the token that ends an answer, which is no part of its text; llama.cpp does not."""
+    shorter = replace(answer, tokens=answer.tokens[:-1])
+    return shorter if answer.tokens and not _has_tokens(answer) and _has_tokens(shorter) else answer
 
 
 def _has_tokens(answer: Answer) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from runner.domain.answers import Answer, Token
@@ -95,3 +97,14 @@ def test_answers_without_a_word_are_equal_or_not() -> None:
     empty = Answer("a", "", (), "stop")
     assert agree([empty], [empty]).share == 1.0
     assert agree([empty], [Answer("a", error="timeout")]).share == 0.0
+
+
+def test_the_token_that_ends_an_answer_is_none_of_its_text() -> None:
+    """vLLM 0.32.0 lists `<|im_end|>`, llama.cpp does not: the same answer is the same, token by token."""
+    mine = answer("a", "one two three")
+    its = replace(mine, tokens=(*mine.tokens, Token("<|im_end|>", -0.1)), finish="stop")
+    for found in (agree([mine], [its]), agree([its], [mine])):
+        assert (found.unit, found.exact, found.matched, found.tokens) == ("token", 1, 3, 3)
+        assert found.logprob_difference == 0.0
+    odd = replace(mine, tokens=(*mine.tokens, Token("<a>"), Token("<b>")))
+    assert agree([mine], [odd]).unit == "word", "tokens that are not those of the text are not compared"
