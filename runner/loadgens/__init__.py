@@ -8,6 +8,8 @@ Protocol between the driver (`runner.measure`) and the child:
 * stdout events: {"event":"level_started","position":0} · {"event":"progress","position":0,"done":3,"ok":3,
   "failed":0,"tokens":96} at least once a second while tokens arrive (the watchdog listens) ·
   {"event":"level_ended","position":0,"seconds":3.21,"cpu_seconds":0.4,"sent":12} · {"event":"end"}.
+  level_ended may hold "lag", how late the child's event loop was, in seconds by statistic (mean, p50, ... max, as
+  in `runner.domain.metrics.STATS`), and "looks", of how many looks, and "processes", over how many it was spread.
   Optional: {"event":"warmed","position":0,"ok":1,"failed":0} when the warm-up is over. `seconds` is the measured
   window: from its start to the end of its last request. A level whose every warm-up request failed is not measured:
   `sent` is 0 and the warm-up rows say why.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runner.loadgens import LoadGenerator
 
-VERSION = "1"
+VERSION = "2"
 """Changes when a number it reports could change: results of two versions are not the same measurement."""
 
 
