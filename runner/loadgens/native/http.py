@@ -48,15 +48,17 @@ def request(beginning: bytes, name: str, body: bytes) -> bytes:
 
 
 class Response:
-    """A response as far as it has come. `status` is None until its head is whole; `over` when its last byte came."""
+    """A response as far as it has come. `status` is None until its head is whole; `over` when its last byte came.
+    `between` says that what came so far ends where a chunk of the chunked encoding ends."""
 
-    __slots__ = ("_body", "_head", "_measured", "_parser", "_useful", "on_body", "over", "status")
+    __slots__ = ("_body", "_head", "_measured", "_parser", "_useful", "_whole", "between", "on_body", "over", "status")
 
     def __init__(self) -> None:
         self.status: int | None = None
         self.over = False
         self._body: list[bytes] = []
         self._useful: int | None = None
+        self._whole = self.between = False
         self._measured = False
         self._head = 0
         self.on_body = self._body.append  # called by the parser, once for each chunk: no Python in between
@@ -76,6 +78,8 @@ class Response:
         except httptools.HttpParserError as error:
             if not self.over:
                 raise NotHttp(f"not HTTP: {error}") from error
+        # The two bytes of a chunk's end can be those of a size line only when that line began a chunk: `_whole` knows.
+        self.between = self._whole and data.endswith(b"\r\n")
         body = self._body
         if len(body) == 1 and self._useful is None:
             return body.pop()
@@ -98,6 +102,12 @@ class Response:
             self.status = status
         else:
             self._measured = False  # 100 Continue and the like: the answer is still to come
+
+    def on_chunk_header(self) -> None:
+        self._whole = False
+
+    def on_chunk_complete(self) -> None:
+        self._whole = True
 
     def on_message_complete(self) -> None:
         if self.status is not None and not self.over:

@@ -7,7 +7,8 @@ import re
 from array import array
 from typing import Any
 
-_PLAIN = re.compile(rb"[ !#-\[\]-~]+").fullmatch
+_MARK, _BLANK = b"data: ", b"\n\n"
+PLAIN = re.compile(rb"[ !#-\[\]-~]+").fullmatch
 """The inside of a JSON string that stands for itself: printable ASCII without quotes and backslashes."""
 _PROBE = "\u2020probe"
 _MOST_TRIES = 8
@@ -30,29 +31,29 @@ class Answer:
     """
 
     __slots__ = (
-        "_after", "_before", "_rest", "_stamps", "_tries", "completion_tokens", "done", "finish", "prompt_seconds",
-        "prompt_tokens",
+        "_rest", "_tries", "after", "before", "completion_tokens", "done", "finish", "prompt_seconds", "prompt_tokens",
+        "stamps",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self._stamps = array("d")
+        self.stamps = array("d")
         self.finish: str | None = None
         self.prompt_tokens: int | None = None
         self.completion_tokens: int | None = None
         self.prompt_seconds: float | None = None
         self.done = False
         self._rest = b""
-        self._before = self._after = b""
+        self.before = self.after = b""  # an event with one more token, from `data: ` to its blank line, but its text
         self._tries = _MOST_TRIES
 
     @property
     def times(self) -> list[float]:
-        return self._stamps.tolist()
+        return self.stamps.tolist()
 
     @property
     def chunks(self) -> int:
         """How many chunks with content there are."""
-        return len(self._stamps)
+        return len(self.stamps)
 
     @property
     def complete(self) -> bool:
@@ -65,6 +66,8 @@ class Answer:
         Raises Malformed, ServerError."""
         if self._rest:
             data = self._rest + data
+        elif self.before and self.one_more(data, 0, len(data), now):
+            return
         *lines, self._rest = data.split(b"\n")
         for line in lines:
             if line.startswith(b"data:"):
@@ -76,18 +79,25 @@ class Answer:
             self._event(self._rest[5:].strip(), now)
         self._rest = b""
 
-    def _event(self, text: bytes, now: float) -> None:
-        before, after = self._before, self._after
+    @property
+    def between(self) -> bool:
+        """Whether what came so far ends with a line."""
+        return not self._rest
+
+    def one_more(self, event: bytes, begin: int, end: int, now: float) -> bool:
+        """Take `event[begin:end]` if it is one event that says nothing but one more plain text. Only `between`, and
+        with a form that is known (`before`)."""
+        before, after = self.before, self.after
         if (
-            before
-            and text.startswith(before)
-            and text.endswith(after)
-            and _PLAIN(text, len(before), len(text) - len(after))
+            event.startswith(before, begin)
+            and event.endswith(after, begin, end)
+            and PLAIN(event, begin + len(before), end - len(after))
         ):
-            self._stamps.append(now)
-            if self._tries < _MOST_TRIES:
-                self._tries += 1
-            return
+            self.stamps.append(now)
+            return True
+        return False
+
+    def _event(self, text: bytes, now: float) -> None:
         if text == b"[DONE]":
             self.done = True
             return
@@ -96,7 +106,7 @@ class Answer:
             raise ServerError(_message(chunk["error"]))
         for choice in chunk.get("choices") or ():
             if _content(choice):
-                self._stamps.append(now)
+                self.stamps.append(now)
             self.finish = choice.get("finish_reason") or self.finish
         self._counts(chunk)
         if self._tries:
@@ -113,7 +123,7 @@ class Answer:
         if not isinstance(said, str) or choice.get("finish_reason"):
             return
         quoted = b'"%s"' % said.encode()
-        if not _PLAIN(quoted, 1, len(quoted) - 1) or text.count(quoted) != 1:
+        if not PLAIN(quoted, 1, len(quoted) - 1) or text.count(quoted) != 1:
             return
         self._tries -= 1
         before, after = text.split(quoted)
@@ -123,7 +133,7 @@ class Answer:
         name = "content" if choice.get("delta") else "text"
         key[name] = _PROBE
         if changed == chunk:
-            self._before, self._after = before + b'"', b'"' + after
+            self.before, self.after = _MARK + before + b'"', b'"' + after + _BLANK
 
     def _counts(self, chunk: dict[str, Any]) -> None:
         usage = chunk.get("usage")

@@ -56,7 +56,18 @@ class PlainWire:
     server is near, and go on when the socket says so. `addresses` are tried in their order; the one that answered is
     put first, for the next wire."""
 
-    __slots__ = ("_addresses", "_connected", "_forget", "_left", "_listener", "_loop", "_out", "_socket", "_watch")
+    __slots__ = (
+        "_addresses",
+        "_connected",
+        "_forget",
+        "_left",
+        "_listener",
+        "_loop",
+        "_out",
+        "_receive",
+        "_socket",
+        "_watch",
+    )
 
     def __init__(self, addresses: list[Address], out: bytes, listener: Listener) -> None:
         self._loop = asyncio.get_running_loop()
@@ -85,6 +96,7 @@ class PlainWire:
 
     def _begin(self, family: int, address: Any) -> None:
         plug = self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self._receive = plug.recvmsg
         plug.setblocking(False)
         plug.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if _TIMESTAMP:
@@ -133,11 +145,11 @@ class PlainWire:
             if not self._connected or self._out:
                 self._loop.remove_writer(plug.fileno())
             plug.close()
+            del self._receive
 
     def _readable(self) -> None:
-        assert self._socket is not None
         try:
-            data, told, _, _ = self._socket.recvmsg(_READ, _ROOM)
+            data, told, _, _ = self._receive(_READ, _ROOM)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
