@@ -23,7 +23,8 @@ from runner.hardware.observer import Observed, Observer
 from runner.hardware.telemetry import Sample
 from runner.loadgens import Job, Row, loadgens
 from runner.loadgens._driver import Child
-from runner.scoring.aggregate import WARMUP, aggregate, beside, not_reached
+from runner.scoring.aggregate import WARMUP, aggregate, beside, loop_lag, not_reached
+from runner.scoring.client_bound import not_ranked
 from runner.scoring.doubts import doubts
 from runner.scoring.levels import counts, needed_levels, success_rate
 from runner.scoring.rules import rules_of
@@ -95,6 +96,8 @@ def measure(
             if run.failure is not None or not judge_level(result):
                 break
         done = run.results
+    if run.failure is None or run.failure.cause is Cause.ERROR_RATE:
+        run.failure = not_ranked(done, rules_of(campaign)) or run.failure
     rest = tuple(not_reached(plan) for plan in workload.levels[len(done) :])
     return Measured(
         (*done, *rest), run.failure, child.rows_path, tuple(run.warnings), run.warmup_seconds, observer.samples()
@@ -174,7 +177,7 @@ class _Run:
             broken_off=self.failure is not None or bool(ended.get("gave_up")),
         )
         tokens = (result.metric("output_throughput", VALUE) or 0.0) * seconds
-        more = beside(tokens, observed.values, observed.seen)
+        more = (*beside(tokens, observed.values, observed.seen), *loop_lag(ended.get("lag") or {}))
         return replace(result, metrics=(*result.metrics, *more)), rows, observed
 
     def _warn(self, plan: LevelPlan, lines: Sequence[str]) -> None:

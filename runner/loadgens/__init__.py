@@ -9,7 +9,7 @@ Protocol between the driver (`runner.measure`) and the child:
   "failed":0,"tokens":96} at least once a second while tokens arrive (the watchdog listens) ·
   {"event":"level_ended","position":0,"seconds":3.21,"cpu_seconds":0.4,"sent":12} · {"event":"end"}.
   level_ended may hold "lag", how late the child's event loop was, in seconds by statistic (mean, p50, ... max, as
-  in `runner.domain.metrics.STATS`), and "looks", of how many looks, and "processes", over how many it was spread.
+  in `runner.domain.metrics.STATS`), and "looks", how often that was looked at.
   Optional: {"event":"warmed","position":0,"ok":1,"failed":0} when the warm-up is over. `seconds` is the measured
   window: from its start to the end of its last request. A level whose every warm-up request failed is not measured:
   `sent` is 0 and the warm-up rows say why.

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from runner.domain.campaign import LevelPlan, LoadKind
 from runner.domain.trial import LevelResult
 from runner.scoring.aggregate import WARMUP, Request
+from runner.scoring.client_bound import client_bound
 
-BUSY_CLIENT = 0.8  # of one core: the client is one thread
 STOLEN = 0.05
 EMPTY_USERS = 0.5
 _ENOUGH = 4  # requests per user, before the ends of a level stop mattering to its mean occupancy
@@ -31,9 +31,9 @@ def doubts(plan: LevelPlan, rows: Sequence[Request], result: LevelResult) -> Ite
             f"{where}: {len(wrong)} of {len(ok)} prompts were not of the length asked for "
             f"(mean {mean:.1f} tokens, asked {asked:.1f})"
         )
-    cpu = result.metric("client_cpu", "value")
-    if cpu is not None and cpu > BUSY_CLIENT:
-        yield f"{where}: the load generator used {100 * cpu:.0f} % of a core; latencies may be its own"
+    bound = client_bound(result)
+    if bound:
+        yield f"{where}: {bound}; the level shows the client and not the engine, and is not ranked"
     if result.load is not None and result.load.steal > STOLEN:
         yield f"{where}: {100 * result.load.steal:.0f} % of the CPU was taken by other machines on this host"
     yield from _idle_users(plan, measured, result, where)
