@@ -122,7 +122,7 @@ class Client:
     def _connect(self, out: bytes, exchange: Exchange) -> Wire:
         """Open the connection on which `exchange` happens. What goes wrong, `exchange` is told."""
         if self._tls is None:
-            return PlainWire(self._addresses, out, exchange)
+            return PlainWire(self._addresses, self._url.authority, out, exchange)
         return SecureWire(self._url.host, self._url.port, self._tls, out, exchange)
 
 

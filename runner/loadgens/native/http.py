@@ -97,6 +97,8 @@ class Response:
             self._measured = True
 
     def on_headers_complete(self) -> None:
+        if self.over:
+            return  # a second response, that nobody asked for
         status = self._parser.get_status_code()
         if status >= 200:
             self.status = status

@@ -67,9 +67,10 @@ class PlainWire:
         "_receive",
         "_socket",
         "_watch",
+        "_where",
     )
 
-    def __init__(self, addresses: list[Address], out: bytes, listener: Listener) -> None:
+    def __init__(self, addresses: list[Address], where: str, out: bytes, listener: Listener) -> None:
         self._loop = asyncio.get_running_loop()
         self._watch, self._forget = watching(self._loop)
         self._addresses = addresses
@@ -78,7 +79,8 @@ class PlainWire:
         self._out = memoryview(out)
         self._connected = False
         self._socket: socket.socket | None = None
-        self._dial(NotConnected("its name is not known"))
+        self._where = where
+        self._dial(OSError("the name is not known"))
 
     def _dial(self, error: OSError) -> None:
         """Try the next address; without one, `error` is why there is no connection."""
@@ -91,7 +93,7 @@ class PlainWire:
             except OSError as failed:
                 error = failed
         self._hang_up()
-        told = NotConnected(*error.args)
+        told = NotConnected(f"{self._where}: {error.strerror or error}")
         self._loop.call_soon(self._listener.lost, told)  # never within the call that opens the wire
 
     def _begin(self, family: int, address: Any) -> None:
