@@ -31,7 +31,7 @@ from runner.util import process
 from runner.util.redact import redact
 
 _POLL = 0.1  # seconds between two looks at the engine, the stop flag and the deadlines
-_STARTUP = 60.0  # seconds until a load generator must have begun; genai-bench takes 20 on a busy machine
+_STARTUP = 180.0  # seconds until a load generator must have begun; genai-bench takes 30 on a busy machine
 _DYING = 2.0  # seconds in which an engine that stopped answering is seen to end
 _EVIDENCE = 500
 
