@@ -14,6 +14,7 @@ from typing import Any
 from runner.domain.campaign import LevelPlan
 from runner.loadgens import Job, Row
 from runner.loadgens.genai_bench.bench import Bench, Broken, Item
+from runner.loadgens.genai_bench.reported import reported
 from runner.loadgens.genai_bench.rows import Asked, lost_row, row_of
 from runner.loadgens.native import prompts
 from runner.loadgens.native.lengths import lengths
@@ -101,7 +102,7 @@ class Level:
             cpu_seconds=round(float(ended.get("cpu", 0.0)), 6),
             sent=phase.done,
             gave_up=phase.gave_up,
-            reported=ended.get("reported"),
+            reported=reported(ended.get("reported")),
         )
         return not self.stopped
 
