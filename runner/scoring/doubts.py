@@ -12,7 +12,6 @@ from runner.scoring.client_bound import client_bound
 
 STOLEN = 0.05
 EMPTY_USERS = 0.5
-_ENOUGH = 4  # requests per user, before the ends of a level stop mattering to its mean occupancy
 
 
 def doubts(plan: LevelPlan, rows: Sequence[Request], result: LevelResult) -> Iterator[str]:
@@ -36,18 +35,25 @@ def doubts(plan: LevelPlan, rows: Sequence[Request], result: LevelResult) -> Ite
         yield f"{where}: {bound}; the level shows the client and not the engine, and is not ranked"
     if result.load is not None and result.load.steal > STOLEN:
         yield f"{where}: {100 * result.load.steal:.0f} % of the CPU was taken by other machines on this host"
-    yield from _idle_users(plan, measured, result, where)
+    yield from _idle_users(plan, measured, where)
 
 
 def occupancy(rows: Sequence[Request], seconds: float) -> float:
-    """Requests in flight on average: Little's law, L = arrival rate x time in the system."""
-    return math.fsum(row.ended - row.sent for row in rows) / seconds if seconds > 0 else 0.0
+    """Requests in flight on average in the first `seconds` of a level: Little's law, arrival rate x time in the
+    system."""
+    inside = math.fsum(min(row.ended, seconds) - row.sent for row in rows if row.sent < seconds)
+    return inside / seconds if seconds > 0 else 0.0
 
 
-def _idle_users(plan: LevelPlan, measured: Sequence[Request], result: LevelResult, where: str) -> Iterator[str]:
-    """A closed loop keeps its users busy; far fewer in flight means that some are stuck without a row."""
-    if plan.load_kind is not LoadKind.CONCURRENCY or len(measured) < _ENOUGH * plan.load_value:
+def _idle_users(plan: LevelPlan, measured: Sequence[Request], where: str) -> Iterator[str]:
+    """A closed loop keeps its users busy until the last request is sent; far fewer in flight means that some are stuck
+    without a row, as behind a server that hangs and a client without a deadline. What comes after that moment is the
+    end of the level, when users go."""
+    if plan.load_kind is not LoadKind.CONCURRENCY or not measured:
         return
-    busy = occupancy(measured, result.seconds)
+    until = max(row.sent for row in measured)
+    if not any(row.ended <= until for row in measured):
+        return  # nobody has asked twice: nothing is known of users between two requests
+    busy = occupancy(measured, until)
     if busy < EMPTY_USERS * plan.load_value:
         yield f"{where}: only {busy:.1f} of {plan.load_value:g} users were busy on average"
