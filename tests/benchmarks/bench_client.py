@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -67,11 +66,11 @@ def add(seen: Seen, rows: Sequence[tuple[float, float, float, int]], server: Tok
     seen.requests += len(rows)
 
 
-def by_protocol(name: str, least: float) -> Round:
-    """A load generator of ours, as a campaign would run it; its level lasts `least` seconds or more."""
+def by_protocol(name: str) -> Round:
+    """A load generator as a campaign runs it."""
 
     def measure(server: TokenServer, users: int, seconds: float, seen: Seen) -> None:
-        each = EachLevel(duration=max(seconds, least), warmup=2)
+        each = EachLevel(duration=seconds, warmup=2)
         endpoint = Endpoint(server.base_url, "exact")
         work = Job(endpoint, "chat", closed(users, scenario=SCENARIO), each, 7, "poisson", True, 0.0)
         with tempfile.TemporaryDirectory() as folder:
@@ -94,13 +93,13 @@ def floor(server: TokenServer, users: int, seconds: float, seen: Seen) -> None:
 
 
 def clients() -> dict[str, Round | None]:
-    """By name; None for one whose program is not here."""
-    found: dict[str, Round | None] = {"native": by_protocol("native", 0.0), FLOOR: floor, "genai-bench": None}
-    if "genai-bench" in loadgens.names():
-        program = loadgens.get("genai-bench").command(Path("job"), Path("rows"))[0]
-        if shutil.which(program):
-            found["genai-bench"] = by_protocol("genai-bench", 10.0)
-    return found
+    """By name; None for one that is not installed."""
+    there = loadgens.get("genai-bench").needs() is None
+    return {
+        "native": by_protocol("native"),
+        FLOOR: floor,
+        "genai-bench": by_protocol("genai-bench") if there else None,
+    }
 
 
 def measure(rounds: int, seconds: float, users: Sequence[int]) -> dict[tuple[str, int], Seen]:
