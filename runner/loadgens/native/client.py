@@ -21,6 +21,8 @@ from runner.util.redact import hide, redact
 _PATHS = {"chat": "/v1/chat/completions", "completions": "/v1/completions"}
 _MESSAGE_LENGTH = 300
 _READ = 2**16
+_SIZES = {b"%x\r\n" % size: size for size in range(1, 4096)}
+"""The size lines of the chunked encoding, as nearly every server writes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +149,16 @@ class Exchange:
 
     def got(self, data: bytes, now: float) -> None:
         """Bytes that arrived at `now`."""
-        response, answer = self._response, self.answer
+        answer = self.answer
         if self._next:  # by far the most reads: one token in one event in one chunk
             begin, end = data.find(b"\n") + 1, len(data) - 2
-            if _is_chunk(data, begin, end) and answer.one_more(data, begin, end, now):
+            whole = _SIZES.get(data[:begin]) == end - begin and data.endswith(b"\r\n")
+            if whole and answer.one_more(data, begin, end, now):
                 self._on_tokens(1)
                 return
         if self.done.done():
             return
+        response = self._response
         try:
             body = response.feed(data)
             if response.status == 200:
@@ -209,23 +213,19 @@ class Exchange:
         elif not self.answer.chunks:
             self._fail("empty", "the answer holds no token")
         else:
-            self.done.set_result(None)
+            self._over()
+
+    def _over(self) -> None:
+        self._next = False
+        self.done.set_result(None)
 
     def _fail(self, kind: str, message: str) -> None:
         self.error, self.message = kind, message
-        self.done.set_result(None)
+        self._over()
 
     def free(self) -> None:
         """Nothing comes any more."""
         self._response.free()
-
-
-def _is_chunk(data: bytes, begin: int, end: int) -> bool:
-    """Whether these bytes are one chunk of the chunked encoding, `begin` to `end` its content."""
-    try:
-        return int(data[:begin], 16) == end - begin and data.endswith(b"\r\n")
-    except ValueError:
-        return False
 
 
 def _http_kind(status: int) -> str:

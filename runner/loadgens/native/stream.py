@@ -31,8 +31,8 @@ class Answer:
     """
 
     __slots__ = (
-        "_rest", "_tries", "after", "before", "completion_tokens", "done", "finish", "prompt_seconds", "prompt_tokens",
-        "stamps",
+        "_learned", "_rest", "_tries", "after", "before", "completion_tokens", "done", "finish", "prompt_seconds",
+        "prompt_tokens", "stamps",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -45,6 +45,7 @@ class Answer:
         self._rest = b""
         self.before = self.after = b""  # an event with one more token, from `data: ` to its blank line, but its text
         self._tries = _MOST_TRIES
+        self._learned = 0  # how many chunks there were when a form was learned last
 
     @property
     def times(self) -> list[float]:
@@ -71,6 +72,8 @@ class Answer:
         *lines, self._rest = data.split(b"\n")
         for line in lines:
             if line.startswith(b"data:"):
+                if self.before and self.one_more(line + _BLANK, 0, len(line) + 2, now):
+                    continue
                 self._event(line[5:].strip(), now)
 
     def close(self, now: float) -> None:
@@ -125,7 +128,8 @@ class Answer:
         quoted = b'"%s"' % said.encode()
         if not PLAIN(quoted, 1, len(quoted) - 1) or text.count(quoted) != 1:
             return
-        self._tries -= 1
+        self._tries = _MOST_TRIES if len(self.stamps) - self._learned > _MOST_TRIES else self._tries - 1
+        self._learned = len(self.stamps)
         before, after = text.split(quoted)
         # That the text stands there, and nowhere else, is proven: with another one in its place only it differs.
         changed = json.loads(b'%s"%s"%s' % (before, _PROBE.encode(), after))
