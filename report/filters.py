@@ -15,6 +15,7 @@ from report.launches import forms
 from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
 from runner.render.shell import wrapped
+from runner.scoring import client_bound
 from runner.scoring.severity import SEVERITY
 from runner.stats.failing import Finding, Tried, findings
 
@@ -95,4 +96,5 @@ GLOBALS: dict[str, Any] = {
     "METRICS": METRICS,
     "STATS": STATS,
     "SEVERITY": SEVERITY,
+    "CLIENT_BOUND": {"cpu": client_bound.MOST_CPU, "lag": client_bound.MOST_LAG, "least": client_bound.LEAST_LAG},
 }

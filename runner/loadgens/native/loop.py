@@ -18,12 +18,24 @@ _BATCH = 1024
 Read = Callable[[], None]
 
 
+class _Keys(dict[Any, selectors.SelectorKey]):
+    """By descriptor; asked with whatever has one."""
+
+    def get(self, fileobj: Any, default: Any = None) -> Any:
+        return super().get(_fd(fileobj), default)
+
+    def __missing__(self, fileobj: Any) -> selectors.SelectorKey:
+        if isinstance(fileobj, int):
+            raise KeyError(fileobj)
+        return self[_fd(fileobj)]
+
+
 class _Selector(selectors.BaseSelector):
     """Linux's epoll, as asyncio wants it, plus `watch`."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._keys: dict[int, selectors.SelectorKey] = {}
+        self._keys = _Keys()
         self._reads: dict[int, Read] = {}
 
     def watch(self, fd: int, read: Read) -> None:
@@ -78,8 +90,8 @@ class _Selector(selectors.BaseSelector):
             read = reads.get(fd)
             if read is not None and event & ~select.EPOLLOUT:
                 read()
-            key = keys.get(fd)
-            if key is not None:
+            if fd in keys:
+                key = keys[fd]
                 mask = selectors.EVENT_WRITE if event & ~select.EPOLLIN else 0
                 mask |= selectors.EVENT_READ if event & ~select.EPOLLOUT else 0
                 if mask & key.events:
