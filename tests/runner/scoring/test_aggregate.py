@@ -16,7 +16,7 @@ from runner.domain.failure import LevelState
 from runner.domain.metrics import METRICS, STATS, VALUE
 from runner.domain.trial import LevelResult, Load
 from runner.loadgens import Row
-from runner.scoring.aggregate import aggregate, beside, bucket, not_reached, percentile, time_per_token
+from runner.scoring.aggregate import aggregate, beside, bucket, loop_lag, not_reached, percentile, time_per_token
 from runner.scoring.doubts import doubts, occupancy
 
 SCENARIO = Scenario("D(10,5)", "D", 10, 5)
@@ -67,7 +67,8 @@ def test_every_metric_of_the_table_is_produced_with_its_unit_and_statistics() ->
     result = level([replace(GOOD, sent=1.1)], OPEN, gpus=1)
     watched = {name: [1.0, 2.0] for name in METRICS if name.startswith("gpu_") or name == "engine_memory"}
     alone = {"energy": 10.0, "energy_error": 0.1, "engine_cpu": 1.5, "cpu_energy": 20.0}
-    both = (*result.metrics, *beside(4.0, alone, watched))
+    late = loop_lag(dict.fromkeys(STATS, 0.001))
+    both = (*result.metrics, *beside(4.0, alone, watched), *late)
     found = {(value.metric, value.stat, value.unit) for value in both}
     assert len(found) == len(both)
     assert found == {
