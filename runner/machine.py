@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import os
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -19,11 +18,12 @@ from runner.deployers.docker import api
 from runner.domain.hardware import Gpu, HostFacts
 from runner.domain.units import format_size
 from runner.engines import environments
-from runner.errors import NotReady, UsageError
+from runner.errors import EngineMissing, NotReady, UsageError
 from runner.hardware.choice import Candidate
 from runner.hardware.facts import host_facts
 from runner.hardware.lease import VISIBLE, lease_path, read_lease, usable
 from runner.hardware.probes import PROBES, SIMULATED, asked, state_of
+from runner.loadgens import genai_bench
 from runner.running_file import runner_lives
 
 DOCKER_SECONDS = 3
@@ -156,10 +156,16 @@ def _docker() -> Finding:
 
 
 def _genai_bench() -> Finding:
-    title, program = "Load generator genai-bench", shutil.which("genai-bench")
-    if program is not None:
-        return Finding("genai-bench", title, True, program)
-    return _engine("genai-bench", title, "genai_bench", "genai-bench")
+    """Where the load generator would find it: a setting, its own environment, the program."""
+    title = "Load generator genai-bench"
+    try:
+        python = genai_bench.interpreter()
+    except EngineMissing as error:
+        return Finding("genai-bench", title, False, error.what, "tunebook engine install genai-bench")
+    for one in environments.installed(genai_bench.RECIPE):
+        if one.python == python:
+            return Finding("genai-bench", title, True, f"genai-bench {one.version} in {one.folder}")
+    return Finding("genai-bench", title, True, f"{python}, where {genai_bench.PINNED} is looked for at the start")
 
 
 def _llama_cpp() -> Finding:

@@ -23,15 +23,17 @@ from runner.hardware.observer import Observed, Observer
 from runner.hardware.telemetry import Sample
 from runner.loadgens import Job, Row, loadgens
 from runner.loadgens._driver import Child
-from runner.scoring.aggregate import WARMUP, aggregate, beside, not_reached
+from runner.scoring.aggregate import WARMUP, aggregate, beside, loop_lag, not_reached
+from runner.scoring.client_bound import not_ranked
 from runner.scoring.doubts import doubts
 from runner.scoring.levels import counts, needed_levels, success_rate
+from runner.scoring.reported import differences, reported_metrics
 from runner.scoring.rules import rules_of
 from runner.util import process
 from runner.util.redact import redact
 
 _POLL = 0.1  # seconds between two looks at the engine, the stop flag and the deadlines
-_STARTUP = 60.0  # seconds until a load generator must have begun; genai-bench takes 20 on a busy machine
+_STARTUP = 180.0  # seconds until a load generator must have begun; genai-bench takes 30 on a busy machine
 _DYING = 2.0  # seconds in which an engine that stopped answering is seen to end
 _EVIDENCE = 500
 
@@ -95,6 +97,8 @@ def measure(
             if run.failure is not None or not judge_level(result):
                 break
         done = run.results
+    if run.failure is None or run.failure.cause is Cause.ERROR_RATE:
+        run.failure = not_ranked(done, rules_of(campaign)) or run.failure
     rest = tuple(not_reached(plan) for plan in workload.levels[len(done) :])
     return Measured(
         (*done, *rest), run.failure, child.rows_path, tuple(run.warnings), run.warmup_seconds, observer.samples()
@@ -112,6 +116,7 @@ class _Watch:
     warmed: float | None = None
     seen: tuple[int, int] = (0, 0)  # requests done, tokens
     ended: dict[str, Any] | None = None  # the child's level_ended
+    said: str = ""  # why the child can not go on, in its own words
 
 
 @dataclass(slots=True)
@@ -137,7 +142,7 @@ class _Run:
             self._warn(plan, [*observed.warnings, "measured once more for that"])
             result, rows, observed = self._once(plan, self.child.again)
         self.results.append(result)
-        self._warn(plan, observed.warnings)
+        self._warn(plan, [*observed.warnings, *differences(result)])
         self.warnings += doubts(plan, rows, result)
         self.failure = self.failure or self._died_at_the_end(result) or self._verdict(plan, rows, result)
         if self.failure is not None and not any(level.sent for level in self.results):
@@ -174,7 +179,11 @@ class _Run:
             broken_off=self.failure is not None or bool(ended.get("gave_up")),
         )
         tokens = (result.metric("output_throughput", VALUE) or 0.0) * seconds
-        more = beside(tokens, observed.values, observed.seen)
+        more = (
+            *beside(tokens, observed.values, observed.seen),
+            *loop_lag(ended.get("lag") or {}),
+            *reported_metrics(ended.get("reported") or {}),
+        )
         return replace(result, metrics=(*result.metrics, *more)), rows, observed
 
     def _warn(self, plan: LevelPlan, lines: Sequence[str]) -> None:
@@ -198,7 +207,7 @@ class _Run:
                     self._hear(last, watch)
             if watch.ended is not None:
                 return None
-            failure = self._interrupted() or self._engine_died() or self._client_died() or self._late(watch)
+            failure = self._interrupted() or self._engine_died() or self._client_died(watch) or self._late(watch)
             if failure is not None:
                 return failure
 
@@ -211,6 +220,8 @@ class _Run:
         elif event["event"] == "warmed":
             watch.warmed = watch.progress = now
             self.observer.window()
+        elif event["event"] == "failed":
+            watch.said = redact(str(event.get("message", "")))[:_EVIDENCE]
         elif event["event"] == "progress":
             seen = (int(event.get("done", 0)), int(event.get("tokens", 0)))
             if seen != watch.seen:
@@ -226,12 +237,12 @@ class _Run:
         end = self.engine.poll()
         return None if end is None else crash(end)
 
-    def _client_died(self) -> Failure | None:
+    def _client_died(self, watch: _Watch) -> Failure | None:
         end = self.child.exit()
         if end is None:
             return None
-        how = end.signal or f"exit code {end.code}"
-        return Failure(Phase.MEASURE, Cause.INFRA, f"the load generator ended by itself ({how}); see client.log")
+        how = watch.said or f"it ended by itself ({end.signal or f'exit code {end.code}'})"
+        return Failure(Phase.MEASURE, Cause.INFRA, f"the load generator can not go on: {how}; see client.log")
 
     def _late(self, watch: _Watch) -> Failure | None:
         """A level that takes too long, or in which nothing moves: no token came and no request ended."""

@@ -13,6 +13,7 @@ from runner.engines import environments
 from runner.engines.choice import remedied, with_engine
 from runner.errors import EngineMissing, NotReady, OtherHardware, Problem
 from runner.hardware.lease import lacking
+from runner.loadgens import loadgens
 from runner.models import convert
 from runner.models.fetch import locate
 from runner.runtimes import needs_folder, runtimes
@@ -34,6 +35,10 @@ def refuse_unless_ready(campaign: Campaign, project: Path) -> None:
             for problem in runtimes.get(entry.runtime).needs(with_engine(entry, campaign)):
                 told = remedied(problem, entry, campaign)
                 raise EngineMissing(told.what, hint=told.hint)
+    for client in dict.fromkeys((campaign.workload.client, campaign.confirm.client or campaign.workload.client)):
+        absent_client = loadgens.get(client).needs()
+        if absent_client is not None:
+            raise EngineMissing(absent_client.what, hint=absent_client.hint)
     if campaign.deploy.kind != "attach" and campaign.model.id is None:
         locate(campaign.model, project)
         for gguf, python in _conversions(campaign, project):

@@ -12,6 +12,7 @@ from typing import Any
 
 from runner.campaign.build import build_entry, build_objective, build_slo, direction
 from runner.campaign.check_abstract import check_abstract
+from runner.campaign.check_client import check_client
 from runner.campaign.check_space import check_expressions
 from runner.campaign.document import Document
 from runner.campaign.entry_schema import EntrySection
@@ -21,7 +22,7 @@ from runner.campaign.secrets import in_command
 from runner.campaign.validate import Reading
 from runner.deployers import deployers
 from runner.domain.campaign import Deploy
-from runner.domain.metrics import VALUE, metric_ref
+from runner.domain.metrics import REPORTED, VALUE, metric_ref
 from runner.domain.units import format_duration
 from runner.errors import Problem, UnknownMember, Where
 from runner.loadgens import loadgens
@@ -38,7 +39,8 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def check(file: CampaignFile, document: Document, reading: Reading) -> list[Problem]:
     """Every problem of a file that the schema could read."""
     problems: list[Problem] = []
-    for one in (_members, _entries, _hardware, _deploy, _objective, _slos, _quality, _times, _later, check_expressions):
+    parts = (_members, _entries, _hardware, _deploy, _objective, _slos, _quality, _times, _later)
+    for one in (*parts, check_client, check_expressions):
         problems += one(file, document, reading)
     return problems
 
@@ -287,6 +289,9 @@ def _slos(file: CampaignFile, document: Document, reading: Reading) -> Iterator[
         except ValueError as error:
             yield Problem("wrong-unit", f"slo.{name}.{limit}: {error}", at_limit)
         wanted = {"maximize": "min", "minimize": "max"}.get(direction(ref) or "", limit)
+        if ref.metric.name.startswith(REPORTED):
+            what = f"slo {name}: what a client reports of itself is shown beside our numbers, and judges nothing"
+            yield Problem("metric", what, at_key, f"write {name.removeprefix(REPORTED)}")
         if limit != wanted:
             higher = "higher" if ref.metric.higher_is_better else "lower"
             what = f"slo.{name}: {limit} is against the metric: {higher} is better"

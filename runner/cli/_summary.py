@@ -89,7 +89,9 @@ def _measured(result: RunResult, best: JudgedTrial) -> str:
     repeats = confirming(result, best)
     mean, count = confirmed_mean(repeats)
     if count:
-        text = f"{metric.title} {format_value(mean, metric)} {where}, mean of {count} confirming runs"
+        other = campaign.confirm.client not in (None, campaign.workload.client)
+        client = f" with {campaign.confirm.client}" if other else ""
+        text = f"{metric.title} {format_value(mean, metric)} {where}, mean of {count} confirming runs{client}"
         return f"{text}; a soft SLO was missed" if any(one.soft_penalty for one in repeats) else text
     text = f"{metric.title} {format_value(best.judgement.objective_value, metric)} {where}, one run"
     if best.judgement.soft_penalty:

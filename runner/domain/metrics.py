@@ -31,6 +31,10 @@ class Metric:
     resolution: float = 1e-3
 
 
+REPORTED = "reported_"
+"""How the names of metrics begin that a client computed itself, of what it counts. Nothing is judged by them."""
+_REPORTED = "computed by genai-bench itself, of what it counts; stands beside ours for comparison and judges nothing"
+
 _ALL = (
     Metric("ttft", "time to first token", "s", False, True,
            "first chunk with content - send (open loop: intended send)"),
@@ -61,6 +65,8 @@ _ALL = (
            "real send - intended send: how late the load generator itself was"),
     Metric("client_cpu", "load generator CPU", "ratio", False, False,
            "CPU seconds of the load generator / seconds of the level"),
+    Metric("loop_lag", "event-loop lag of the load generator", "s", False, True,
+           "how much after its time a timer of the load generator ran, one each 50 ms of the level"),
     Metric("energy", "energy", "J", False, False,
            "power of the leased GPUs, one look a second, integrated over the level", resolution=1.0),
     Metric("energy_error", "error of the energy", "ratio", None, False,
@@ -83,6 +89,14 @@ _ALL = (
            "RAPL counters of the CPU packages over the level, whatever else ran on them", resolution=1.0),
     Metric("cpu_energy_per_token", "CPU energy per output token", "J/tok", False, False,
            "CPU energy / output tokens received by ok requests"),
+    Metric("reported_ttft", "time to first token, as the client reports it", "s", None, True, _REPORTED),
+    Metric("reported_tpot", "time per output token, as the client reports it", "s", None, True, _REPORTED,
+           resolution=1e-4),
+    Metric("reported_e2e", "end-to-end latency, as the client reports it", "s", None, True, _REPORTED),
+    Metric("reported_output_throughput", "output throughput, as the client reports it", "tok/s", None, False,
+           _REPORTED, digits=4, resolution=0.1),
+    Metric("reported_request_throughput", "request throughput, as the client reports it", "req/s", None, False,
+           _REPORTED, resolution=1e-2),
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}

@@ -8,7 +8,11 @@ Protocol between the driver (`runner.measure`) and the child:
 * stdout events: {"event":"level_started","position":0} · {"event":"progress","position":0,"done":3,"ok":3,
   "failed":0,"tokens":96} at least once a second while tokens arrive (the watchdog listens) ·
   {"event":"level_ended","position":0,"seconds":3.21,"cpu_seconds":0.4,"sent":12} · {"event":"end"}.
-  Optional: {"event":"warmed","position":0,"ok":1,"failed":0} when the warm-up is over. `seconds` is the measured
+  level_ended may hold "lag", how late the child's event loop was, in seconds by statistic (mean, p50, ... max, as
+  in `runner.domain.metrics.STATS`), and "looks", how often that was looked at.
+  Optional: {"event":"warmed","position":0,"ok":1,"failed":0} when the warm-up is over; "reported" in level_ended,
+  what the client itself computed of the level as {metric: {statistic: value}} in our names and units;
+  {"event":"failed","message":...} when it can not go on, before it ends. `seconds` is the measured
   window: from its start to the end of its last request. A level whose every warm-up request failed is not measured:
   `sent` is 0 and the warm-up rows say why.
 * Before every level, the first included, and after the last one the child waits for a line on stdin: `next` (go on;
@@ -21,12 +25,14 @@ Protocol between the driver (`runner.measure`) and the child:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from runner.domain.campaign import EachLevel, LevelPlan
+from runner.domain.campaign import EachLevel, LevelPlan, Workload
 from runner.domain.trial import Endpoint
+from runner.errors import Problem
 from runner.util.plugins import Folder
 
 
@@ -83,7 +89,19 @@ class LoadGenerator(Protocol):
     def version(self) -> str: ...
 
     def command(self, job: Path, rows: Path) -> list[str]:
-        """argv of the child process."""
+        """argv of the child process. Raises NotReady where `needs` says what is lacking."""
+        ...
+
+    def needs(self) -> Problem | None:
+        """What this machine lacks to run it, with the remedy. Starts nothing."""
+        ...
+
+    def refuses(self, workload: Workload) -> Iterator[tuple[str, str]]:
+        """(key of `workload`, reason) of each thing that it can not do. Pure; asked when a campaign is checked."""
+        ...
+
+    def measures(self, metric: str) -> bool:
+        """Whether its rows give this metric; asked of metrics that a campaign judges by."""
         ...
 
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from runner.domain.campaign import LevelPlan, LoadKind
 from runner.domain.failure import LevelState
-from runner.domain.metrics import METRICS, VALUE
+from runner.domain.metrics import METRICS, STATS, VALUE
 from runner.domain.trial import Bucket, ErrorCount, LevelResult, Load, MetricValue
 
 LOST = "lost"
@@ -144,6 +144,13 @@ def beside(output_tokens: float, values: Mapping[str, float], seen: Mapping[str,
         if f"{name}_per_token" in METRICS and output_tokens > 0:
             yield MetricValue(f"{name}_per_token", VALUE, METRICS[f"{name}_per_token"].unit, value / output_tokens)
     yield from _statistics(seen)
+
+
+def loop_lag(statistics: Mapping[str, float]) -> Iterator[MetricValue]:
+    """The metrics of what a load generator says of its own event loop: seconds by statistic."""
+    for stat in STATS:
+        if stat in statistics:
+            yield MetricValue("loop_lag", stat, METRICS["loop_lag"].unit, float(statistics[stat]))
 
 
 def _distributions(plan: LevelPlan, ok: Sequence[Request]) -> dict[str, list[float]]:

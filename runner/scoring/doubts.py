@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from runner.domain.campaign import LevelPlan, LoadKind
 from runner.domain.trial import LevelResult
 from runner.scoring.aggregate import WARMUP, Request
+from runner.scoring.client_bound import client_bound
 
-BUSY_CLIENT = 0.8  # of one core: the client is one thread
 STOLEN = 0.05
 EMPTY_USERS = 0.5
-_ENOUGH = 4  # requests per user, before the ends of a level stop mattering to its mean occupancy
 
 
 def doubts(plan: LevelPlan, rows: Sequence[Request], result: LevelResult) -> Iterator[str]:
@@ -31,23 +30,30 @@ def doubts(plan: LevelPlan, rows: Sequence[Request], result: LevelResult) -> Ite
             f"{where}: {len(wrong)} of {len(ok)} prompts were not of the length asked for "
             f"(mean {mean:.1f} tokens, asked {asked:.1f})"
         )
-    cpu = result.metric("client_cpu", "value")
-    if cpu is not None and cpu > BUSY_CLIENT:
-        yield f"{where}: the load generator used {100 * cpu:.0f} % of a core; latencies may be its own"
+    bound = client_bound(result)
+    if bound:
+        yield f"{where}: {bound}; the level shows the client and not the engine, and is not ranked"
     if result.load is not None and result.load.steal > STOLEN:
         yield f"{where}: {100 * result.load.steal:.0f} % of the CPU was taken by other machines on this host"
-    yield from _idle_users(plan, measured, result, where)
+    yield from _idle_users(plan, measured, where)
 
 
 def occupancy(rows: Sequence[Request], seconds: float) -> float:
-    """Requests in flight on average: Little's law, L = arrival rate x time in the system."""
-    return math.fsum(row.ended - row.sent for row in rows) / seconds if seconds > 0 else 0.0
+    """Requests in flight on average in the first `seconds` of a level: Little's law, arrival rate x time in the
+    system."""
+    inside = math.fsum(min(row.ended, seconds) - row.sent for row in rows if row.sent < seconds)
+    return inside / seconds if seconds > 0 else 0.0
 
 
-def _idle_users(plan: LevelPlan, measured: Sequence[Request], result: LevelResult, where: str) -> Iterator[str]:
-    """A closed loop keeps its users busy; far fewer in flight means that some are stuck without a row."""
-    if plan.load_kind is not LoadKind.CONCURRENCY or len(measured) < _ENOUGH * plan.load_value:
+def _idle_users(plan: LevelPlan, measured: Sequence[Request], where: str) -> Iterator[str]:
+    """A closed loop keeps its users busy until the last request is sent; far fewer in flight means that some are stuck
+    without a row, as behind a server that hangs and a client without a deadline. What comes after that moment is the
+    end of the level, when users go."""
+    if plan.load_kind is not LoadKind.CONCURRENCY or not measured:
         return
-    busy = occupancy(measured, result.seconds)
+    until = max(row.sent for row in measured)
+    if not any(row.ended <= until for row in measured):
+        return  # nobody has asked twice: nothing is known of users between two requests
+    busy = occupancy(measured, until)
     if busy < EMPTY_USERS * plan.load_value:
         yield f"{where}: only {busy:.1f} of {plan.load_value:g} users were busy on average"

@@ -23,6 +23,7 @@ from runner.executors import Executor
 from runner.executors.local import Local
 from runner.hardware.probes.simulated import Simulated
 from runner.loadgens import LoadGenerator, loadgens
+from runner.loadgens.native import NativeClient
 from runner.runtimes import Runtime, runtimes
 from runner.samplers import Sampler
 from tests.contract import (
@@ -289,7 +290,7 @@ def test_touching_a_strange_file_is_noticed(tmp_path: Path) -> None:
 
 
 def test_a_load_generator_that_forgets_the_rows_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Deaf:
+    class Deaf(NativeClient):
         name = "deaf"
 
         def version(self) -> str:

@@ -7,11 +7,14 @@ every token's time, and an honest name for each way in which a request can end.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+from runner.domain.campaign import Workload
+from runner.errors import Problem
 from runner.loadgens import LoadGenerator
 
-VERSION = "1"
+VERSION = "2"
 """Changes when a number it reports could change: results of two versions are not the same measurement."""
 
 
@@ -23,6 +26,15 @@ class NativeClient:
 
     def command(self, job: Path, rows: Path) -> list[str]:
         return [sys.executable, "-m", "runner.loadgens.native", str(job), str(rows)]
+
+    def needs(self) -> Problem | None:
+        return None
+
+    def refuses(self, workload: Workload) -> Iterator[tuple[str, str]]:
+        yield from ()
+
+    def measures(self, metric: str) -> bool:
+        return True
 
 
 LOADGEN: LoadGenerator = NativeClient()

@@ -12,6 +12,7 @@ from runner.loadgens import Job, Row
 from runner.loadgens.native import prompts
 from runner.loadgens.native.client import Ask, Client
 from runner.loadgens.native.closed import closed_loop, drained
+from runner.loadgens.native.lag import Lag
 from runner.loadgens.native.lengths import lengths
 from runner.loadgens.native.open import arrivals, open_loop
 from runner.loadgens.native.progress import Rows, Tally, reporting, say
@@ -55,14 +56,19 @@ class Level:
             self.prompts = Prompts(self.session.calibration, self.job.seed)
             warm = await self._warm_up(client)
             say("warmed", position=position, ok=warm, failed=self.job.each_level.warmup - warm)
+            lag = Lag()
             cpu = time.process_time()
             if warm or not self.job.each_level.warmup:
-                await self._measure(client)
+                with lag:
+                    await self._measure(client)
+            cpu = time.process_time() - cpu
         say(
             "level_ended",
             position=position,
             seconds=round(self.ended - self.start, 6),
-            cpu_seconds=round(time.process_time() - cpu, 6),
+            cpu_seconds=round(cpu, 6),
+            lag=lag.statistics(),
+            looks=lag.looks,
             sent=self.tally.done,
             gave_up=self.storm.broke.is_set(),
         )

@@ -95,5 +95,7 @@ class Prompts:
             return " ".join(head[:words])
         rest = words - len(head)
         start = rng.randrange(len(self._body))
-        body = (self._body[start:] + self._body * (rest // len(self._body) + 1))[:rest]
+        body = self._body[start : start + rest]
+        while len(body) < rest:
+            body += self._body[: rest - len(body)]
         return " ".join(head + body)

@@ -107,7 +107,7 @@ def test_preflight_names_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("PATH", "")
     before = look()
     assert not before.finding("engines").there
-    assert before.finding("genai-bench").remedy == "tunebook engine install genai_bench"
+    assert before.finding("genai-bench").remedy == "tunebook engine install genai-bench"
     bench, llama = pretended("genai_bench", "0.0.5"), pretended("llama_cpp", "1.0")
     found = look()
     assert found.finding("engines").what == "genai_bench 0.0.5, llama_cpp 1.0"

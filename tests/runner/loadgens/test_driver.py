@@ -9,6 +9,7 @@ from pathlib import Path
 from runner.domain.trial import Endpoint
 from runner.loadgens import LoadGenerator
 from runner.loadgens._driver import Child
+from runner.loadgens.native import NativeClient
 from runner.util.redact import HIDDEN, hide
 from tests.runner.loadgens.driving import closed, job
 
@@ -27,7 +28,7 @@ sys.stdin.readline()
 """
 
 
-class Leaky:
+class Leaky(NativeClient):
     """A load generator that writes a row with a secret in it, and half of another row."""
 
     name = "leaky"
@@ -66,7 +67,7 @@ for order in sys.stdin:
 """
 
 
-class Plain:
+class Plain(NativeClient):
     """A load generator of three rows a level."""
 
     name = "plain"

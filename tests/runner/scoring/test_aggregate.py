@@ -253,7 +253,8 @@ def test_each_doubt_is_said_with_its_numbers() -> None:
         "D(10,5) at concurrency 2: 1 of 1 answers had no usage; their tokens are counted chunks"
     ]
     assert "mean 14.0 tokens, asked 10.0" in said([longer], level([longer]))[0]
-    assert "used 200 % of a core" in said([GOOD], level([GOOD], seconds=0.5))[0]
+    busy = said([GOOD], level([GOOD], seconds=1.0))[0]
+    assert "used 100 % of a core; the level shows the client and not the engine, and is not ranked" in busy
     stolen = replace(level([GOOD]), load=Load(0.1, 0.1, 0.2, 2))
     assert "20 % of the CPU" in said([GOOD], stolen)[0]
 
