@@ -302,7 +302,7 @@ def test_a_load_generator_that_forgets_the_rows_is_refused(tmp_path: Path, monke
     broken: LoadGenerator = Deaf()
     monkeypatch.setattr(loadgens, "get", lambda name: broken)
     with pytest.raises(AssertionError):
-        test_loadgens.test_the_command_is_plain_strings_with_both_paths("deaf", tmp_path)
+        test_loadgens.test_the_command_is_plain_strings_with_both_paths("deaf", tmp_path, monkeypatch)
 
 
 # executors

@@ -33,7 +33,7 @@ LATE = 20.0
 """Seconds that it may be late with what it has been ordered to do."""
 _EVERY = 0.5
 _COUNTS = ("done", "ok", "failed")
-_PROBE = 30.0
+_PROBE, _TRIES = 30.0, 3
 
 
 @dataclass
@@ -75,7 +75,8 @@ class Level:
         self.seed = f"{self.job.seed}/{plan.position}" + (f"/again-{round_}" if round_ > 1 else "")
         self.users = max(1, int(plan.load_value))
         self.stopped = False
-        self.refused: tuple[str, str] | None = None  # the error of the probe that nobody answered
+        self.answered = False  # one real completion, before genai-bench is started
+        self.refused: tuple[str, str] | None = None  # error and message of a probe that failed
 
     def run(self) -> bool:
         """Measure, and tell the driver. False when the driver ordered `stop` meanwhile. Raises Broken."""
@@ -109,9 +110,12 @@ class Level:
     def _ready(self) -> bool:
         """Whether the engine answers, and genai-bench has started."""
         session = self.session
-        if not session.calibration.exact:
-            session.calibration = asyncio.run(prompts.calibrate(self._probe, self.plan.scenario.prompt))
-        if self.refused is not None and not session.calibration.exact:
+        for _ in range(_TRIES):
+            if not session.calibration.exact:
+                session.calibration = asyncio.run(prompts.calibrate(self._probe, self.plan.scenario.prompt))
+            if session.calibration.exact or self.answered:
+                break
+        if self.refused is not None and not (session.calibration.exact or self.answered):
             error, message = self.refused
             asked = Asked(0, "warmup", 1, 1)
             session.rows.write(lost_row(asked, self.plan.position, 0.0, message, error))
@@ -144,7 +148,7 @@ class Level:
         if status != 200:
             self.refused = (f"http_{status // 100}xx", redact(said.decode(errors="replace")))
             return None
-        self.refused = None
+        self.answered = True
         return _prompt_tokens(said)
 
     def _wait_for(self, event: str, seconds: float) -> Mapping[str, Any]:
