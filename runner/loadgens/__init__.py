@@ -75,6 +75,8 @@ class Row:
     message: str = ""  # at most 300 characters, of the error only
     token_times: tuple[float, ...] = ()
     server_prompt_seconds: float | None = None  # what the server says it spent, when it says so
+    reasoning_tokens: int | None = None  # of `output_tokens`, when the server counts them apart
+    answered: float | None = None  # first chunk of the answer itself; `first` may be one of reasoning
 
 
 class LoadGenerator(Protocol):

@@ -183,4 +183,6 @@ def _row(
         message=redact(message)[:_MESSAGE_LENGTH],
         token_times=times,
         server_prompt_seconds=answer.prompt_seconds,
+        reasoning_tokens=answer.reasoning_tokens,
+        answered=None if answer.answered is None else round(answer.answered - start, 6),
     )

@@ -17,9 +17,12 @@ class ServerError(Exception):
 
 @dataclass(slots=True)
 class Answer:
-    """One answer as far as it has come. `times` are those of the chunks with content."""
+    """One answer as far as it has come. `times` are those of the chunks with content, of reasoning or of the answer
+    itself; `answered` is the first of the latter."""
 
     times: list[float] = field(default_factory=list)
+    answered: float | None = None
+    reasoning_tokens: int | None = None
     finish: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -60,7 +63,12 @@ class Answer:
         if chunk.get("error"):
             raise ServerError(_message(chunk["error"]))
         for choice in chunk.get("choices") or ():
-            if _content(choice):
+            delta = choice.get("delta") or {}
+            if delta.get("content") or choice.get("text"):
+                self.times.append(now)
+                if self.answered is None:
+                    self.answered = now
+            elif delta.get("reasoning_content") or delta.get("reasoning"):
                 self.times.append(now)
             self.finish = choice.get("finish_reason") or self.finish
         self._counts(chunk)
@@ -70,16 +78,11 @@ class Answer:
         if usage:  # engines that send usage with every chunk: the last one counts
             self.prompt_tokens = usage.get("prompt_tokens", self.prompt_tokens)
             self.completion_tokens = usage.get("completion_tokens", self.completion_tokens)
+            details = usage.get("completion_tokens_details") or {}
+            self.reasoning_tokens = details.get("reasoning_tokens", self.reasoning_tokens)
         timings = chunk.get("timings")
         if timings and "prompt_ms" in timings:  # llama.cpp
             self.prompt_seconds = timings["prompt_ms"] / 1000
-
-
-def _content(choice: dict[str, Any]) -> bool:
-    delta = choice.get("delta")
-    if delta:
-        return bool(delta.get("content") or delta.get("reasoning_content") or delta.get("reasoning"))
-    return bool(choice.get("text"))
 
 
 def _message(error: Any) -> str:
