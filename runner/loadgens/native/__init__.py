@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from runner.loadgens import LoadGenerator
+from runner.loadgens import Can, LoadGenerator
 
 VERSION = "1"
 """Changes when a number it reports could change: results of two versions are not the same measurement."""
@@ -17,6 +17,7 @@ VERSION = "1"
 
 class NativeClient:
     name = "native"
+    can = frozenset(Can)
 
     def version(self) -> str:
         return VERSION

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 import time
 from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
 
-from runner.domain.campaign import LevelPlan, LoadKind
+from runner.domain.campaign import LevelPlan
+from runner.domain.load import LoadKind
 from runner.loadgens import Job, Row
 from runner.loadgens.native import prompts
 from runner.loadgens.native.client import Ask, Client
 from runner.loadgens.native.closed import closed_loop, drained
 from runner.loadgens.native.lengths import lengths
-from runner.loadgens.native.open import arrivals, open_loop
+from runner.loadgens.native.open import open_loop
 from runner.loadgens.native.progress import Rows, Tally, reporting, say
-from runner.loadgens.native.prompts import Calibration, Prompts
+from runner.loadgens.native.prompts import Calibration, Piece, Prompts
+from runner.loadgens.native.recorded import BLOCK, Order, Recorded, RequestLines
+from runner.loadgens.native.shapes import intended
 from runner.loadgens.native.storm import LIMIT, Storm
+
+_PROBE = 256
+"""Longest calibrating prompt, in tokens, where the lengths stand in a file."""
 
 
 @dataclass
@@ -26,6 +35,10 @@ class Session:
     job: Job
     rows: Rows
     calibration: Calibration = field(default=prompts.UNCALIBRATED)
+    lines: RequestLines | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lines = RequestLines(Path(self.job.requests)) if self.job.requests else None
 
 
 class Level:
@@ -41,6 +54,16 @@ class Level:
         self.start = self.ended = 0.0  # the measured window: its start, the end of its last request
         self.users = max(1, int(plan.load_value)) if plan.load_kind is LoadKind.CONCURRENCY else 1
         self.storm = Storm(max(LIMIT, self.users))
+        self.order = self._order(round_)
+
+    def _order(self, round_: int) -> Order | None:
+        if self.session.lines is None:
+            return None
+        lines, levels = len(self.session.lines), len(self.job.levels)
+        first = self.plan.position + (round_ - 1) * (lines // 2)
+        if self.plan.scenario.kind == "dataset":
+            return Order(lines, str(self.job.seed), shuffled=True, first=first, step=levels)
+        return Order(lines, str(self.job.seed), shuffled=False)
 
     def give_up(self) -> None:
         """End soon: what is in flight is lost, and its rows say so."""
@@ -72,8 +95,33 @@ class Level:
 
     def _ask(self, number: int, kind: str) -> Ask:
         seed = f"{self.seed}/{kind}/{number}"
-        prompt, output = lengths(self.plan.scenario, seed)
-        return Ask(self.plan.position, number, kind, self.prompts.text(prompt, seed), prompt, output)
+        line = self._recorded(number, kind)
+        if line is None:
+            prompt, output = lengths(self.plan.scenario, seed)
+        else:
+            prompt, output = line.prompt, line.output
+        if line is not None and line.text is not None:
+            text = line.text
+        else:
+            shared = self._shared(prompt, seed) if line is None or kind != "measure" else _blocks(line, self.seed)
+            text = self.prompts.text(prompt, seed, shared)
+        return Ask(self.plan.position, number, kind, text, prompt, output)
+
+    def _recorded(self, number: int, kind: str) -> Recorded | None:
+        """The line of a trace or dataset whose lengths a request has; None: the scenario says them."""
+        if self.session.lines is None or self.order is None or self.plan.scenario.kind not in ("trace", "dataset"):
+            return None
+        return self.session.lines[self.order.line(number if kind == "measure" else -1 - number)]
+
+    def _shared(self, prompt: int, seed: str) -> list[Piece]:
+        """The prefix of the request's group. Each level has prefixes of its own, so that none finds them in the cache
+        because another level was measured before it."""
+        prefix = self.job.prefix
+        if prefix is None:
+            return []
+        group = random.Random(f"{seed}/group").randrange(prefix.groups)
+        own = max(0, prompt - self.session.calibration.overhead - 1)
+        return [(f"{self.seed}/prefix/{group}", min(prefix.tokens(prompt), own))]
 
     async def _calibrate(self, client: Client) -> None:
         if self.session.calibration.exact:
@@ -85,7 +133,7 @@ class Level:
             row = await client.send(Ask(self.plan.position, 0, "probe", text, 0, 1), time.monotonic())
             return row.prompt_tokens
 
-        self.session.calibration = await prompts.calibrate(probe, self.plan.scenario.prompt)
+        self.session.calibration = await prompts.calibrate(probe, self.plan.scenario.prompt or _PROBE)
 
     async def _warm_up(self, client: Client) -> int:
         """How many requests went well. As many at a time as the level will have users; their times count from the
@@ -115,9 +163,9 @@ class Level:
         if self.plan.load_kind is LoadKind.CONCURRENCY:
             await closed_loop(self.start, self.users, each.requests, each.duration, send, self.storm)
         else:
-            poisson = self.job.arrivals == "poisson"
-            times = arrivals(self.plan.load_value, each.requests, each.duration, poisson=poisson, seed=self.seed)
-            await open_loop(self.start, times, send, self.storm)
+            recorded = self.session.lines.times() if self.session.lines else ()
+            times = intended(self.plan, self.job.arrivals, self.job.shape, each.duration, self.seed, recorded)
+            await open_loop(self.start, islice(times, each.requests), send, self.storm)
 
     def _count(self, row: Row) -> None:
         self.tally.done += 1
@@ -129,3 +177,8 @@ class Level:
         else:
             self.tally.failed += 1
         self.storm.note(row.error is None)
+
+
+def _blocks(line: Recorded, seed: str) -> list[Piece]:
+    """A block of a trace is the same text wherever it comes up again in the level."""
+    return [(f"{seed}/block/{block}", BLOCK) for block in line.blocks]

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from runner.domain.trial import Endpoint
-from runner.loadgens import LoadGenerator
+from runner.loadgens import Can, LoadGenerator
 from runner.loadgens._driver import Child
 from runner.util.redact import HIDDEN, hide
 from tests.runner.loadgens.driving import closed, job
@@ -31,6 +31,7 @@ class Leaky:
     """A load generator that writes a row with a secret in it, and half of another row."""
 
     name = "leaky"
+    can: frozenset[Can] = frozenset()
 
     def version(self) -> str:
         return "1"
@@ -70,6 +71,7 @@ class Plain:
     """A load generator of three rows a level."""
 
     name = "plain"
+    can: frozenset[Can] = frozenset()
 
     def version(self) -> str:
         return "1"
