@@ -92,6 +92,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
 GLOBALS: dict[str, Any] = {
     "count": phrases.count,
     "load": phrases.load_text,
+    "load_axis": phrases.load_axis,
     "marks": marks,
     "schedule": schedule,
     "METRICS": METRICS,
