@@ -12,6 +12,7 @@ from markupsafe import Markup
 from report import escape, phrases
 from report.due import schedule
 from report.launches import forms
+from report.ranking import rankings
 from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
 from runner.render.shell import wrapped
@@ -80,6 +81,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "of": of,
     "params": phrases.params_text,
     "percent": phrases.percent,
+    "rankings": rankings,
     "score": phrases.score_text,
     "seconds": phrases.seconds_text,
     "shell": wrapped,
@@ -91,6 +93,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
 GLOBALS: dict[str, Any] = {
     "count": phrases.count,
     "load": phrases.load_text,
+    "load_axis": phrases.load_axis,
     "marks": marks,
     "schedule": schedule,
     "METRICS": METRICS,

@@ -65,12 +65,14 @@ def measure(
     judge_level: Callable[[LevelResult], bool],
     label: str | None = None,
     gpus: Sequence[str] = (),
+    requests: Path | None = None,
 ) -> Measured:
     """Measure every level, lightest first, until one decides.
 
     Called when the engine has answered its first completion. `scratch` exists and takes job.json and rows.jsonl;
     `label` names the attempt for `reap` (default: the name of `scratch`), `gpus` the UUIDs of its own, which are
-    watched meanwhile. `read_counters` gives the engine's own counters now; when it raises OSError there are none.
+    watched meanwhile; `requests` holds the lines of its trace or dataset. `read_counters` gives the engine's own
+    counters now; when it raises OSError there are none.
     `on_event` is told level_started, progress and level_ended. After a level for which `judge_level` is false no
     heavier one is measured; that alone is no failure. The child has ended when this returns, on every path. Raises
     OSError when it could not be started.
@@ -85,6 +87,10 @@ def measure(
         workload.arrivals,
         workload.ignore_eos,
         workload.temperature,
+        workload.task,
+        workload.shape,
+        workload.prefix,
+        str(requests) if requests else None,
     )
     name = label or scratch.name
     with (

@@ -9,6 +9,8 @@ from typing import NoReturn
 
 import pytest
 
+from runner.loadgens import loadgens
+
 
 def in_ci() -> bool:
     return os.environ.get("CI", "").lower() not in ("", "0", "false")
@@ -33,4 +35,7 @@ def lacks(marker: str) -> str | None:
         return None if all(browser_programs()) else "chromium with chromedriver (`make system`)"
     if marker == "engine":
         return None if importlib.util.find_spec("xllamacpp") else "llama.cpp (`pip install -e '.[llamacpp]'`)"
+    if marker == "genai_bench":
+        lacking = loadgens.get("genai-bench").needs()
+        return None if lacking is None else f"{lacking.what} ({lacking.hint})"
     return None  # heavy: the test itself says which engine

@@ -29,6 +29,8 @@ class Metric:
     formula: str
     digits: int = 3
     resolution: float = 1e-3
+    source: str = ""
+    of_output: bool = False  # counts or times tokens that come out: embeddings do not have it
 
 
 REPORTED = "reported_"

@@ -66,6 +66,12 @@ def _reset(request: web.Request) -> None:
     transport.abort()
 
 
+class _Unchunked(web.StreamResponse):
+    """Its length is known to nobody, and it comes in no chunks: HTTP/1.0 does so."""
+
+    _length_check = False
+
+
 class _Door:
     def __init__(self, engine: SimulatedEngine, script: Script) -> None:
         self.engine = engine
@@ -147,6 +153,10 @@ class _Door:
         if "reset" in faults:
             _reset(request)
             return web.Response(status=500)
+        if "close" in faults:
+            if request.transport is not None:
+                request.transport.close()
+            return web.Response(status=500)
         if "hang" in faults:
             await asyncio.sleep(86_400)
         total, room = asked.prompt_tokens + asked.output_tokens, self.engine.flags.ctx_size
@@ -183,7 +193,10 @@ class _Reply:
                     break
             whole = self.answer.whole(self.seen.sent_tokens, self._reason(), self._prompt_seconds())
             return web.json_response(whole)
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
+        kind = _Unchunked if "unchunked" in self.faults else web.StreamResponse
+        response = kind(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
+        if kind is _Unchunked:
+            response.force_close()
         await response.prepare(self.request)
         await response.write(self.answer.opening())
         if "no_tokens" not in self.faults:
@@ -214,11 +227,16 @@ class _Reply:
         if "cut_stream" in faults:
             _reset(self.request)
             return True
+        if "drop_stream" in faults and self.request.transport is not None:
+            self.request.transport.close()
+            return True
         broken: bytes | None = None
         if "sse_error_object" in faults:
             broken = wire.event({"error": {"code": 500, "message": "decode failed", "type": "server_error"}})
         elif "sse_error_text" in faults:
             broken = wire.event(json.dumps({"error": "decode failed"}))
+        elif "sse_error_code" in faults:
+            broken = wire.event({"error": {"code": "overloaded", "message": "decode failed", "type": "server_error"}})
         elif "malformed_json" in faults:
             broken = wire.event('{"id": "sim", "choices": [{"delta": {"cont')
         if broken is None:

@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     session = Session(job, Rows(Path(rows_path)), python, inbox)
     try:
         return _run(session)
-    except Broken as error:
+    except (Broken, OSError) as error:
         sys.stderr.write(f"{error}\n")
         say("failed", message=str(error))
         return 1

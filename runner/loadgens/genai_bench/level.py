@@ -9,6 +9,7 @@ import queue
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from runner.domain.campaign import LevelPlan
@@ -17,9 +18,10 @@ from runner.loadgens.genai_bench.bench import Bench, Broken, Item
 from runner.loadgens.genai_bench.reported import reported
 from runner.loadgens.genai_bench.rows import Asked, lost_row, row_of
 from runner.loadgens.native import prompts
-from runner.loadgens.native.lengths import lengths
+from runner.loadgens.native.asks import PROBE, Asks
 from runner.loadgens.native.progress import Rows, say
-from runner.loadgens.native.prompts import Calibration, Prompts
+from runner.loadgens.native.prompts import Calibration
+from runner.loadgens.native.recorded import RequestLines
 from runner.util import net
 from runner.util.redact import redact
 
@@ -33,7 +35,7 @@ LATE = 20.0
 """Seconds that it may be late with what it has been ordered to do."""
 _EVERY = 0.5
 _COUNTS = ("done", "ok", "failed")
-_PROBE = 30.0
+_PROBE, _TRIES = 30.0, 3
 
 
 @dataclass
@@ -46,6 +48,10 @@ class Session:
     inbox: queue.SimpleQueue[Item]
     bench: Bench | None = None
     calibration: Calibration = field(default=prompts.UNCALIBRATED)
+    lines: RequestLines | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lines = RequestLines(Path(self.job.requests)) if self.job.requests else None
 
 
 @dataclass
@@ -72,10 +78,10 @@ class Level:
 
     def __init__(self, session: Session, plan: LevelPlan, round_: int) -> None:
         self.session, self.job, self.plan, self.round = session, session.job, plan, round_
-        self.seed = f"{self.job.seed}/{plan.position}" + (f"/again-{round_}" if round_ > 1 else "")
         self.users = max(1, int(plan.load_value))
         self.stopped = False
-        self.refused: tuple[str, str] | None = None  # the error of the probe that nobody answered
+        self.answered = False  # one real completion, before genai-bench is started
+        self.refused: tuple[str, str] | None = None  # error and message of a probe that failed
 
     def run(self) -> bool:
         """Measure, and tell the driver. False when the driver ordered `stop` meanwhile. Raises Broken."""
@@ -109,14 +115,17 @@ class Level:
     def _ready(self) -> bool:
         """Whether the engine answers, and genai-bench has started."""
         session = self.session
-        if not session.calibration.exact:
-            session.calibration = asyncio.run(prompts.calibrate(self._probe, self.plan.scenario.prompt))
-        if self.refused is not None and not session.calibration.exact:
+        for _ in range(_TRIES):
+            if not session.calibration.exact:
+                session.calibration = asyncio.run(prompts.calibrate(self._probe, self.plan.scenario.prompt or PROBE))
+            if session.calibration.exact or self.answered:
+                break
+        if self.refused is not None and not (session.calibration.exact or self.answered):
             error, message = self.refused
             asked = Asked(0, "warmup", 1, 1)
             session.rows.write(lost_row(asked, self.plan.position, 0.0, message, error))
             return False
-        self.prompts = Prompts(session.calibration, self.job.seed)
+        self.asks = Asks(self.job, self.plan, self.round, session.lines, session.calibration)
         if session.bench is None:
             session.bench = Bench(self.job, session.python, session.inbox)
             self._wait_for("ready", STARTING)
@@ -144,7 +153,7 @@ class Level:
         if status != 200:
             self.refused = (f"http_{status // 100}xx", redact(said.decode(errors="replace")))
             return None
-        self.refused = None
+        self.answered = True
         return _prompt_tokens(said)
 
     def _wait_for(self, event: str, seconds: float) -> Mapping[str, Any]:
@@ -173,10 +182,9 @@ class Level:
 
     def _ask(self, number: int, kind: str) -> tuple[Asked, dict[str, Any]]:
         """The same as the native client's request of that number: two clients are asked to do the same work."""
-        seed = f"{self.seed}/{kind}/{number}"
-        prompt, output = lengths(self.plan.scenario, seed)
-        text = self.prompts.text(prompt, seed)
-        return Asked(number, kind, prompt, output), {"do": "ask", "number": number, "prompt": text, "output": output}
+        ask = self.asks.ask(number, kind)
+        order = {"do": "ask", "number": number, "prompt": ask.prompt, "output": ask.asked_output}
+        return Asked(number, kind, ask.asked_prompt, ask.asked_output), order
 
     def _through(self, do: str, kind: str, users: int, count: int | None, duration: float) -> Phase:
         """Order a phase, feed it, and hear it to its end."""

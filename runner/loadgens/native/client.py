@@ -8,12 +8,12 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from runner.loadgens import Job, Row
 from runner.loadgens.native import http
+from runner.loadgens.native.asks import Ask
 from runner.loadgens.native.stream import Answer, Malformed, ServerError
 from runner.loadgens.native.wire import Address, NotConnected, PlainWire, SecureWire, Wire, resolve
 from runner.util.redact import hide, redact
@@ -23,22 +23,6 @@ _MESSAGE_LENGTH = 300
 _READ = 2**16
 _SIZES = {b"%x\r\n" % size: size for size in range(1, 4096)}
 """The size lines of the chunked encoding, as nearly every server writes them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A request to send. `number` counts within its level and kind; `prompt` is text, `asked_*` are tokens."""
-
-    position: int
-    number: int
-    kind: str
-    prompt: str
-    asked_prompt: int
-    asked_output: int
-
-    @property
-    def id(self) -> str:
-        return f"l{self.position}-{self.kind[0]}-{self.number}"
 
 
 class Client:
@@ -262,4 +246,6 @@ def _row(ask: Ask, exchange: Exchange, start: float, intended: float, sent: floa
         message=redact(exchange.message)[:_MESSAGE_LENGTH] if exchange.message else "",
         token_times=times,
         server_prompt_seconds=answer.prompt_seconds,
+        reasoning_tokens=answer.reasoning_tokens,
+        answered=None if answer.answered is None else round(answer.answered - start, 6),
     )

@@ -23,7 +23,8 @@ class ServerError(Exception):
 
 
 class Answer:
-    """One answer as far as it has come. `times` are those of the chunks with content.
+    """One answer as far as it has come. `times` are those of the chunks with content, of reasoning or of the answer
+    itself; `answered` is the first of the latter.
 
     The chunks of a stream differ in their text only. What stands before and after it is learned from a chunk that was
     read as JSON, and a later one of the same form with plain text between is known to be one more token without being
@@ -31,12 +32,14 @@ class Answer:
     """
 
     __slots__ = (
-        "_learned", "_rest", "_tries", "after", "before", "completion_tokens", "done", "finish", "prompt_seconds",
-        "prompt_tokens", "stamps",
+        "_learned", "_rest", "_tries", "after", "answered", "before", "completion_tokens", "done", "finish",
+        "prompt_seconds", "prompt_tokens", "reasoning_tokens", "stamps",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.stamps = array("d")
+        self.answered: float | None = None
+        self.reasoning_tokens: int | None = None
         self.finish: str | None = None
         self.prompt_tokens: int | None = None
         self.completion_tokens: int | None = None
@@ -108,7 +111,12 @@ class Answer:
         if chunk.get("error"):
             raise ServerError(_message(chunk["error"]))
         for choice in chunk.get("choices") or ():
-            if _content(choice):
+            delta = choice.get("delta") or {}
+            if delta.get("content") or choice.get("text"):
+                self.stamps.append(now)
+                if self.answered is None:
+                    self.answered = now
+            elif delta.get("reasoning_content") or delta.get("reasoning"):
                 self.stamps.append(now)
             self.finish = choice.get("finish_reason") or self.finish
         self._counts(chunk)
@@ -144,6 +152,8 @@ class Answer:
         if usage:  # engines that send usage with every chunk: the last one counts
             self.prompt_tokens = usage.get("prompt_tokens", self.prompt_tokens)
             self.completion_tokens = usage.get("completion_tokens", self.completion_tokens)
+            details = usage.get("completion_tokens_details") or {}
+            self.reasoning_tokens = details.get("reasoning_tokens", self.reasoning_tokens)
         timings = chunk.get("timings")
         if timings and "prompt_ms" in timings:  # llama.cpp
             self.prompt_seconds = timings["prompt_ms"] / 1000
@@ -157,13 +167,6 @@ def _object(text: bytes) -> dict[str, Any]:
     if not isinstance(chunk, dict):
         raise Malformed(f"not an object but {type(chunk).__name__}")
     return chunk
-
-
-def _content(choice: dict[str, Any]) -> bool:
-    delta = choice.get("delta")
-    if delta:
-        return bool(delta.get("content") or delta.get("reasoning_content") or delta.get("reasoning"))
-    return bool(choice.get("text"))
 
 
 def _message(error: Any) -> str:
