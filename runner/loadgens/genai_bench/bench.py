@@ -26,9 +26,12 @@ class Broken(Exception):
     """genai-bench can not go on: one sentence that says why."""
 
 
-def environment(home: Path) -> dict[str, str]:
+def environment(home: Path, python: str) -> dict[str, str]:
     """No secret, no proxy, no network but the engine's, and a home without a `.netrc`."""
     kept = {name: os.environ[name] for name in _PASSED if name in os.environ}
+    own = Path(python).parent.parent
+    if (own / "pyvenv.cfg").is_file() and os.access(own, os.W_OK):
+        kept["MPLCONFIGDIR"] = str(own / "matplotlib")  # else it looks for the fonts of the machine at every start
     return kept | {
         "HOME": str(home),
         "NO_PROXY": "*",
@@ -78,7 +81,7 @@ class Bench:
         self._owned = process.start(
             [python, "-I", str(SHIM), *arguments(job, home)],
             label=os.environ.get(process.LABEL, "genai-bench"),  # of the attempt: `reap` finds it
-            env=environment(home),
+            env=environment(home, python),
             cwd=home,
             stdin=process.PIPE,
             stdout=process.PIPE,
