@@ -177,6 +177,7 @@ class _Run:
             client_cpu=float(ended.get("cpu_seconds", 0.0)),
             load=observed.load,
             counters={name: after[name] - before[name] for name in after if name in before},
+            slos=self.campaign.slos,
             broken_off=self.failure is not None or bool(ended.get("gave_up")),
         )
         tokens = (result.metric("output_throughput", VALUE) or 0.0) * seconds

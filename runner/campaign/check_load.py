@@ -143,9 +143,8 @@ def _file(name: str, file: RequestFile, document: Document) -> Iterator[Problem]
     """What is wrong with a file of this machine. Nothing is fetched for a check."""
     where: Where = document.at_value("workload", name, "path" if file.path is not None else "url")
     if not file.form:
-        yield Problem(
-            "request-file", f"workload.{name}: {file.label} is of a type that is not known", where, _FORMS[name]
-        )
+        what = f"workload.{name}: {file.label} is of a type that is not known"
+        yield Problem(RequestFileError.slug, what, where, _FORMS[name])
         return
     project = project_folder(Path(document.file).resolve().parent)
     try:

@@ -13,10 +13,12 @@ from typing import Any
 import aiohttp
 
 from runner.loadgens import Job, Row
+from runner.loadgens.native.embeddings import embedded
 from runner.loadgens.native.stream import Answer, Malformed, ServerError
 from runner.util.redact import hide, redact
 
 _PATHS = {"chat": "/v1/chat/completions", "completions": "/v1/completions"}
+_EMBEDDINGS = "/v1/embeddings"
 _MESSAGE_LENGTH = 300
 _READ = 2**16
 
@@ -43,7 +45,7 @@ class Client:
     def __init__(self, job: Job, on_tokens: Callable[[int], None]) -> None:
         self._job = job
         self._on_tokens = on_tokens
-        self._url = job.endpoint.base_url + _PATHS[job.api]
+        self._url = job.endpoint.base_url + (_EMBEDDINGS if job.task == "embeddings" else _PATHS[job.api])
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Client:
@@ -68,6 +70,8 @@ class Client:
 
     def body(self, ask: Ask) -> bytes:
         job = self._job
+        if job.task == "embeddings":
+            return json.dumps({"model": job.endpoint.model, "input": ask.prompt}).encode()
         content: dict[str, Any] = (
             {"messages": [{"role": "user", "content": ask.prompt}]} if job.api == "chat" else {"prompt": ask.prompt}
         )
@@ -121,6 +125,8 @@ class Client:
             if response.status != 200:
                 text = (await response.read())[:_READ].decode(errors="replace")  # `_row` redacts, then cuts
                 return _http_kind(response.status), text
+            if self._job.task == "embeddings":
+                return embedded(answer, await response.read(), time.monotonic())
             async for chunk in response.content.iter_any():
                 before = len(answer.times)
                 answer.feed(chunk, time.monotonic())
@@ -170,7 +176,7 @@ def _row(
         intended=round(intended - start, 6),
         sent=round(sent - start, 6),
         first=times[0] if times else None,
-        last=times[-1] if times else None,
+        last=times[-1] if times else None if answer.last is None else round(answer.last - start, 6),
         ended=round(ended - start, 6),
         asked_prompt=ask.asked_prompt,
         prompt_tokens=answer.prompt_tokens,

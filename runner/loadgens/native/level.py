@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import random
 import time
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,13 +13,13 @@ from runner.domain.campaign import LevelPlan
 from runner.domain.load import LoadKind
 from runner.loadgens import Job, Row
 from runner.loadgens.native import prompts
+from runner.loadgens.native.asks import Asks, level_seed
 from runner.loadgens.native.client import Ask, Client
 from runner.loadgens.native.closed import closed_loop, drained
-from runner.loadgens.native.lengths import lengths
 from runner.loadgens.native.open import open_loop
 from runner.loadgens.native.progress import Rows, Tally, reporting, say
-from runner.loadgens.native.prompts import Calibration, Piece, Prompts
-from runner.loadgens.native.recorded import BLOCK, Order, Recorded, RequestLines
+from runner.loadgens.native.prompts import Calibration
+from runner.loadgens.native.recorded import RequestLines
 from runner.loadgens.native.shapes import intended
 from runner.loadgens.native.storm import LIMIT, Storm
 
@@ -49,21 +48,12 @@ class Level:
         self.session = session
         self.job = session.job
         self.plan = plan
-        self.seed = f"{self.job.seed}/{plan.position}" + (f"/again-{round_}" if round_ > 1 else "")
+        self.round = round_
+        self.seed = level_seed(self.job, plan, round_)
         self.tally = Tally()
         self.start = self.ended = 0.0  # the measured window: its start, the end of its last request
         self.users = max(1, int(plan.load_value)) if plan.load_kind is LoadKind.CONCURRENCY else 1
         self.storm = Storm(max(LIMIT, self.users))
-        self.order = self._order(round_)
-
-    def _order(self, round_: int) -> Order | None:
-        if self.session.lines is None:
-            return None
-        lines, levels = len(self.session.lines), len(self.job.levels)
-        first = self.plan.position + (round_ - 1) * (lines // 2)
-        if self.plan.scenario.kind == "dataset":
-            return Order(lines, str(self.job.seed), shuffled=True, first=first, step=levels)
-        return Order(lines, str(self.job.seed), shuffled=False)
 
     def give_up(self) -> None:
         """End soon: what is in flight is lost, and its rows say so."""
@@ -75,7 +65,7 @@ class Level:
         say("level_started", position=position)
         async with Client(self.job, self._tokens) as client, reporting(position, self.tally):
             await drained({asyncio.create_task(self._calibrate(client))}, self.storm)
-            self.prompts = Prompts(self.session.calibration, self.job.seed)
+            self.asks = Asks(self.job, self.plan, self.round, self.session.calibration, self.session.lines)
             warm = await self._warm_up(client)
             say("warmed", position=position, ok=warm, failed=self.job.each_level.warmup - warm)
             cpu = time.process_time()
@@ -94,34 +84,7 @@ class Level:
         self.tally.tokens += count
 
     def _ask(self, number: int, kind: str) -> Ask:
-        seed = f"{self.seed}/{kind}/{number}"
-        line = self._recorded(number, kind)
-        if line is None:
-            prompt, output = lengths(self.plan.scenario, seed)
-        else:
-            prompt, output = line.prompt, line.output
-        if line is not None and line.text is not None:
-            text = line.text
-        else:
-            shared = self._shared(prompt, seed) if line is None or kind != "measure" else _blocks(line, self.seed)
-            text = self.prompts.text(prompt, seed, shared)
-        return Ask(self.plan.position, number, kind, text, prompt, output)
-
-    def _recorded(self, number: int, kind: str) -> Recorded | None:
-        """The line of a trace or dataset whose lengths a request has; None: the scenario says them."""
-        if self.session.lines is None or self.order is None or self.plan.scenario.kind not in ("trace", "dataset"):
-            return None
-        return self.session.lines[self.order.line(number if kind == "measure" else -1 - number)]
-
-    def _shared(self, prompt: int, seed: str) -> list[Piece]:
-        """The prefix of the request's group. Each level has prefixes of its own, so that none finds them in the cache
-        because another level was measured before it."""
-        prefix = self.job.prefix
-        if prefix is None:
-            return []
-        group = random.Random(f"{seed}/group").randrange(prefix.groups)
-        own = max(0, prompt - self.session.calibration.overhead - 1)
-        return [(f"{self.seed}/prefix/{group}", min(prefix.tokens(prompt), own))]
+        return self.asks.ask(number, kind)
 
     async def _calibrate(self, client: Client) -> None:
         if self.session.calibration.exact:
@@ -177,8 +140,3 @@ class Level:
         else:
             self.tally.failed += 1
         self.storm.note(row.error is None)
-
-
-def _blocks(line: Recorded, seed: str) -> list[Piece]:
-    """A block of a trace is the same text wherever it comes up again in the level."""
-    return [(f"{seed}/block/{block}", BLOCK) for block in line.blocks]

@@ -22,6 +22,7 @@ class Answer:
 
     times: list[float] = field(default_factory=list)
     answered: float | None = None
+    last: float | None = None  # when it was whole, where it came in one piece
     reasoning_tokens: int | None = None
     finish: str | None = None
     prompt_tokens: int | None = None
