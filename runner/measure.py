@@ -24,7 +24,7 @@ from runner.hardware.telemetry import Sample
 from runner.loadgens import Job, Row, loadgens
 from runner.loadgens._driver import Child
 from runner.scoring.aggregate import WARMUP, aggregate, beside, not_reached
-from runner.scoring.doubts import doubts
+from runner.scoring.doubts import doubts, repeated
 from runner.scoring.levels import counts, needed_levels, success_rate
 from runner.scoring.rules import rules_of
 from runner.util import process
@@ -144,7 +144,7 @@ class _Run:
             result, rows, observed = self._once(plan, self.child.again)
         self.results.append(result)
         self._warn(plan, observed.warnings)
-        self.warnings += doubts(plan, rows, result)
+        self.warnings += [*doubts(plan, rows, result), *repeated(plan, rows, self.campaign.workload)]
         self.failure = self.failure or self._died_at_the_end(result) or self._verdict(plan, rows, result)
         if self.failure is not None and not any(level.sent for level in self.results):
             self.failure = replace(self.failure, phase=Phase.WARMUP)  # nothing was measured yet

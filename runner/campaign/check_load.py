@@ -60,7 +60,7 @@ def with_files(campaign: Campaign, path: Path) -> Campaign:
 def _known(file: RequestFile, project: Path) -> RequestFile:
     file = file if file.sha256 else replace(file, sha256=content_of(file, project))
     known = facts(file, project)
-    return file if known is None else replace(file, longest=known.longest)
+    return file if known is None else replace(file, longest=known.longest, requests=known.requests)
 
 
 def _clients(file: CampaignFile, document: Document, reading: Reading, workload: Workload) -> Iterator[Problem]:

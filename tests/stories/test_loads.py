@@ -143,3 +143,15 @@ def test_a_wrong_file_is_said_with_its_place_in_the_campaign(tmp_path: Path, res
     done = tunebook("check", path, results=results, status=2)
     assert "error[request-file]: workload.trace: t.csv, line 2: ContextTokens is -1" in done.stderr
     assert "loads.yaml:7:17)" in done.stderr
+
+
+def test_prompts_that_come_again_are_said(tmp_path: Path, results: Path, cached: Path) -> None:
+    (tmp_path / "p.csv").write_text("prompt\nwhy is it so\nand when\nwhere\n")
+    text = "scenarios: [dataset]\ndataset: {path: p.csv, output: 2}\nload: {concurrency: [1]}"
+    path = campaign(tmp_path, text, "c=1")
+    path.write_text(path.read_text().replace("duration: 2s", "duration: 5s, requests: 5"))
+    tunebook("run", path, results=results)
+    (fact,) = attempts(results)
+    warning = "dataset at concurrency 1: 5 requests, and the dataset has 3 prompts for this level: prompts came again"
+    assert warning in fact["warnings"]
+    assert not [line for line in fact["warnings"] if "not of the length" in line]
