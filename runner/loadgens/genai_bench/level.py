@@ -125,7 +125,7 @@ class Level:
             asked = Asked(0, "warmup", 1, 1)
             session.rows.write(lost_row(asked, self.plan.position, 0.0, message, error))
             return False
-        self.asks = Asks(self.job, self.plan, self.round, session.lines, session.calibration)
+        self.asks = Asks(self.job, self.plan, self.round, session.calibration, session.lines)
         if session.bench is None:
             session.bench = Bench(self.job, session.python, session.inbox)
             self._wait_for("ready", STARTING)
