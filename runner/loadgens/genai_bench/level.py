@@ -61,7 +61,8 @@ class Phase:
     failed: int = 0
     tokens: int = 0
     in_a_row: int = 0
-    closed: bool = False
+    all_asked: bool = False  # there are no more requests than these
+    closed: bool = False  # its time is over: what was not sent yet is not sent
     gave_up: bool = False
     outstanding: dict[int, Asked] = field(default_factory=dict)
     ended: Mapping[str, Any] | None = None
@@ -198,9 +199,9 @@ class Level:
                 phase.outstanding[number] = asked
                 fresh.append(order)
                 number += 1
-            if not phase.closed and count is not None and number >= count:
+            if not phase.closed and not phase.all_asked and count is not None and number >= count:
                 fresh.append({"do": "last"})
-                phase.closed = True
+                phase.all_asked = True
             bench.send(*fresh)
             now = time.monotonic()
             if phase.began and now - phase.began >= duration and not phase.closed:

@@ -431,11 +431,11 @@ class ShortLog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if self.left <= 0:
             return
-        text = f"{record.levelname} {record.name}: {record.getMessage()}"
+        text = f"{record.levelname} {record.name}: {record.getMessage()}".replace("\n", " | ")
         if len(text) > LOG_LINE:
             text = f"{text[:LOG_LINE]}..."
         self.left -= len(text)
-        sys.stderr.write(text.replace("\n", " | ") + "\n")
+        sys.stderr.write(text + "\n")
         if self.left <= 0:
             sys.stderr.write("genai-bench said more, which is left out\n")
         sys.stderr.flush()
