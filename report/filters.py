@@ -12,9 +12,11 @@ from markupsafe import Markup
 from report import escape, phrases
 from report.due import schedule
 from report.launches import forms
+from report.ranking import rankings
 from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
 from runner.render.shell import wrapped
+from runner.scoring import client_bound
 from runner.scoring.severity import SEVERITY
 from runner.stats.failing import Finding, Tried, findings
 
@@ -79,6 +81,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "of": of,
     "params": phrases.params_text,
     "percent": phrases.percent,
+    "rankings": rankings,
     "score": phrases.score_text,
     "seconds": phrases.seconds_text,
     "shell": wrapped,
@@ -90,9 +93,11 @@ FILTERS: dict[str, Callable[..., Any]] = {
 GLOBALS: dict[str, Any] = {
     "count": phrases.count,
     "load": phrases.load_text,
+    "load_axis": phrases.load_axis,
     "marks": marks,
     "schedule": schedule,
     "METRICS": METRICS,
     "STATS": STATS,
     "SEVERITY": SEVERITY,
+    "CLIENT_BOUND": {"cpu": client_bound.MOST_CPU, "lag": client_bound.MOST_LAG, "least": client_bound.LEAST_LAG},
 }

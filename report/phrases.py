@@ -7,6 +7,7 @@ import math
 from datetime import datetime
 from typing import Any
 
+from runner.domain.load import AT, AXES, load_words
 from runner.domain.metrics import METRICS, format_value, metric_ref
 from runner.render.comparison import change_text
 
@@ -39,7 +40,7 @@ def objective_title(objective: str) -> str:
 def at_text(at: str) -> str:
     """Which level the objective is read from, in words."""
     kind, _, value = at.partition("=")
-    return _AT.get(at) or f"at {load_text({'c': 'concurrency', 'r': 'rate'}.get(kind, kind), float(value))}"
+    return _AT.get(at) or f"at {load_text(AT.get(kind, kind), float(value))}"
 
 
 def axis_text(objective: str, goal: str) -> str:
@@ -65,9 +66,12 @@ def measured(value: float | None, metric: str) -> str:
 
 
 def load_text(kind: str, value: float) -> str:
-    if kind == "rate":
-        return f"{value:g} requests/s"
-    return f"{value:g} user{'' if value == 1 else 's'}" if kind == "concurrency" else f"{kind} {value:g}"
+    return load_words(kind, value)
+
+
+def load_axis(kind: str) -> str:
+    """The title of an axis of loads."""
+    return AXES.get(kind, kind)
 
 
 def seconds_text(seconds: float | None) -> str:

@@ -20,6 +20,7 @@
     ├── AlreadyRunning         7   another process runs this lineage
     ├── NoSpace               10   the disk is full
     ├── HashMismatch          13   a file is not the file that was promised
+    ├── RequestFileError       2   a trace or dataset is not there, or not what it must be
     ├── NetworkError          14   an address could not be read
     └── Interrupted          130   a signal ended the run; the store is whole
 
@@ -165,6 +166,12 @@ class NoSpace(TunebookError):
 
 class HashMismatch(TunebookError):
     slug, status = "hash-mismatch", 13
+
+
+class RequestFileError(TunebookError):
+    """A trace or dataset of a workload is not there, or not what it must be."""
+
+    slug, status = "request-file", 2
 
 
 class NetworkError(TunebookError):

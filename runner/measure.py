@@ -23,8 +23,9 @@ from runner.hardware.observer import Observed, Observer
 from runner.hardware.telemetry import Sample
 from runner.loadgens import Job, Row, loadgens
 from runner.loadgens._driver import Child
-from runner.scoring.aggregate import WARMUP, aggregate, beside, not_reached
-from runner.scoring.doubts import doubts
+from runner.scoring.aggregate import WARMUP, aggregate, beside, loop_lag, not_reached
+from runner.scoring.client_bound import not_ranked
+from runner.scoring.doubts import doubts, repeated
 from runner.scoring.levels import counts, needed_levels, success_rate
 from runner.scoring.reported import differences, reported_metrics
 from runner.scoring.rules import rules_of
@@ -64,12 +65,14 @@ def measure(
     judge_level: Callable[[LevelResult], bool],
     label: str | None = None,
     gpus: Sequence[str] = (),
+    requests: Path | None = None,
 ) -> Measured:
     """Measure every level, lightest first, until one decides.
 
     Called when the engine has answered its first completion. `scratch` exists and takes job.json and rows.jsonl;
     `label` names the attempt for `reap` (default: the name of `scratch`), `gpus` the UUIDs of its own, which are
-    watched meanwhile. `read_counters` gives the engine's own counters now; when it raises OSError there are none.
+    watched meanwhile; `requests` holds the lines of its trace or dataset. `read_counters` gives the engine's own
+    counters now; when it raises OSError there are none.
     `on_event` is told level_started, progress and level_ended. After a level for which `judge_level` is false no
     heavier one is measured; that alone is no failure. The child has ended when this returns, on every path. Raises
     OSError when it could not be started.
@@ -84,6 +87,10 @@ def measure(
         workload.arrivals,
         workload.ignore_eos,
         workload.temperature,
+        workload.task,
+        workload.shape,
+        workload.prefix,
+        str(requests) if requests else None,
     )
     name = label or scratch.name
     with (
@@ -96,6 +103,8 @@ def measure(
             if run.failure is not None or not judge_level(result):
                 break
         done = run.results
+    if run.failure is None or run.failure.cause is Cause.ERROR_RATE:
+        run.failure = not_ranked(done, rules_of(campaign)) or run.failure
     rest = tuple(not_reached(plan) for plan in workload.levels[len(done) :])
     return Measured(
         (*done, *rest), run.failure, child.rows_path, tuple(run.warnings), run.warmup_seconds, observer.samples()
@@ -140,7 +149,7 @@ class _Run:
             result, rows, observed = self._once(plan, self.child.again)
         self.results.append(result)
         self._warn(plan, [*observed.warnings, *differences(result)])
-        self.warnings += doubts(plan, rows, result)
+        self.warnings += [*doubts(plan, rows, result), *repeated(plan, rows, self.campaign.workload)]
         self.failure = self.failure or self._died_at_the_end(result) or self._verdict(plan, rows, result)
         if self.failure is not None and not any(level.sent for level in self.results):
             self.failure = replace(self.failure, phase=Phase.WARMUP)  # nothing was measured yet
@@ -173,10 +182,15 @@ class _Run:
             client_cpu=float(ended.get("cpu_seconds", 0.0)),
             load=observed.load,
             counters={name: after[name] - before[name] for name in after if name in before},
+            slos=self.campaign.slos,
             broken_off=self.failure is not None or bool(ended.get("gave_up")),
         )
         tokens = (result.metric("output_throughput", VALUE) or 0.0) * seconds
-        more = (*beside(tokens, observed.values, observed.seen), *reported_metrics(ended.get("reported") or {}))
+        more = (
+            *beside(tokens, observed.values, observed.seen),
+            *loop_lag(ended.get("lag") or {}),
+            *reported_metrics(ended.get("reported") or {}),
+        )
         return replace(result, metrics=(*result.metrics, *more)), rows, observed
 
     def _warn(self, plan: LevelPlan, lines: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from runner.campaign.identity import workload_identity
 from runner.campaign.load import from_resolved
 from runner.deployers import PlaceRequest
 from runner.domain.answers import Answers
@@ -16,6 +17,7 @@ from runner.domain.ids import content_hash
 from runner.domain.trial import Attempt, Configuration
 from runner.engines.choice import with_engine
 from runner.hardware.facts import boot_id, host_facts
+from runner.inputs.prepared import prepared
 from runner.loadgens import loadgens
 from runner.models.convert import converted, is_gguf
 from runner.models.fetch import locate
@@ -90,7 +92,7 @@ def first_facts(order: Order, campaign: Campaign) -> Attempt:
 
 def workload_key(campaign: Campaign) -> str:
     """Attempts whose keys differ were not measured under the same load and are not comparable."""
-    return content_hash([to_plain(campaign.workload), to_plain(campaign.model)])[:16]
+    return content_hash([workload_identity(campaign.workload), to_plain(campaign.model)])[:16]
 
 
 def secrets(campaign: Campaign, entry: Entry) -> list[str]:
@@ -118,6 +120,13 @@ def place_request(order: Order, campaign: Campaign, scratch: Path, gpus: tuple[s
         pull_timeout=campaign.timeouts.pull,
         options={**campaign.deploy.options, **entry.options, "pass_env": list(entry.pass_env)},
     )
+
+
+def requests_of(campaign: Campaign, project: Path) -> Path | None:
+    """The lines of the trace or dataset, checked anew: an attempt measures what the campaign says, or nothing. Raises
+    RequestFileError, HashMismatch, NoSpace, Unwritable."""
+    file = campaign.workload.trace or campaign.workload.dataset
+    return prepared(file, project) if file is not None else None
 
 
 def _model_path(campaign: Campaign, entry: Entry, project: Path) -> str:

@@ -13,6 +13,7 @@ from runner.engines import environments
 from runner.engines.choice import remedied, with_engine
 from runner.errors import EngineMissing, NotReady, OtherHardware, Problem
 from runner.hardware.lease import lacking
+from runner.inputs.places import fetch, is_here
 from runner.loadgens import loadgens
 from runner.models import convert
 from runner.models.fetch import locate
@@ -60,6 +61,18 @@ def convert_models(
     first attempt, so that no attempt pays for it. Raises as `runner.models.convert.convert`."""
     for gguf, python in _conversions(campaign, project):
         convert.convert(gguf, python, say, should_stop)
+
+
+def fetch_requests(campaign: Campaign, say: Callable[[str], None], should_stop: Callable[[], bool]) -> bool:
+    """Get the trace or dataset of a `url` into the cache, once. True when it came just now.
+
+    Raises NetworkError, RequestFileError, HashMismatch, NoSpace, Unwritable."""
+    file = campaign.workload.trace or campaign.workload.dataset
+    if file is None or file.url is None or is_here(file):
+        return False
+    say(f"fetching {file.label}")
+    fetch(file, should_stop)
+    return True
 
 
 def _conversions(campaign: Campaign, project: Path) -> list[tuple[Path, str]]:

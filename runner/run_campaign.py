@@ -28,7 +28,7 @@ from runner.executors import Executor, executors
 from runner.lineage import Lineage
 from runner.lineage_lock import owned_lineage
 from runner.order import Order
-from runner.preflight import convert_models, refuse_unless_ready
+from runner.preflight import convert_models, fetch_requests, refuse_unless_ready
 from runner.reap import reap, sweep
 from runner.reference import reference_answers
 from runner.scoring.judge import judge
@@ -94,6 +94,9 @@ def run_campaign(
             run.store(last=True)
             run.say_if_all_failed(run.over, run.facts.starts[-1].run_id)
             return run.result(run.over)
+        if fetch_requests(campaign, run.say, stop):
+            campaign = load(path)  # how long its requests are, is known now
+            run = Run.open(campaign, path, results, project, again, max_trials, stop, enough, retry_failed)
         refuse_unless_ready(campaign, project)
         convert_models(campaign, project, run.say, stop)
         run.start()

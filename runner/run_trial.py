@@ -31,7 +31,7 @@ from runner.domain.trial import (
 )
 from runner.errors import NoSpace, StoreError, TunebookError, Unwritable
 from runner.measure import Measured, measure
-from runner.order import Order, campaign_of, first_facts, place_request, secrets
+from runner.order import Order, campaign_of, first_facts, place_request, requests_of, secrets
 from runner.running_file import Progress, remove_running, scratch_folder, write_running
 from runner.runtimes import Runtime, runtimes
 from runner.scoring.ascent import Ascent, after_level
@@ -199,6 +199,7 @@ class _Trial:
             self.campaign.timeouts,
             self.stop,
             self.reached,
+            self.campaign.workload.task,
         )
         if ready.failure is not None:
             self.fail(ready.failure)
@@ -226,6 +227,7 @@ class _Trial:
             on_event=self._event,
             judge_level=lambda level: after_level(level, rules) is Ascent.GO_ON,
             gpus=self.request.gpus if self.request else (),
+            requests=requests_of(self.campaign, Path(self.order.project)),
         )
         if self.measured.failure is not None:
             self.fail(self.measured.failure)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from runner.campaign.entry_schema import EntrySection, ParameterSection
+from runner.campaign.load_schema import DatasetSection, FileSection, TraceSection
 from runner.campaign.scenario import parse_scenario
 from runner.campaign.schema import CampaignFile, ObjectiveSection, SloSection, WorkloadSection
 from runner.deployers import deployers
@@ -17,7 +20,6 @@ from runner.domain.campaign import (
     Entry,
     Goal,
     Hardware,
-    LoadKind,
     Model,
     Objective,
     Quality,
@@ -26,6 +28,7 @@ from runner.domain.campaign import (
     Timeouts,
     Workload,
 )
+from runner.domain.load import Prefix, RequestFile, Shape
 from runner.domain.metrics import MetricRef, metric_ref
 from runner.domain.parameters import Choice, EntrySpace, Float, Int, Parameter, Scalar
 from runner.domain.units import parse_duration
@@ -114,19 +117,50 @@ def build_parameter(section: ParameterSection) -> Parameter:
 
 
 def build_workload(section: WorkloadSection) -> Workload:
-    loads = section.load.concurrency or section.load.rate or []
+    load, usual = section.load, Shape()
+    gamma = None if isinstance(section.arrivals, str) else section.arrivals.gamma
     return Workload(
         client=canonical(loadgens, section.client),
         api=section.api,
         scenarios=tuple(parse_scenario(text) for text in section.scenarios),
-        load_kind=LoadKind.CONCURRENCY if section.load.concurrency else LoadKind.RATE,
-        loads=tuple(sorted(float(value) for value in loads)),
+        load_kind=load.kind,
+        loads=tuple(sorted(load.loads)),
         each_level=EachLevel(**section.each_level.model_dump()),
         min_success_rate=section.min_success_rate,
-        arrivals=section.arrivals,
+        arrivals=section.arrivals if isinstance(section.arrivals, str) else "gamma",
         ignore_eos=section.ignore_eos,
         temperature=section.temperature,
+        task=section.task,
+        shape=Shape(
+            ramp_from=usual.ramp_from if load.start is None else float(load.start),
+            burst_every=usual.burst_every if load.every is None else load.every,
+            gamma=usual.gamma if gamma is None else float(gamma),
+        ),
+        prefix=Prefix(**section.prefix.model_dump()) if section.prefix else None,
+        trace=trace_file(section.trace) if section.trace else None,
+        dataset=dataset_file(section.dataset) if section.dataset else None,
     )
+
+
+def trace_file(section: TraceSection) -> RequestFile:
+    """Without its hash, unless the campaign pins it, and without its lengths: `inputs` adds both."""
+    form = section.format or {"csv": "azure", "jsonl": "mooncake"}.get(ending(section), "")
+    return RequestFile(section.sha256 or "", form, section.path, section.url, max_size=section.max_size)
+
+
+def dataset_file(section: DatasetSection) -> RequestFile:
+    """As `trace_file`."""
+    form = section.format or {"json": "sharegpt"}.get(ending(section), ending(section))
+    known = form in ("jsonl", "csv", "parquet", "sharegpt")
+    prompt, output = (None, None) if form == "sharegpt" else (section.prompt or "prompt", section.output)
+    place = (section.path, section.url)
+    return RequestFile(section.sha256 or "", form if known else "", *place, prompt, output, section.max_size)
+
+
+def ending(section: FileSection) -> str:
+    """`csv` of `a.csv.gz`; of an address without what follows its path."""
+    name = (section.path or urlsplit(section.url or "").path).lower()
+    return PurePosixPath(name.removesuffix(".gz").removesuffix(".zip")).suffix.removeprefix(".")
 
 
 def build_objective(section: ObjectiveSection) -> Objective:

@@ -10,7 +10,7 @@ from runner.campaign.schema import CampaignFile
 from runner.campaign.validate import Reading
 from runner.domain.metrics import metric_ref
 from runner.errors import Problem
-from runner.loadgens import LoadGenerator, loadgens
+from runner.loadgens import WORDS, LoadGenerator, asked_of_the_client, loadgens
 
 
 def check_client(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
@@ -26,9 +26,12 @@ def check_client(file: CampaignFile, document: Document, reading: Reading) -> It
             continue
         member = loadgens.get(name)
         said.add(member.name)
-        hint = f"take {place}: native, which can" if member.name != "native" else None
-        for key, reason in member.refuses(build_workload(file.workload)):
-            yield Problem("client-limit", f"{place} {member.name}: {reason}", document.at_value("workload", key), hint)
+        for need in asked_of_the_client(build_workload(file.workload)):
+            if need not in member.can:
+                key, what = WORDS[need]
+                where = document.at_value("workload", key)
+                what = f"{place} {member.name} can not do {what}"
+                yield Problem("client-limit", what, where, f"take {place}: native, which can")
         yield from _judged(file, document, reading, place, member)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from runner.campaign.build import build_entry, build_objective, build_slo, direction
 from runner.campaign.check_abstract import check_abstract
 from runner.campaign.check_client import check_client
+from runner.campaign.check_load import check_load
 from runner.campaign.check_space import check_expressions
 from runner.campaign.document import Document
 from runner.campaign.entry_schema import EntrySection
@@ -22,6 +23,7 @@ from runner.campaign.secrets import in_command
 from runner.campaign.validate import Reading
 from runner.deployers import deployers
 from runner.domain.campaign import Deploy
+from runner.domain.load import AT
 from runner.domain.metrics import REPORTED, VALUE, metric_ref
 from runner.domain.units import format_duration
 from runner.errors import Problem, UnknownMember, Where
@@ -39,8 +41,8 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def check(file: CampaignFile, document: Document, reading: Reading) -> list[Problem]:
     """Every problem of a file that the schema could read."""
     problems: list[Problem] = []
-    parts = (_members, _entries, _hardware, _deploy, _objective, _slos, _quality, _times, _later)
-    for one in (*parts, check_client, check_expressions):
+    more = (_quality, _times, _later, check_client, check_load, check_expressions)
+    for one in (_members, _entries, _hardware, _deploy, _objective, _slos, *more):
         problems += one(file, document, reading)
     return problems
 
@@ -238,17 +240,15 @@ def _at(file: CampaignFile, at: str, document: Document, reading: Reading) -> It
             what = "objective.at: goodput is the highest load that meets the SLOs, and there is no slo"
             yield Problem("objective-at", what, where, "add slo:, for instance ttft_p99: {max: 500ms}")
         return
-    match = re.fullmatch(r"([cr])=(\d+(?:\.\d+)?)", at)
+    match = re.fullmatch(rf"({'|'.join(AT)})=(\d+(?:\.\d+)?)", at)
     if match is None:
-        what = f"objective.at: {at!r} is not one of worst, mean, goodput, c=N, r=N"
+        what = f"objective.at: {at!r} is not one of worst, mean, goodput, {', '.join(f'{key}=N' for key in AT)}"
         yield Problem("objective-at", what, where)
         return
     if not reading.sound("workload"):
         return
-    kind, loads = (
-        ("c", file.workload.load.concurrency) if file.workload.load.concurrency else ("r", file.workload.load.rate)
-    )
-    values = [float(value) for value in loads or []]
+    kind = next(key for key, known in AT.items() if known is file.workload.load.kind)
+    values = file.workload.load.loads
     if match[1] != kind or float(match[2]) not in values:
         known = ", ".join(f"{kind}={value:g}" for value in sorted(values))
         yield Problem("objective-at", f"objective.at: {at} is not a load of this workload", where, f"loads: {known}")
@@ -258,6 +258,10 @@ def _per_gpu(file: CampaignFile, reading: Reading, metric: str, where: Where) ->
     if metric.endswith("_per_gpu") and reading.sound("hardware") and not file.hardware.gpus:
         plain = metric.removesuffix("_per_gpu")
         yield Problem("metric", f"{metric} needs hardware.gpus", where, f"without GPUs use {plain}")
+    if metric == "goodput":
+        what = "goodput is counted by the SLOs of the day of an attempt: it is shown, and decides nothing"
+        hint = "objective: {metric: request_throughput, at: goodput} takes the highest load that meets the SLOs"
+        yield Problem("metric", what, where, hint)
     leases = file.hardware.gpus and file.deploy.kind != "attach"
     if metric.startswith(WATCHED) and reading.sound("hardware", "deploy") and not leases:
         what = f"{metric} comes from GPUs that an attempt has leased"

@@ -6,19 +6,26 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from runner.domain.campaign import Campaign, Entry
+from runner.domain.campaign import Campaign, Entry, Workload
 from runner.domain.ids import content_hash
 from runner.util.codec import from_plain, to_plain
 
+_USUAL = Workload()
+_FILES = ("trace", "dataset")
+_YOUNGER = ("task", "shape", "prefix", *_FILES)
+"""Fields that came later. A workload that does not use one says nothing of it, and keeps the hashes it had."""
+_WHERE_IT_LIES = ("path", "url", "max_size", "longest", "requests")
 _OUTSIDE_VERSION = ("extended", "path", "version_sha256", "search_key")
 
 
 def resolved(campaign: Campaign) -> dict[str, Any]:
     """The campaign as plain JSON: what a run_start record keeps. Without a quality guard it says nothing of one, so
-    that the version of a file that has none is what it was before there were any."""
+    that the version of a file that has none is what it was before there were any; so with shapes of load, prefixes and
+    files of requests."""
     plain: dict[str, Any] = to_plain(campaign)
     if plain["quality"] is None:
         del plain["quality"]
+    plain["workload"] = _plain_workload(campaign.workload)
     return plain
 
 
@@ -31,6 +38,7 @@ def with_identity(campaign: Campaign) -> Campaign:
     """The campaign with `version_sha256` and `search_key` filled in."""
     plain = resolved(campaign)
     version = {key: value for key, value in plain.items() if key not in _OUTSIDE_VERSION}
+    version["workload"] = workload_identity(campaign.workload)
     return replace(campaign, version_sha256=content_hash(version), search_key=search_key(campaign))
 
 
@@ -48,9 +56,26 @@ def search_key(campaign: Campaign) -> str:
             "hardware": {"gpus": hardware["gpus"], "gpu": hardware["gpu"]},
             "deploy": plain["deploy"],
             "runtimes": [_entry_key(entry) for entry in sorted(campaign.entries, key=lambda e: e.name)],
-            "workload": plain["workload"],
+            "workload": workload_identity(campaign.workload),
         }
     )
+
+
+def workload_identity(workload: Workload) -> dict[str, Any]:
+    """The workload as it is hashed: a file of requests is what it holds, wherever it lies."""
+    plain = _plain_workload(workload)
+    for name in _FILES:
+        if name in plain:
+            plain[name] = {key: value for key, value in plain[name].items() if key not in _WHERE_IT_LIES}
+    return plain
+
+
+def _plain_workload(workload: Workload) -> dict[str, Any]:
+    plain: dict[str, Any] = to_plain(workload)
+    for name in _YOUNGER:
+        if getattr(workload, name) == getattr(_USUAL, name):
+            del plain[name]
+    return plain
 
 
 def _entry_key(entry: Entry) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.campaign.build import build
+from runner.campaign.check_load import with_files
 from runner.campaign.checks import check
 from runner.campaign.document import read
 from runner.campaign.files import SUFFIXES, project_path, read_text
@@ -54,7 +55,7 @@ def parse(text: str, path: Path) -> Campaign:
     if problems or reading.file is None:
         foreign = bool(problems) and all(problem.slug == OtherHardware.slug for problem in problems)
         raise (OtherHardware if foreign else CampaignError)(_in_order([masked(problem) for problem in problems], path))
-    campaign = build(reading.file, project_path(path))
+    campaign = with_files(build(reading.file, project_path(path)), path)
     return with_identity(replace(campaign, extended=composed.extended) if composed else campaign)
 
 

@@ -25,6 +25,7 @@ from runner.campaign.fields import (
     complaint,
     lasting,
 )
+from runner.campaign.load_schema import ArrivalsField, DatasetSection, LoadSection, PrefixSection, TraceSection
 from runner.domain import campaign as domain
 
 FORMAT = 1
@@ -80,26 +81,6 @@ class DeploySection(BaseModel):
     kind: Text = Field("local", description="local (a process of this machine) or attach (a live server).")
 
 
-class LoadSection(Section):
-    """Exactly one of `concurrency` (closed loop) and `rate` (open loop)."""
-
-    concurrency: Annotated[list[Annotated[Whole, Field(ge=1)]], Field(min_length=1)] | None = Field(
-        None, description="Users at a time; each waits for its answer before the next request."
-    )
-    rate: Annotated[list[Annotated[Number, Field(gt=0)]], Field(min_length=1)] | None = Field(
-        None, description="Requests per second, whatever the answers do."
-    )
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> LoadSection:
-        if (self.concurrency is None) is (self.rate is None):
-            raise complaint("wrong-value", "give exactly one of concurrency and rate")
-        loads = list(self.concurrency or self.rate or [])
-        if len(set(loads)) != len(loads):
-            raise complaint("wrong-value", "a load is listed twice")
-        return self
-
-
 _EACH, _WORK = domain.EachLevel(), domain.Workload()
 
 
@@ -114,16 +95,21 @@ class EachLevelSection(Section):
 
 class WorkloadSection(Section):
     scenarios: Annotated[list[ScenarioText], Field(min_length=1)] = Field(
-        description="Token lengths: D(prompt,output), N(mean,sd)/(mean,sd), U(min,max)/(min,max)."
+        description="Token lengths: D(prompt,output), N(mean,sd)/(mean,sd), U(min,max)/(min,max), E(tokens) for "
+        "embeddings; trace or dataset for those of a file."
     )
     load: LoadSection = Field(description="The loads; each is a level, lightest first.")
     client: Text = Field(_WORK.client, description="Load generator.")
-    api: Literal["chat", "completions"] = Field("chat", description="OpenAI endpoint.")
+    task: Literal["text", "embeddings"] = Field("text", description="What is asked for.")
+    api: Literal["chat", "completions"] = Field("chat", description="OpenAI endpoint, for text.")
     each_level: EachLevelSection = Field(EachLevelSection(), description="How long a level lasts.")
     min_success_rate: Annotated[Number, Field(gt=0, le=1)] = Field(
         _WORK.min_success_rate, description="A level with a smaller share of ok requests is a failure."
     )
-    arrivals: Literal["poisson", "constant"] = Field("poisson", description="Spacing of requests for `rate`.")
+    arrivals: ArrivalsField = Field("poisson", description="Spacing of requests for `rate` and `ramp`.")
+    prefix: PrefixSection | None = Field(None, description="The beginning that prompts share.")
+    trace: TraceSection | None = Field(None, description="Recorded requests: when, and how long.")
+    dataset: DatasetSection | None = Field(None, description="Prompts of one's own, for the scenario dataset.")
     ignore_eos: YesNo = Field(True, description="Ask the engine to go on to the asked number of tokens.")
     temperature: Annotated[Number, Field(ge=0, le=2)] = Field(0.0, description="Sampling temperature.")
 
@@ -131,7 +117,11 @@ class WorkloadSection(Section):
 class ObjectiveSection(Section):
     metric: Text = Field(description="What is optimized, such as output_throughput or ttft_p99.")
     goal: Literal["maximize", "minimize"] | None = Field(None, description="Default: the metric's own direction.")
-    at: Text = Field("worst", description="Over the levels: worst, mean, goodput, c=N (concurrency) or r=N (rate).")
+    at: Text = Field(
+        "worst",
+        description="Over the levels: worst, mean, goodput, or one load: c=N (concurrency), r=N (rate), ramp=N, "
+        "burst=N, speed=N.",
+    )
 
 
 class SloSection(Section):

@@ -10,17 +10,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from runner.domain.load import LoadKind, Prefix, RequestFile, Shape
 from runner.domain.parameters import EntrySpace, Scalar, Space
+
+__all__ = ["LoadKind", "Prefix", "RequestFile", "Shape"]  # they stand in `load`, and are imported from here too
 
 
 class Goal(StrEnum):
     MAXIMIZE = "maximize"
     MINIMIZE = "minimize"
-
-
-class LoadKind(StrEnum):
-    CONCURRENCY = "concurrency"  # closed loop: so many users, each waits for its answer
-    RATE = "rate"  # open loop: so many requests per second, whatever the answers do
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +107,9 @@ class Extended:
 class Scenario:
     """Token lengths of a request, in genai-bench's grammar: `text` such as `D(1000,200)`.
 
-    `kind` is D (constant), N (normal) or U (uniform). D: `prompt`, `output` tokens exactly.
+    `kind` is D (constant), N (normal), U (uniform) or E (embeddings: no output). D: `prompt`, `output` tokens exactly.
     N: mean and standard deviation in `prompt`/`prompt_sd`. U: minimum and maximum in `prompt_min`/`prompt`.
+    `trace` and `dataset`: the lengths stand in the workload's file of requests, and here are 0.
     """
 
     text: str
@@ -159,9 +158,22 @@ class Workload:
     loads: tuple[float, ...] = (1.0,)
     each_level: EachLevel = field(default_factory=EachLevel)
     min_success_rate: float = 0.99
-    arrivals: str = "poisson"  # of the open loop: poisson | constant
+    arrivals: str = "poisson"  # of rate and ramp: poisson | constant | gamma
     ignore_eos: bool = True
     temperature: float = 0.0
+    task: str = "text"  # text | embeddings
+    shape: Shape = field(default_factory=Shape)
+    prefix: Prefix | None = None
+    trace: RequestFile | None = None
+    dataset: RequestFile | None = None
+
+    @property
+    def longest(self) -> int:
+        """Prompt and output tokens of the longest request that is planned for; 0: a file is not here yet."""
+        files = [file for file in (self.trace, self.dataset) if file is not None]
+        kinds = {scenario.kind for scenario in self.scenarios}
+        lengths = [file.longest for file in files if kinds & {"trace", "dataset"}]
+        return max([*(scenario.longest for scenario in self.scenarios), *lengths], default=0)
 
     @property
     def levels(self) -> tuple[LevelPlan, ...]:
@@ -176,7 +188,7 @@ class Workload:
 @dataclass(frozen=True, slots=True)
 class Objective:
     """`metric` is a name of the metric table, with `_p50`, `_p99`, `_mean` for a distribution.
-    `at`: `worst`, `mean`, `goodput`, `c=N` (concurrency) or `r=N` (rate)."""
+    `at`: `worst`, `mean`, `goodput`, or one load: `c=N`, `r=N` and the like (`runner.domain.load.AT`)."""
 
     metric: str
     goal: Goal
@@ -280,10 +292,9 @@ class Campaign:
 
     @property
     def space(self) -> Space:
-        longest = max((s.longest for s in self.workload.scenarios), default=0)
         constants: dict[str, Scalar] = {
             "gpus": self.hardware.gpus,
-            "request_tokens": longest,
+            "request_tokens": self.workload.longest,
             "max_concurrency": int(max(self.workload.loads)) if self.workload.load_kind is LoadKind.CONCURRENCY else 0,
         }
         return Space(tuple(entry.space for entry in self.entries), constants)

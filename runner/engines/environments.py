@@ -8,7 +8,6 @@ it is what a killed install left. Who makes or removes one holds the lock beside
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.util import procfs
+from runner.util import files, procfs
 from runner.util.files import disk_errors
 from runner.util.project import cache_folder
 
@@ -123,22 +122,12 @@ def locked(folder: Path, on_wait: Callable[[], bool]) -> Iterator[None]:
     path = _lock_of(folder)
     with disk_errors(path, "TUNEBOOK_CACHE"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not on_wait():
-                    raise
+        path.touch()
+    with files.locked(path, on_wait):
         yield
-    finally:
-        os.close(handle)
 
 
 def _lock_of(folder: Path) -> Path:
-    """Never removed: a file that is removed can be locked by two at once."""
     return folder.with_name(f".{folder.name}.lock")
 
 

@@ -8,6 +8,8 @@ Protocol between the driver (`runner.measure`) and the child:
 * stdout events: {"event":"level_started","position":0} · {"event":"progress","position":0,"done":3,"ok":3,
   "failed":0,"tokens":96} at least once a second while tokens arrive (the watchdog listens) ·
   {"event":"level_ended","position":0,"seconds":3.21,"cpu_seconds":0.4,"sent":12} · {"event":"end"}.
+  level_ended may hold "lag", how late the child's event loop was, in seconds by statistic (mean, p50, ... max, as
+  in `runner.domain.metrics.STATS`), and "looks", how often that was looked at.
   Optional: {"event":"warmed","position":0,"ok":1,"failed":0} when the warm-up is over; "reported" in level_ended,
   what the client itself computed of the level as {metric: {statistic: value}} in our names and units;
   {"event":"failed","message":...} when it can not go on, before it ends. `seconds` is the measured
@@ -23,12 +25,13 @@ Protocol between the driver (`runner.measure`) and the child:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from runner.domain.campaign import EachLevel, LevelPlan, Workload
+from runner.domain.load import LoadKind, Prefix, Shape
 from runner.domain.trial import Endpoint
 from runner.errors import Problem
 from runner.util.plugins import Folder
@@ -43,9 +46,13 @@ class Job:
     levels: tuple[LevelPlan, ...]
     each_level: EachLevel
     seed: int
-    arrivals: str  # poisson | constant, open loop only
+    arrivals: str  # poisson | constant | gamma, for rate and ramp only
     ignore_eos: bool
     temperature: float
+    task: str = "text"  # text | embeddings
+    shape: Shape = field(default_factory=Shape)
+    prefix: Prefix | None = None
+    requests: str | None = None  # file of the trace's or dataset's requests, as runner.inputs.prepared writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +86,60 @@ class Row:
     message: str = ""  # at most 300 characters, of the error only
     token_times: tuple[float, ...] = ()
     server_prompt_seconds: float | None = None  # what the server says it spent, when it says so
+    reasoning_tokens: int | None = None  # of `output_tokens`, when the server counts them apart
+    answered: float | None = None  # first chunk of the answer itself; `first` may be one of reasoning
+
+
+class Can(StrEnum):
+    """What a workload may ask of a load generator beyond a closed loop with D, N and U. `check` refuses a campaign
+    that needs more than `LoadGenerator.can` of its client, of the confirming one too."""
+
+    RATE = "rate"
+    RAMP = "ramp"
+    BURST = "burst"
+    TRACE = "trace"
+    DATASET = "dataset"
+    PREFIX = "prefix"
+    PREFIX_GROUPS = "prefix groups"
+    EMBEDDINGS = "embeddings"
+    COMPLETIONS = "completions"
+
+
+WORDS: dict[Can, tuple[str, str]] = {
+    Can.RATE: ("load", "load: {rate: ...}, an open loop"),
+    Can.RAMP: ("load", "load: {ramp: ...}"),
+    Can.BURST: ("load", "load: {burst: ...}"),
+    Can.TRACE: ("trace", "traces"),
+    Can.DATASET: ("scenarios", "the scenario dataset"),
+    Can.PREFIX: ("prefix", "shared prefixes"),
+    Can.PREFIX_GROUPS: ("prefix", "prefixes in more than one group"),
+    Can.EMBEDDINGS: ("task", "task: embeddings"),
+    Can.COMPLETIONS: ("api", "api: completions"),
+}
+"""The key of `workload` that asks for it, and what to call it."""
+
+
+def asked_of_the_client(workload: Workload) -> list[Can]:
+    """What the workload needs of its load generator."""
+    kinds = {scenario.kind for scenario in workload.scenarios}
+    prefix = workload.prefix
+    needs = {
+        Can.RATE: workload.load_kind is LoadKind.RATE,
+        Can.RAMP: workload.load_kind is LoadKind.RAMP,
+        Can.BURST: workload.load_kind is LoadKind.BURST,
+        Can.TRACE: workload.load_kind is LoadKind.SPEED or "trace" in kinds,
+        Can.DATASET: "dataset" in kinds,
+        Can.PREFIX: prefix is not None,
+        Can.PREFIX_GROUPS: prefix is not None and prefix.groups > 1,
+        Can.EMBEDDINGS: workload.task == "embeddings",
+        Can.COMPLETIONS: workload.api == "completions",
+    }
+    return [one for one, needed in needs.items() if needed]
 
 
 class LoadGenerator(Protocol):
     name: str
+    can: frozenset[Can]
 
     def version(self) -> str: ...
 
@@ -92,10 +149,6 @@ class LoadGenerator(Protocol):
 
     def needs(self) -> Problem | None:
         """What this machine lacks to run it, with the remedy. Starts nothing."""
-        ...
-
-    def refuses(self, workload: Workload) -> Iterator[tuple[str, str]]:
-        """(key of `workload`, reason) of each thing that it can not do. Pure; asked when a campaign is checked."""
         ...
 
     def measures(self, metric: str) -> bool:

@@ -7,7 +7,6 @@ who comes second waits for the first. The work is done by the interpreter of the
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -20,7 +19,7 @@ from pathlib import Path
 from runner.errors import Interrupted, ModelMissing, NoSpace, NotReady
 from runner.models.fetch import sha256_of
 from runner.util import environment, interpreter, process
-from runner.util.files import disk_errors, fsync_folder, new_folder, remove_abandoned
+from runner.util.files import disk_errors, fsync_folder, locked, new_folder, remove_abandoned
 from runner.util.project import cache_folder
 from runner.util.redact import redact
 
@@ -121,23 +120,20 @@ def _enough_space(gguf: Path, target: Path) -> None:
 
 @contextmanager
 def _alone(target: Path, say: Callable[[str], None], should_stop: Callable[[], bool]) -> Iterator[None]:
-    """One process at a time converts a file. The kernel frees the lock however that one ends; the lock file stays."""
-    lock = os.open(target.with_name(f".{target.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    """One process at a time converts a file."""
     told = False
-    try:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not told:
-                    say(f"waiting: another process converts to {target.name}")
-                told = True
-                _unless_stopped(should_stop)
-                time.sleep(_LOOK)
+
+    def wait() -> bool:
+        nonlocal told
+        if not told:
+            say(f"waiting: another process converts to {target.name}")
+        told = True
+        _unless_stopped(should_stop)
+        time.sleep(_LOOK)
+        return True
+
+    with locked(target.with_name(f".{target.name}.lock"), wait):
         yield
-    finally:
-        os.close(lock)
 
 
 def _run(argv: list[str], part: Path, gguf: Path, say: Callable[[str], None], should_stop: Callable[[], bool]) -> None:

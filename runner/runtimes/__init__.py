@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from runner.domain.campaign import Campaign, Entry
@@ -93,8 +94,8 @@ def abstract_of(name: str) -> Abstract:
 class Switches(Protocol):
     """What a runtime may say beside: which flags its command line has."""
 
-    def spoken(self, flags: Values) -> dict[str, Scalar]:
-        """`flags` without those that leave the command line as it is, such as a switch that is false. Pure."""
+    def spoken(self, flags: Values, entry: Entry) -> dict[str, Scalar]:
+        """`flags` without those that leave the entry's command line as it is, such as a switch that is false. Pure."""
         ...
 
 
@@ -102,7 +103,8 @@ def configuration(entry: Entry, point: Point) -> Configuration:
     """What the entry's engine gets at `point`, as its runtime says it. Raises UnknownMember, and ValueError as
     `resolve` does."""
     runtime = runtimes.get(entry.runtime)
-    return resolve(entry, point, abstract_of(entry.runtime), runtime.spoken if isinstance(runtime, Switches) else dict)
+    spoken = partial(runtime.spoken, entry=entry) if isinstance(runtime, Switches) else dict
+    return resolve(entry, point, abstract_of(entry.runtime), spoken)
 
 
 @runtime_checkable

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from runner.domain.campaign import Campaign
 from runner.domain.failure import Cause, Change, Failure, Hint, Phase
+from runner.domain.load import load_words
 from runner.domain.metrics import format_value, metric_ref
 from runner.domain.trial import Attempt, LevelResult
 from runner.domain.units import format_duration, format_size
@@ -167,7 +168,7 @@ def _slo(scene: Scene) -> Hint:
     slo = next(one for one in scene.rules.slos if one.name == worst.slo)
     metric = metric_ref(slo.metric).metric
     keys = {key.position: key for key in scene.rules.levels}
-    at = _words(keys[worst.position].load_kind.value, keys[worst.position].load_value)
+    at = load_words(keys[worst.position].load_kind.value, keys[worst.position].load_value)
     text = (
         f"{slo.name} is {format_value(worst.value, metric)} at {at}, the limit is {format_value(worst.limit, metric)}: "
         f"{worst.ratio:.3g} times {'the limit' if slo.maximum is not None else 'too low'}"
@@ -175,7 +176,7 @@ def _slo(scene: Scene) -> Hint:
     met = [one for one in scene.slos if one.slo == worst.slo and one.ratio is not None and one.ratio <= 1]
     if met:
         high = max(met, key=lambda one: keys[one.position].load_value)
-        text += f"; met at {_words(keys[high.position].load_kind.value, keys[high.position].load_value)}"
+        text += f"; met at {load_words(keys[high.position].load_kind.value, keys[high.position].load_value)}"
     if slo.maximum is not None:
         limit = _rounded(worst.value * ROOM, up=True)
         change, side = Change(f"slo.{slo.name}", at_least=limit), "from"
@@ -194,14 +195,8 @@ def _quality(scene: Scene) -> Hint:
     return Hint(f"{text}; {parting(facts.agreement)}")
 
 
-def _words(kind: str, value: float) -> str:
-    if kind == "rate":
-        return f"{value:g} requests/s"
-    return f"{value:g} user{'' if value == 1 else 's'}"
-
-
 def _load(level: LevelResult) -> str:
-    return _words(level.load_kind, level.load_value)
+    return load_words(level.load_kind, level.load_value)
 
 
 def _rounded(value: float, *, up: bool) -> float:

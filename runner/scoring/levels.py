@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from runner.domain.campaign import LoadKind
 from runner.domain.failure import LevelState
+from runner.domain.load import AT, LoadKind
 from runner.domain.metrics import metric_ref
 from runner.domain.trial import LevelResult
 from runner.scoring.rules import LevelKey, Rules
@@ -26,18 +26,18 @@ class At:
 
 
 def parse_at(text: str) -> At:
-    """`worst`, `mean`, `goodput`, `c=32` (concurrency) or `r=4` (requests per second). Raises ValueError."""
+    """`worst`, `mean`, `goodput`, or one load: `c=32` (concurrency), `r=4` (requests per second) and the like, as
+    `runner.domain.load.AT` has them. Raises ValueError."""
     if text in ("worst", "mean", "goodput"):
         return At(text)
     letter, equals, number = text.partition("=")
-    kinds = {"c": LoadKind.CONCURRENCY, "r": LoadKind.RATE}
     try:
         value = float(number)
     except ValueError:
         value = math.nan
-    if not equals or letter not in kinds or not math.isfinite(value):
-        raise ValueError(f"at: {text!r} is none of worst, mean, goodput, c=N (concurrency), r=N (rate)")
-    return At("load", kinds[letter], value)
+    if not equals or letter not in AT or not math.isfinite(value):
+        raise ValueError(f"at: {text!r} is none of worst, mean, goodput, {', '.join(f'{key}=N' for key in AT)}")
+    return At("load", AT[letter], value)
 
 
 def needed_levels(rules: Rules) -> tuple[LevelKey, ...]:

@@ -12,7 +12,7 @@ REQUEST_COLUMNS = {
     "first": "DOUBLE", "last": "DOUBLE", "ended": "DOUBLE", "asked_prompt": "INTEGER", "prompt_tokens": "INTEGER",
     "asked_output": "INTEGER", "output_tokens": "INTEGER", "tokens_from": "VARCHAR", "finish": "VARCHAR",
     "status": "INTEGER", "error": "VARCHAR", "message": "VARCHAR", "token_times": "DOUBLE[]",
-    "server_prompt_seconds": "DOUBLE",
+    "server_prompt_seconds": "DOUBLE", "reasoning_tokens": "INTEGER", "answered": "DOUBLE",
 }  # fmt: skip
 """Columns of requests.parquet, with explicit types: DuckDB's guesses would depend on the rows."""
 

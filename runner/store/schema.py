@@ -20,7 +20,7 @@ from runner.errors import StoreDamaged, StoreNewer
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Raised with every change of schema.sql; the history stands at its head."""
 
 MIGRATIONS: dict[int, str] = {
@@ -46,6 +46,31 @@ MIGRATIONS: dict[int, str] = {
   logprob_difference DOUBLE CHECK (isfinite(logprob_difference)),
   logprob_tokens INTEGER
 )""",
+    5: """BEGIN TRANSACTION;
+CREATE TEMP TABLE level_before AS FROM store.level;
+DROP TABLE store.level;
+CREATE TABLE store.level (
+  attempt_id VARCHAR NOT NULL,
+  position INTEGER NOT NULL,
+  scenario VARCHAR NOT NULL,
+  load_kind VARCHAR NOT NULL CHECK (load_kind IN ('concurrency', 'rate', 'ramp', 'burst', 'speed')),
+  load_value DOUBLE NOT NULL CHECK (isfinite(load_value)),
+  state VARCHAR NOT NULL CHECK (state IN ('complete', 'degraded', 'failed', 'not_reached')),
+  sent INTEGER NOT NULL,
+  ok INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  lost INTEGER NOT NULL,
+  short INTEGER NOT NULL,
+  seconds DOUBLE NOT NULL CHECK (isfinite(seconds)),
+  load_before DOUBLE CHECK (isfinite(load_before)),
+  load_after DOUBLE CHECK (isfinite(load_after)),
+  steal DOUBLE CHECK (isfinite(steal)),
+  cpus INTEGER,
+  counters_json VARCHAR NOT NULL
+);
+INSERT INTO store.level BY NAME FROM level_before;
+DROP TABLE level_before;
+COMMIT""",
 }
 """Version -> SQL that takes a store of the version before to it. What ALTER can not do is left to `store rebuild`."""
 
@@ -160,15 +185,20 @@ def prepare(connection: DuckDBPyConnection) -> list[str]:
         apply_views(connection)
         _comment(connection, "table")
         _stamp(connection, SCHEMA_VERSION)
-    new = tuple(f"{table}_no_" for table in tables_after(found))  # a table that was made just now has none yet
+    new = tuple(f"{table}_no_" for table in _said_after(found, "CREATE"))  # a table that was made just now has none yet
     lost = [name for name in guard(connection) if not name.startswith(new)]
     return [f"trigger {name} was missing and is back: run `tunebook store verify`" for name in lost]
 
 
 def tables_after(version: int) -> set[str]:
     """Names of the tables that a store of `version` will have only when it is migrated."""
+    return _said_after(version, "CREATE") - _said_after(version, "DROP")
+
+
+def _said_after(version: int, verb: str) -> set[str]:
+    """The tables that migrations beyond `version` make, those made anew included, or drop."""
     later = " ".join(sql for number, sql in MIGRATIONS.items() if number > version)
-    return set(re.findall(r"CREATE TABLE store\.(\w+)", later))
+    return set(re.findall(rf"{verb} TABLE store\.(\w+)", later))
 
 
 def current_version(connection: DuckDBPyConnection) -> tuple[int, str]:

@@ -11,6 +11,7 @@
 -- version 2: score.hint. Rows judged before have none; `store rebuild` judges them anew.
 -- version 3: attempt.gpu_uuids. Rows taken in before have none; `store rebuild` reads them from the records.
 -- version 4: quality. No attempt of an older tunebook was asked for its answers.
+-- version 5: level.load_kind has more words. A CHECK can not be altered: the table is made anew, with all its rows.
 --
 -- A change is a new version: raise SCHEMA_VERSION in schema.py, say here what changed, and add the numbered migration
 -- to MIGRATIONS there; `store rebuild` is the heavy way that always works.
@@ -172,8 +173,8 @@ CREATE TABLE store.level (
   attempt_id VARCHAR NOT NULL, -- the attempt
   position INTEGER NOT NULL, -- order of measuring, from 0, lightest load first
   scenario VARCHAR NOT NULL, -- token lengths, such as D(100,20)
-  load_kind VARCHAR NOT NULL CHECK (load_kind IN ({LoadKind})), -- closed loop (concurrency) or open loop (rate)
-  load_value DOUBLE NOT NULL CHECK (isfinite(load_value)), -- users, or requests per second
+  load_kind VARCHAR NOT NULL CHECK (load_kind IN ({LoadKind})), -- closed loop (concurrency) or an open one
+  load_value DOUBLE NOT NULL CHECK (isfinite(load_value)), -- users; requests per second; of a burst; speed of a trace
   state VARCHAR NOT NULL CHECK (state IN ({LevelState})), -- how it ended
   sent INTEGER NOT NULL, -- requests sent = ok + failed + lost
   ok INTEGER NOT NULL, -- answered in full

@@ -271,8 +271,8 @@ CREATE OR REPLACE VIEW phases (
 CREATE OR REPLACE VIEW levels (
   attempt_id, -- the attempt
   position, -- order of measuring, from 0
-  load_kind, -- concurrency (closed loop) or rate (open loop)
-  load_value, -- users, or requests per second
+  load_kind, -- concurrency (closed loop), or rate, ramp, burst, speed (open loops)
+  load_value, -- users; requests per second (ramp: at its end); requests of a burst; speed of a trace
   scenario, -- token lengths
   state, -- complete, degraded, failed, not_reached
   sent, -- requests sent = ok + failed + lost

@@ -36,5 +36,11 @@ def to_json(value: Any) -> str:
     return json.dumps(to_plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def to_line(value: Any) -> bytes:
+    """One line of JSON, as short as it can be, for files with a line for each of many values. No NaN may be in it: it
+    would become null."""
+    return _adapter(type(value)).dump_json(value) + b"\n"
+
+
 def from_json(cls: type[T], text: str | bytes) -> T:
     return from_plain(cls, json.loads(text))

@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
@@ -106,6 +106,28 @@ def _is(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.lstat())
     except FileNotFoundError:
         return False
+
+
+@contextmanager
+def locked(path: Path, on_wait: Callable[[], bool]) -> Iterator[None]:
+    """Hold the lock file `path`, whose folder exists. The kernel frees it however the process ends; the file is never
+    removed: one that is removed can be locked by two at once.
+
+    `on_wait` is asked again and again while another process has it, and does the sleeping: False ends the wait with
+    BlockingIOError. Raises OSError; a child does not inherit the lock.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not on_wait():
+                    raise
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def fsync_folder(folder: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from runner.domain.campaign import Scenario
+from runner.domain.metrics import STATS
 from runner.domain.trial import Endpoint
 from runner.loadgens import LoadGenerator, Row, loadgens
 from runner.loadgens._driver import Child
@@ -73,6 +74,8 @@ def test_two_levels_from_order_to_end(loadgen: LoadGenerator, tmp_path: Path) ->
         assert len({row.number for row in rows}) == len(rows)
         assert ended["seconds"] >= max(row.ended for row in rows) - 1e-3
         assert ended["cpu_seconds"] >= 0
+        assert ended.get("lag", {}).keys() <= set(STATS)
+        assert all(seconds >= 0 for seconds in ended.get("lag", {}).values())
     assert len(ran.warmups) == 4
     assert len(seen) >= len(ran.rows) + len(ran.warmups)
     for row in ran.rows:

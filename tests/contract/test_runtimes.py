@@ -4,7 +4,7 @@ options of its own, and logs under `logs/<runtime>/`."""
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -230,9 +230,11 @@ def test_every_runtime_has_logs_of_both_kinds(name: str) -> None:
     assert any(stem.startswith("none--") for stem in stems), f"no misleading log in tests/contract/logs/{name}/"
 
 
-def test_one_launch_is_one_configuration(name: str, runtime: Runtime, entry: Entry) -> None:
+@pytest.mark.parametrize("options", [{}, {"binary": "llama-server"}], ids=["as it is", "its program"])
+def test_one_launch_is_one_configuration(name: str, runtime: Runtime, entry: Entry, options: Mapping[str, Any]) -> None:
     """Both ways round, for every switch that the engine's table knows: the same command line has the same fingerprint,
-    another one another."""
+    another one another. An engine that has no program of its own takes that option for nothing."""
+    entry = replace(entry, options={**entry.options, **options})
     table = getattr(import_module(f"runner.runtimes.{name}"), "FLAGS", {})
     plain = configuration_of(entry, Point(name))
     for flag in (one.name for one in table.values() if one.type == "bool"):

@@ -22,7 +22,7 @@ from runner.domain.trial import Configuration, Launch, Placement
 from runner.executors import Executor
 from runner.executors.local import Local
 from runner.hardware.probes.simulated import Simulated
-from runner.loadgens import LoadGenerator, loadgens
+from runner.loadgens import Can, LoadGenerator, loadgens
 from runner.loadgens.native import NativeClient
 from runner.runtimes import Runtime, runtimes
 from runner.samplers import Sampler
@@ -292,6 +292,7 @@ def test_touching_a_strange_file_is_noticed(tmp_path: Path) -> None:
 def test_a_load_generator_that_forgets_the_rows_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Deaf(NativeClient):
         name = "deaf"
+        can: frozenset[Can] = frozenset()
 
         def version(self) -> str:
             return "1"

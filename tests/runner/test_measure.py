@@ -335,6 +335,39 @@ def test_short_outputs_are_no_failure_where_the_model_may_end(tmp_path: Path) ->
     assert measured.levels[0].short > 0
 
 
+@pytest.mark.parametrize(("at", "ranked"), [("worst", False), ("goodput", False), ("c=1", True)])
+def test_a_level_in_which_the_client_was_the_bottleneck_decides_nothing(
+    at: str, ranked: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All levels are measured and keep their metrics; only an objective that reads that level gets no answer."""
+
+    def busy(child: Child, timeout: float) -> dict[str, Any] | None:
+        event = plain(child, timeout)
+        if event and event["event"] == "level_ended" and event["position"] == 1:
+            return {**event, "seconds": 2.0, "cpu_seconds": 1.9}
+        return event
+
+    plain = Child.event
+    monkeypatch.setattr(Child, "event", busy)
+    with serving(tmp_path) as world:
+        measured = run(world, campaign(1.0, 3.0, 6.0, at=at), tmp_path)
+    assert states(measured) == [STATES.COMPLETE] * 3
+    assert measured.levels[1].metric("client_cpu", "value") == pytest.approx(0.95)
+    assert any("used 95 % of a core; the level shows the client" in warning for warning in measured.warnings)
+    assert (measured.failure is None) == ranked
+    if measured.failure:
+        assert (measured.failure.cause, measured.failure.rule) == (Cause.INFRA, "client")
+        assert "concurrency 3: the load generator used 95 % of a core" in measured.failure.evidence
+
+
+def test_how_late_the_clients_loop_was_stands_beside_its_level(tmp_path: Path) -> None:
+    with serving(tmp_path) as world:
+        measured = run(world, campaign(1.0, duration=1.0, requests=None), tmp_path)
+    late = [measured.levels[0].metric("loop_lag", stat) for stat in ("min", "p50", "p99", "max")]
+    assert all(value is not None and value >= 0 for value in late)
+    assert late == sorted(value for value in late if value is not None)
+
+
 class Broken:
     """A load generator that dies, or says nothing that is right."""
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.stories._world import ROOT, assert_nothing_left
 
@@ -113,6 +114,28 @@ def test_from_a_wheel_to_a_site(outside: Path, bin_folder: Path, stranger: dict[
     for name in ("results/assets/vega.js", "results/data/results.duckdb", "results/failures.html"):
         assert (project / "public" / name).stat().st_size > 0
     assert_nothing_left(project / "results")
+
+
+def test_the_wheel_brings_its_presets(outside: Path, bin_folder: Path, stranger: dict[str, str]) -> None:
+    """What `extends: shipped preset` adds stands in the plan; nothing of it is in the file."""
+    folder = outside / "presets"
+    folder.mkdir()
+    written = """\
+tunebook: 1
+name: preset
+model: {path: model.gguf}
+deploy: local
+runtimes:
+  - runtime: llama_cpp
+    extends: presets/llama-cpp-cpu
+workload: {scenarios: ["D(10,10)"], load: {concurrency: [1]}, each_level: {requests: 2}}
+objective: {metric: output_throughput, goal: maximize}
+"""
+    (folder / "preset.yaml").write_text(written, encoding="utf-8")
+    shipped = yaml.safe_load((ROOT / "runner/templates/presets/llama-cpp-cpu.yaml").read_text(encoding="utf-8"))
+    told = call(bin_folder / "tunebook", "plan", "preset.yaml", cwd=folder, environment=stranger)
+    for name in [*shipped.get("flags", {}), *shipped.get("space", {})]:
+        assert name in told
 
 
 def quicken(campaign: Path) -> None:

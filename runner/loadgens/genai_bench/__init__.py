@@ -8,16 +8,14 @@ it has no request timeout, counts a lost request nowhere, and knows a level only
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner.domain.campaign import LoadKind, Workload
 from runner.errors import EngineMissing, Problem
-from runner.loadgens import LoadGenerator
+from runner.loadgens import Can, LoadGenerator
 from runner.util.project import cache_folder
 
 PINNED = "0.0.5"
@@ -27,11 +25,6 @@ DRIVER = "1"
 SETTING = "TUNEBOOK_GENAI_BENCH"
 """Environment variable: the Python, or the folder of the environment, that has genai-bench."""
 RECIPE = "genai_bench"
-_KNOWN = {
-    "client", "api", "scenarios", "load_kind", "loads", "each_level", "min_success_rate", "arrivals", "ignore_eos",
-    "temperature",
-}  # fmt: skip
-"""Fields of a workload that are passed on. One that is not known here would be left out in silence."""
 
 
 def candidates() -> Iterator[Path]:
@@ -63,6 +56,7 @@ def interpreter() -> Path:
 
 class GenaiBench:
     name = "genai-bench"
+    can = frozenset({Can.DATASET, Can.PREFIX, Can.PREFIX_GROUPS})  # those are in the prompts, which are ours
 
     def version(self) -> str:
         return f"{PINNED}+tunebook.{DRIVER}"
@@ -77,25 +71,9 @@ class GenaiBench:
             return error.problems()[0]
         return None
 
-    def refuses(self, workload: Workload) -> Iterator[tuple[str, str]]:
-        if workload.load_kind is not LoadKind.CONCURRENCY:
-            yield "load", f"genai-bench {PINNED} has users who wait for their answers, and no request rate"
-        if workload.api != "chat":
-            yield "api", f"genai-bench {PINNED} asks /v1/chat/completions and nothing else for text"
-        for scenario in workload.scenarios:
-            if scenario.kind not in ("D", "N", "U"):
-                yield "scenarios", f"genai-bench is not given {scenario.text!r} yet: D, N and U are"
-        for field in dataclasses.fields(workload):
-            if field.name not in _KNOWN and getattr(workload, field.name) != _default(field):
-                yield field.name, f"genai-bench is not given workload.{field.name} yet"
-
     def measures(self, metric: str) -> bool:
         """It keeps no time of a token but the first and the last."""
         return metric not in ("itl", "send_delay")
-
-
-def _default(field: dataclasses.Field[object]) -> object:
-    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 LOADGEN: LoadGenerator = GenaiBench()

@@ -9,6 +9,7 @@ import queue
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from runner.domain.campaign import LevelPlan
@@ -17,9 +18,10 @@ from runner.loadgens.genai_bench.bench import Bench, Broken, Item
 from runner.loadgens.genai_bench.reported import reported
 from runner.loadgens.genai_bench.rows import Asked, lost_row, row_of
 from runner.loadgens.native import prompts
-from runner.loadgens.native.lengths import lengths
+from runner.loadgens.native.asks import PROBE, Asks
 from runner.loadgens.native.progress import Rows, say
-from runner.loadgens.native.prompts import Calibration, Prompts
+from runner.loadgens.native.prompts import Calibration
+from runner.loadgens.native.recorded import RequestLines
 from runner.util import net
 from runner.util.redact import redact
 
@@ -46,6 +48,10 @@ class Session:
     inbox: queue.SimpleQueue[Item]
     bench: Bench | None = None
     calibration: Calibration = field(default=prompts.UNCALIBRATED)
+    lines: RequestLines | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lines = RequestLines(Path(self.job.requests)) if self.job.requests else None
 
 
 @dataclass
@@ -73,7 +79,6 @@ class Level:
 
     def __init__(self, session: Session, plan: LevelPlan, round_: int) -> None:
         self.session, self.job, self.plan, self.round = session, session.job, plan, round_
-        self.seed = f"{self.job.seed}/{plan.position}" + (f"/again-{round_}" if round_ > 1 else "")
         self.users = max(1, int(plan.load_value))
         self.stopped = False
         self.answered = False  # one real completion, before genai-bench is started
@@ -113,7 +118,7 @@ class Level:
         session = self.session
         for _ in range(_TRIES):
             if not session.calibration.exact:
-                session.calibration = asyncio.run(prompts.calibrate(self._probe, self.plan.scenario.prompt))
+                session.calibration = asyncio.run(prompts.calibrate(self._probe, self.plan.scenario.prompt or PROBE))
             if session.calibration.exact or self.answered:
                 break
         if self.refused is not None and not (session.calibration.exact or self.answered):
@@ -121,7 +126,7 @@ class Level:
             asked = Asked(0, "warmup", 1, 1)
             session.rows.write(lost_row(asked, self.plan.position, 0.0, message, error))
             return False
-        self.prompts = Prompts(session.calibration, self.job.seed)
+        self.asks = Asks(self.job, self.plan, self.round, session.calibration, session.lines)
         if session.bench is None:
             session.bench = Bench(self.job, session.python, session.inbox)
             self._wait_for("ready", STARTING)
@@ -178,10 +183,9 @@ class Level:
 
     def _ask(self, number: int, kind: str) -> tuple[Asked, dict[str, Any]]:
         """The same as the native client's request of that number: two clients are asked to do the same work."""
-        seed = f"{self.seed}/{kind}/{number}"
-        prompt, output = lengths(self.plan.scenario, seed)
-        text = self.prompts.text(prompt, seed)
-        return Asked(number, kind, prompt, output), {"do": "ask", "number": number, "prompt": text, "output": output}
+        ask = self.asks.ask(number, kind)
+        order = {"do": "ask", "number": number, "prompt": ask.prompt, "output": ask.asked_output}
+        return Asked(number, kind, ask.asked_prompt, ask.asked_output), order
 
     def _through(self, do: str, kind: str, users: int, count: int | None, duration: float) -> Phase:
         """Order a phase, feed it, and hear it to its end."""

@@ -7,19 +7,18 @@ every token's time, and an honest name for each way in which a request can end.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-from runner.domain.campaign import Workload
 from runner.errors import Problem
-from runner.loadgens import LoadGenerator
+from runner.loadgens import Can, LoadGenerator
 
-VERSION = "1"
+VERSION = "2"
 """Changes when a number it reports could change: results of two versions are not the same measurement."""
 
 
 class NativeClient:
     name = "native"
+    can = frozenset(Can)
 
     def version(self) -> str:
         return VERSION
@@ -29,9 +28,6 @@ class NativeClient:
 
     def needs(self) -> Problem | None:
         return None
-
-    def refuses(self, workload: Workload) -> Iterator[tuple[str, str]]:
-        yield from ()
 
     def measures(self, metric: str) -> bool:
         return True

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from runner.loadgens import Job
 from runner.loadgens.native.level import Level, Session
+from runner.loadgens.native.loop import run
 from runner.loadgens.native.progress import Rows, say
 from runner.util import codec
 
@@ -19,7 +20,7 @@ from runner.util import codec
 def main(argv: list[str]) -> int:
     job_path, rows_path = argv
     job = codec.from_json(Job, Path(job_path).read_bytes())
-    asyncio.run(_run(Session(job, Rows(Path(rows_path)))))
+    run(_run(Session(job, Rows(Path(rows_path)))))
     return 0
 
 

@@ -13,7 +13,7 @@ def lengths(scenario: Scenario, seed: str) -> tuple[int, int]:
     D: exactly those. N: normal, clipped below at 1 and 2 tokens as genai-bench does, and above at four standard
     deviations, which is what `Scenario.longest` plans a slot for. U: uniform, both ends included."""
     rng = random.Random(f"{seed}/lengths")
-    if scenario.kind == "D":
+    if scenario.kind in ("D", "E"):
         return scenario.prompt, scenario.output
     if scenario.kind == "N":
         prompt = _normal(rng, scenario.prompt, scenario.prompt_sd)

@@ -6,16 +6,22 @@ import asyncio
 import math
 import time
 from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
 
-from runner.domain.campaign import LevelPlan, LoadKind
+from runner.domain.campaign import LevelPlan
+from runner.domain.load import LoadKind
 from runner.loadgens import Job, Row
 from runner.loadgens.native import prompts
-from runner.loadgens.native.client import Ask, Client
+from runner.loadgens.native.asks import PROBE, Ask, Asks, level_seed
+from runner.loadgens.native.client import Client
 from runner.loadgens.native.closed import closed_loop, drained
-from runner.loadgens.native.lengths import lengths
-from runner.loadgens.native.open import arrivals, open_loop
+from runner.loadgens.native.lag import Lag
+from runner.loadgens.native.open import open_loop
 from runner.loadgens.native.progress import Rows, Tally, reporting, say
-from runner.loadgens.native.prompts import Calibration, Prompts
+from runner.loadgens.native.prompts import Calibration
+from runner.loadgens.native.recorded import RequestLines
+from runner.loadgens.native.shapes import intended
 from runner.loadgens.native.storm import LIMIT, Storm
 
 
@@ -26,17 +32,21 @@ class Session:
     job: Job
     rows: Rows
     calibration: Calibration = field(default=prompts.UNCALIBRATED)
+    lines: RequestLines | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lines = RequestLines(Path(self.job.requests)) if self.job.requests else None
 
 
 class Level:
-    """Runs one level of a session, for the `round_`th time: each has prompts of its own, or the engine would have seen
-    those of the second one before."""
+    """Runs one level of a session, for the `round_`th time."""
 
     def __init__(self, session: Session, plan: LevelPlan, round_: int = 1) -> None:
         self.session = session
         self.job = session.job
         self.plan = plan
-        self.seed = f"{self.job.seed}/{plan.position}" + (f"/again-{round_}" if round_ > 1 else "")
+        self.round = round_
+        self.seed = level_seed(self.job, plan, round_)
         self.tally = Tally()
         self.start = self.ended = 0.0  # the measured window: its start, the end of its last request
         self.users = max(1, int(plan.load_value)) if plan.load_kind is LoadKind.CONCURRENCY else 1
@@ -52,28 +62,28 @@ class Level:
         say("level_started", position=position)
         async with Client(self.job, self._tokens) as client, reporting(position, self.tally):
             await drained({asyncio.create_task(self._calibrate(client))}, self.storm)
-            self.prompts = Prompts(self.session.calibration, self.job.seed)
+            self.asks = Asks(self.job, self.plan, self.round, self.session.calibration, self.session.lines)
             warm = await self._warm_up(client)
             say("warmed", position=position, ok=warm, failed=self.job.each_level.warmup - warm)
+            lag = Lag()
             cpu = time.process_time()
             if warm or not self.job.each_level.warmup:
-                await self._measure(client)
+                with lag:
+                    await self._measure(client)
+            cpu = time.process_time() - cpu
         say(
             "level_ended",
             position=position,
             seconds=round(self.ended - self.start, 6),
-            cpu_seconds=round(time.process_time() - cpu, 6),
+            cpu_seconds=round(cpu, 6),
+            lag=lag.statistics(),
+            looks=lag.looks,
             sent=self.tally.done,
             gave_up=self.storm.broke.is_set(),
         )
 
     def _tokens(self, count: int) -> None:
         self.tally.tokens += count
-
-    def _ask(self, number: int, kind: str) -> Ask:
-        seed = f"{self.seed}/{kind}/{number}"
-        prompt, output = lengths(self.plan.scenario, seed)
-        return Ask(self.plan.position, number, kind, self.prompts.text(prompt, seed), prompt, output)
 
     async def _calibrate(self, client: Client) -> None:
         if self.session.calibration.exact:
@@ -85,7 +95,7 @@ class Level:
             row = await client.send(Ask(self.plan.position, 0, "probe", text, 0, 1), time.monotonic())
             return row.prompt_tokens
 
-        self.session.calibration = await prompts.calibrate(probe, self.plan.scenario.prompt)
+        self.session.calibration = await prompts.calibrate(probe, self.plan.scenario.prompt or PROBE)
 
     async def _warm_up(self, client: Client) -> int:
         """How many requests went well. As many at a time as the level will have users; their times count from the
@@ -94,7 +104,7 @@ class Level:
         rows: list[Row] = []
 
         async def send(number: int, _intended: float | None) -> None:
-            row = await client.send(self._ask(number, "warmup"), start)
+            row = await client.send(self.asks.ask(number, "warmup"), start)
             self.session.rows.write(row)
             rows.append(row)
 
@@ -107,7 +117,7 @@ class Level:
         self.start = self.ended = time.monotonic()
 
         async def send(number: int, intended: float | None) -> None:
-            row = await client.send(self._ask(number, "measure"), self.start, intended)
+            row = await client.send(self.asks.ask(number, "measure"), self.start, intended)
             self.ended = max(self.ended, self.start + row.ended)
             self._count(row)
             self.session.rows.write(row)
@@ -115,9 +125,9 @@ class Level:
         if self.plan.load_kind is LoadKind.CONCURRENCY:
             await closed_loop(self.start, self.users, each.requests, each.duration, send, self.storm)
         else:
-            poisson = self.job.arrivals == "poisson"
-            times = arrivals(self.plan.load_value, each.requests, each.duration, poisson=poisson, seed=self.seed)
-            await open_loop(self.start, times, send, self.storm)
+            recorded = self.session.lines.times() if self.session.lines else ()
+            times = intended(self.plan, self.job.arrivals, self.job.shape, each.duration, self.seed, recorded)
+            await open_loop(self.start, islice(times, each.requests), send, self.storm)
 
     def _count(self, row: Row) -> None:
         self.tally.done += 1

@@ -36,11 +36,10 @@ class Rows:
     """The rows file. A row is written whole and flushed, so that what a killed child leaves is good."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("a", encoding="utf-8")
+        self._file = path.open("ab", buffering=0)
 
     def write(self, row: Row) -> None:
-        self._file.write(json.dumps(codec.to_plain(row), separators=(",", ":")) + "\n")
-        self._file.flush()
+        self._file.write(codec.to_line(row))
 
 
 @asynccontextmanager

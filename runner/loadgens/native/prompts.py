@@ -24,6 +24,10 @@ UNIQUE = 12
 
 _MAX_PROBES = 24
 _FEWEST_WORDS = 24
+_MOST_PIECES = 4096
+Piece = tuple[str, int]
+"""A name and a number of tokens. Pieces of one name have the same words, as far as the shorter one goes."""
+
 Probe = Callable[[str], Awaitable[int | None]]
 """Sends a prompt, asks for one token, gives `usage.prompt_tokens`, or None when the request failed or says nothing."""
 
@@ -79,21 +83,35 @@ async def _good(probe: Probe, words: Sequence[str], overhead: int, budget: list[
 
 
 class Prompts:
-    """Makes prompts. `seed` repeats them; the text of two requests differs from the second word on."""
+    """Makes prompts. `seed` repeats them; the text of two requests differs from the second word on, or from the one
+    after what they share."""
 
     def __init__(self, calibration: Calibration, seed: int) -> None:
         self.calibration = calibration
+        self._pieces: dict[Piece, list[str]] = {}
         self._body = random.Random(f"{seed}/body").choices(calibration.words, k=4096)
 
-    def text(self, tokens: int, seed: str) -> str:
+    def text(self, tokens: int, seed: str, shared: Sequence[Piece] = ()) -> str:
         """A prompt that the engine counts as `tokens`, its template included. At least one word, so a template
-        longer than `tokens` gives more: the row's `prompt_tokens` shows it."""
+        longer than `tokens` gives more: the row's `prompt_tokens` shows it. It begins with the `shared` pieces, word
+        for word as every other prompt that has them; what follows is its own."""
         words = max(1, tokens - self.calibration.overhead)
         rng = random.Random(f"{seed}/prompt")
-        head = [WORDS[0], *rng.choices(self.calibration.words, k=UNIQUE)]
+        front = [word for piece in shared for word in self._piece(piece)][1:]
+        head = [WORDS[0], *front, *rng.choices(self.calibration.words, k=UNIQUE)]
         if words <= len(head):
             return " ".join(head[:words])
         rest = words - len(head)
         start = rng.randrange(len(self._body))
-        body = (self._body[start:] + self._body * (rest // len(self._body) + 1))[:rest]
+        body = self._body[start : start + rest]
+        while len(body) < rest:
+            body += self._body[: rest - len(body)]
         return " ".join(head + body)
+
+    def _piece(self, piece: Piece) -> list[str]:
+        if piece not in self._pieces:
+            if len(self._pieces) >= _MOST_PIECES:
+                self._pieces.clear()
+            name, tokens = piece
+            self._pieces[piece] = random.Random(f"{name}/piece").choices(self.calibration.words, k=tokens)
+        return self._pieces[piece]

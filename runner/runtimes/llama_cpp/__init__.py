@@ -11,6 +11,7 @@ from typing import Any
 
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.failure import Failure, Hint
+from runner.domain.parameters import Scalar, Values
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
 from runner.runtimes import Room, Runtime, _flags, _prometheus, _signatures
@@ -104,6 +105,9 @@ class LlamaCpp:
             health=Health("/health"),
             portable=command(others, "$MODEL", "127.0.0.1", "$PORT"),
         )
+
+    def spoken(self, flags: Values, entry: Entry) -> dict[str, Scalar]:
+        return dict(flags) if binary.program_of(entry) is None else binary.spoken(flags)
 
     def diagnose(self, log: str, exit: Exit | None, entry: Entry) -> Diagnosis | None:
         return _signatures.diagnose(log, exit, SIGNATURES)

@@ -84,3 +84,8 @@ def words(flags: Mapping[str, Scalar]) -> tuple[str, ...]:
         if said != "" or value == "":
             spelled[other.get("name", name)] = said
     return ("--metrics", *_flags.spell(spelled, {_OTHER.get(n, {}).get("name", n): f for n, f in FLAGS.items()}))
+
+
+def spoken(flags: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Those that give a word of the command line: a switch that is off gives none."""
+    return {name: value for name, value in flags.items() if words({name: value}) != words({})}

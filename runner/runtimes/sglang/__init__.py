@@ -48,7 +48,7 @@ class Sglang:
     def check(self, entry: Entry) -> list[Problem]:
         return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
 
-    def spoken(self, flags: Values) -> dict[str, Scalar]:
+    def spoken(self, flags: Values, entry: Entry) -> dict[str, Scalar]:
         return _flags.spoken(flags, FLAGS, OURS)
 
     def needs(self, entry: Entry) -> list[Problem]:

@@ -62,7 +62,7 @@ class Vllm:
     def check(self, entry: Entry) -> list[Problem]:
         return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
 
-    def spoken(self, flags: Values) -> dict[str, Scalar]:
+    def spoken(self, flags: Values, entry: Entry) -> dict[str, Scalar]:
         return _flags.spoken(flags, FLAGS)
 
     def needs(self, entry: Entry) -> list[Problem]:

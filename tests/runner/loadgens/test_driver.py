@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from runner.domain.trial import Endpoint
-from runner.loadgens import LoadGenerator
+from runner.loadgens import Can, LoadGenerator
 from runner.loadgens._driver import Child
 from runner.loadgens.native import NativeClient
 from runner.util.redact import HIDDEN, hide
@@ -32,6 +32,7 @@ class Leaky(NativeClient):
     """A load generator that writes a row with a secret in it, and half of another row."""
 
     name = "leaky"
+    can: frozenset[Can] = frozenset()
 
     def version(self) -> str:
         return "1"
@@ -71,6 +72,7 @@ class Plain(NativeClient):
     """A load generator of three rows a level."""
 
     name = "plain"
+    can: frozenset[Can] = frozenset()
 
     def version(self) -> str:
         return "1"

@@ -99,3 +99,20 @@ def test_usage_with_every_chunk_the_last_one_counts() -> None:
 def test_what_is_no_answer_raises(line: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
         Answer().feed(line, 1.0)
+
+
+def test_reasoning_is_told_apart_from_the_answer() -> None:
+    answer = Answer()
+    counts = {"prompt_tokens": 9, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 3}}
+    answer.feed(delta(reasoning_content="hm"), 1.0)
+    answer.feed(delta(reasoning="so"), 2.0)
+    assert (answer.times, answer.answered, answer.reasoning_tokens) == ([1.0, 2.0], None, None)
+    answer.feed(delta(content="yes"), 3.0)
+    answer.feed(delta(content="!") + event(choices=[], usage=counts), 4.0)
+    assert (answer.times, answer.answered, answer.reasoning_tokens) == ([1.0, 2.0, 3.0, 4.0], 3.0, 3)
+
+
+def test_a_server_that_counts_no_reasoning_says_nothing_of_it() -> None:
+    answer = Answer()
+    answer.feed(delta(content="yes") + USAGE, 1.0)
+    assert (answer.answered, answer.reasoning_tokens) == (1.0, None)
