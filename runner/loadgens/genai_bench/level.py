@@ -14,14 +14,14 @@ from typing import Any
 
 from runner.domain.campaign import LevelPlan
 from runner.loadgens import Job, Row
+from runner.loadgens import _prompts as prompts
+from runner.loadgens._asks import PROBE, Asks
+from runner.loadgens._progress import Rows, say
+from runner.loadgens._prompts import Calibration
+from runner.loadgens._recorded import RequestLines
 from runner.loadgens.genai_bench.bench import Bench, Broken, Item
 from runner.loadgens.genai_bench.reported import reported
 from runner.loadgens.genai_bench.rows import Asked, lost_row, row_of
-from runner.loadgens.native import prompts
-from runner.loadgens.native.asks import PROBE, Asks
-from runner.loadgens.native.progress import Rows, say
-from runner.loadgens.native.prompts import Calibration
-from runner.loadgens.native.recorded import RequestLines
 from runner.util import net
 from runner.util.redact import redact
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from runner.domain.campaign import LevelPlan
 from runner.domain.load import LoadKind
 from runner.loadgens import Job, Row
-from runner.loadgens.native import prompts
-from runner.loadgens.native.asks import PROBE, Ask, Asks, level_seed
+from runner.loadgens import _prompts as prompts
+from runner.loadgens._asks import PROBE, Ask, Asks, level_seed
+from runner.loadgens._progress import Rows, Tally, reporting, say
+from runner.loadgens._prompts import Calibration
+from runner.loadgens._recorded import RequestLines
 from runner.loadgens.native.client import Client
 from runner.loadgens.native.closed import closed_loop, drained
 from runner.loadgens.native.lag import Lag
 from runner.loadgens.native.open import open_loop
-from runner.loadgens.native.progress import Rows, Tally, reporting, say
-from runner.loadgens.native.prompts import Calibration
-from runner.loadgens.native.recorded import RequestLines
 from runner.loadgens.native.shapes import intended
 from runner.loadgens.native.storm import LIMIT, Storm
 

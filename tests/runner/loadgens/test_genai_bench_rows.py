@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from runner.domain.campaign import LoadKind, Scenario, Workload
 from runner.engines import environments
 from runner.errors import EngineMissing
 from runner.loadgens import Row, genai_bench
-from runner.loadgens.genai_bench import shim
+from runner.loadgens.genai_bench import shim_names as shim
 from runner.loadgens.genai_bench.reported import reported
 from runner.loadgens.genai_bench.rows import Asked, ending, row_of
 
@@ -194,10 +193,6 @@ def test_the_program_in_the_path_leads_to_its_python(tmp_path: Path, monkeypatch
     assert genai_bench.interpreter() == python
 
 
-def test_what_it_can_not_do_is_said_by_key() -> None:
-    fine = Workload(client="genai-bench", scenarios=(Scenario("D(4,4)", "D", 4, 4),), loads=(1.0, 8.0))
-    assert list(genai_bench.LOADGEN.refuses(fine)) == []
-    other = Workload(api="completions", load_kind=LoadKind.RATE, scenarios=(Scenario("dataset", "dataset", 4, 4),))
-    assert [key for key, _ in genai_bench.LOADGEN.refuses(other)] == ["load", "api", "scenarios"]
+def test_token_times_are_what_it_does_not_measure() -> None:
     assert not genai_bench.LOADGEN.measures("itl")
     assert genai_bench.LOADGEN.measures("ttft")
