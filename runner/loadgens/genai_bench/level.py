@@ -109,7 +109,7 @@ class Level:
             cpu_seconds=round(float(ended.get("cpu", 0.0)), 6),
             sent=phase.done,
             gave_up=phase.gave_up,
-            reported=reported(ended.get("reported")),
+            reported=reported(ended.get("reported"), text=self.job.task == "text"),
         )
         return not self.stopped
 
@@ -135,18 +135,22 @@ class Level:
     async def _probe(self, text: str) -> int | None:
         """One real completion of one token, by ourselves."""
         endpoint = self.job.endpoint
-        body = {
-            "model": endpoint.model,
-            "messages": [{"role": "user", "content": text}],
-            "max_tokens": 1,
-            "temperature": self.job.temperature,
-            "stream": False,
-        }
+        path = "/v1/embeddings"
+        body: dict[str, Any] = {"model": endpoint.model, "input": [text]}
+        if self.job.task == "text":
+            path = "/v1/chat/completions"
+            body = {
+                "model": endpoint.model,
+                "messages": [{"role": "user", "content": text}],
+                "max_tokens": 1,
+                "temperature": self.job.temperature,
+                "stream": False,
+            }
         headers = {"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}
         limit = min(_PROBE, self.job.each_level.request_timeout)
         began = time.monotonic()
         try:
-            status, said = net.post_json(f"{endpoint.base_url}/v1/chat/completions", body, limit, headers)
+            status, said = net.post_json(f"{endpoint.base_url}{path}", body, limit, headers)
         except net.NoAnswer as error:
             late = time.monotonic() - began >= limit
             self.refused = ("timeout" if late else "connect", str(error))

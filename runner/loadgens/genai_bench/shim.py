@@ -306,7 +306,12 @@ class Shim:
             self.never.wait()
         ask = Ask(order, self.kind, self.gevent.getcurrent())
         self.asking[ask.greenlet] = ask
-        return self.modules["genai_bench.protocol"].UserChatRequest(
+        requests = self.modules["genai_bench.protocol"]
+        if self.setup["task"] == "embeddings":
+            return requests.UserEmbeddingRequest(
+                model=self.setup["model"], documents=[ask.prompt], num_prefill_tokens=0, additional_request_params={}
+            )
+        return requests.UserChatRequest(
             model=self.setup["model"],
             prompt=ask.prompt,
             num_prefill_tokens=0,
@@ -328,16 +333,17 @@ class Shim:
             user.collect_metrics(said, endpoint)
             return said
 
-    def post(self, url: str, headers: dict[str, str], **more: Any) -> Any:
+    def post(self, url: str, headers: dict[str, str], stream: bool, **more: Any) -> Any:
         ask = self.asking[self.gevent.getcurrent()]
         headers = {**headers, "X-Request-Id": f"l{self.level}-{ask.kind[0]}-{ask.number}"}
         headers.pop("Authorization", None)
         if self.setup["api_key"]:
             headers["Authorization"] = f"Bearer {self.setup['api_key']}"
         ask.sent = time.monotonic()
-        response = self.own_post(url, headers=headers, timeout=(CONNECT, self.setup["request_timeout"]), **more)
+        limits = (CONNECT, self.setup["request_timeout"])
+        response = self.own_post(url, headers=headers, stream=stream, timeout=limits, **more)
         ask.status = response.status_code
-        if ask.status == 200:
+        if ask.status == 200 and stream:
             lines = response.iter_lines
             response.iter_lines = lambda *a, **k: self.watched(ask, lines(*a, **k))
         return response

@@ -16,14 +16,14 @@ NAMES = {
     ),
     "genai_bench.user.openai_user": (
         "requests.post", "requests.exceptions", "OpenAIUser.sample", "OpenAIUser.send_request",
-        "OpenAIUser.collect_metrics", "OpenAIUser.chat",
+        "OpenAIUser.collect_metrics", "OpenAIUser.chat", "OpenAIUser.embeddings",
     ),
     "genai_bench.metrics.aggregated_metrics_collector": (
         "AggregatedMetricsCollector.aggregate_metrics_data", "AggregatedMetricsCollector.save",
         "AggregatedMetricsCollector.set_run_metadata", "AggregatedMetricsCollector.clear",
     ),
     "genai_bench.logging": ("LoggingManager.get_file_handler", "LoggingManager.get_console_handler"),
-    "genai_bench.protocol": ("UserChatRequest", "UserResponse"),
+    "genai_bench.protocol": ("UserChatRequest", "UserEmbeddingRequest", "UserResponse"),
 }  # fmt: skip
 """Everything private that is replaced or used. A genai-bench that lacks one is another program."""
 

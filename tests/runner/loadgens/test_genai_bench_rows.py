@@ -80,6 +80,19 @@ def test_every_other_end_has_its_name(changes: dict[str, Any], error: str) -> No
     assert found.ended == (3.0 if changes.get("end", 12.0) else 3.1)
 
 
+def test_an_embedding_is_no_stream() -> None:
+    asked = Asked(0, "measure", 40, 0)
+    one = row_of(GOOD | {"chunks": 0, "opening": "", "last": [], "first": 12.0}, asked, 0, 9.0)
+    assert (one.error, one.first, one.last, one.output_tokens, one.prompt_tokens) == (None, None, 3.0, 0, 40)
+    lost = {"chunks": 0, "last": [], "code": 500, "status": 500, "end": None, "prompt": None}
+    assert row_of(GOOD | lost, asked, 0, 9.0).error == "http_5xx"
+
+
+def test_reasoning_is_counted_apart() -> None:
+    usage = USAGE.replace("4}}", '4, "completion_tokens_details": {"reasoning_tokens": 3}}}')
+    assert row(last=[WORD, WORD, END, usage]).reasoning_tokens == 3
+
+
 def test_its_own_numbers_in_our_names() -> None:
     stats = {"ttft": {"mean": 0.1, "p50": 0.2, "p25": 9.0, "max": None}, "tpot": {}, "e2e_latency": {"p99": 0.5}}
     rates = {"mean_output_throughput_tokens_per_s": 10.0, "requests_per_second": 2.0, "run_duration": 4.0}
@@ -91,6 +104,7 @@ def test_its_own_numbers_in_our_names() -> None:
     }
     assert reported({"refused": "No values found"}) == reported(None) == {}
     assert reported({"stats": {}, **rates, "run_duration": 0.0}) == {}, "nothing was aggregated"
+    assert set(reported({"stats": stats, **rates}, text=False)) == {"e2e", "request_throughput"}
 
 
 class Fake:
