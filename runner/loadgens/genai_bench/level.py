@@ -14,11 +14,11 @@ from typing import Any
 
 from runner.domain.campaign import LevelPlan
 from runner.loadgens import Job, Row
-from runner.loadgens import _prompts as prompts
-from runner.loadgens._asks import PROBE, Asks
 from runner.loadgens._progress import Rows, say
-from runner.loadgens._prompts import Calibration
-from runner.loadgens._recorded import RequestLines
+from runner.loadgens._requests import prompts
+from runner.loadgens._requests.asks import PROBE, Asks
+from runner.loadgens._requests.prompts import Calibration
+from runner.loadgens._requests.recorded import RequestLines
 from runner.loadgens.genai_bench.bench import Bench, Broken, Item
 from runner.loadgens.genai_bench.reported import reported
 from runner.loadgens.genai_bench.rows import Asked, lost_row, row_of

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from runner.loadgens import Job, Row
-from runner.loadgens._asks import Ask
+from runner.loadgens._requests.asks import Ask
 from runner.loadgens.native import http
 from runner.loadgens.native.embeddings import embedded
 from runner.loadgens.native.stream import Answer, Malformed, ServerError

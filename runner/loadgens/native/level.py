@@ -12,11 +12,11 @@ from pathlib import Path
 from runner.domain.campaign import LevelPlan
 from runner.domain.load import LoadKind
 from runner.loadgens import Job, Row
-from runner.loadgens import _prompts as prompts
-from runner.loadgens._asks import PROBE, Ask, Asks, level_seed
 from runner.loadgens._progress import Rows, Tally, reporting, say
-from runner.loadgens._prompts import Calibration
-from runner.loadgens._recorded import RequestLines
+from runner.loadgens._requests import prompts
+from runner.loadgens._requests.asks import PROBE, Ask, Asks, level_seed
+from runner.loadgens._requests.prompts import Calibration
+from runner.loadgens._requests.recorded import RequestLines
 from runner.loadgens.native.client import Client
 from runner.loadgens.native.closed import closed_loop, drained
 from runner.loadgens.native.lag import Lag

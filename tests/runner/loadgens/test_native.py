@@ -12,7 +12,7 @@ from runner.domain.campaign import Scenario
 from runner.domain.trial import Endpoint
 from runner.loadgens import Row
 from runner.loadgens._driver import Child
-from runner.loadgens._prompts import WORDS
+from runner.loadgens._requests.prompts import WORDS
 from runner.loadgens.native import LOADGEN
 from runner.loadgens.native.storm import LIMIT
 from runner.scoring.aggregate import percentile

@@ -11,8 +11,8 @@ import pytest
 from runner.domain.campaign import LevelPlan, Scenario
 from runner.domain.load import LoadKind, Prefix
 from runner.domain.trial import Endpoint
-from runner.loadgens._asks import Asks
-from runner.loadgens._prompts import UNIQUE, WORDS, Calibration
+from runner.loadgens._requests.asks import Asks
+from runner.loadgens._requests.prompts import UNIQUE, WORDS, Calibration
 from tests.runner.loadgens.driving import closed, job, run
 from tests.runner.loadgens.test_prompts import counting, learn
 from tests.runner.simulated.world import serving

@@ -20,7 +20,7 @@ import pytest
 
 from runner.domain.trial import Endpoint
 from runner.loadgens import Row
-from runner.loadgens._asks import Ask
+from runner.loadgens._requests.asks import Ask
 from runner.loadgens.native import wire
 from runner.loadgens.native.client import Client
 from runner.loadgens.native.loop import Loop

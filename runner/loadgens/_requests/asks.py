@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from runner.domain.campaign import LevelPlan
 from runner.loadgens import Job
-from runner.loadgens._lengths import lengths
-from runner.loadgens._prompts import Calibration, Piece, Prompts
-from runner.loadgens._recorded import BLOCK, Order, Recorded, RequestLines
+from runner.loadgens._requests.lengths import lengths
+from runner.loadgens._requests.prompts import Calibration, Piece, Prompts
+from runner.loadgens._requests.recorded import BLOCK, Order, Recorded, RequestLines
 
 _FILES = ("trace", "dataset")
 PROBE = 256
