@@ -71,6 +71,11 @@ class GenaiBench:
             return error.problems()[0]
         return None
 
+    def why_not(self, need: Can) -> str:
+        if need is Can.COMPLETIONS:
+            return f"version {PINNED} asks /v1/chat/completions and nothing else for text"
+        return f"version {PINNED} has users who wait for their answers, and no request rate"
+
     def measures(self, metric: str) -> bool:
         """It keeps no time of a token but the first and the last."""
         return metric not in ("itl", "ttfa", "loop_lag", "send_delay")
