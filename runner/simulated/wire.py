@@ -31,6 +31,8 @@ class Asked:
 def read_embedding(body: Mapping[str, Any]) -> Asked:
     """Raises ValueError, KeyError or TypeError when it is no request for the embedding of one text."""
     text = body["input"]
+    if isinstance(text, list) and len(text) == 1:
+        text = text[0]
     if not isinstance(text, str):
         raise TypeError("input must be one text")
     told = hashlib.sha256(text.encode()).hexdigest()

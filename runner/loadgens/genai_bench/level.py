@@ -67,7 +67,8 @@ class Phase:
     failed: int = 0
     tokens: int = 0
     in_a_row: int = 0
-    closed: bool = False
+    all_asked: bool = False  # there are no more requests than these
+    closed: bool = False  # its time is over: what was not sent yet is not sent
     gave_up: bool = False
     outstanding: dict[int, Asked] = field(default_factory=dict)
     ended: Mapping[str, Any] | None = None
@@ -108,7 +109,7 @@ class Level:
             cpu_seconds=round(float(ended.get("cpu", 0.0)), 6),
             sent=phase.done,
             gave_up=phase.gave_up,
-            reported=reported(ended.get("reported")),
+            reported=reported(ended.get("reported"), text=self.job.task == "text"),
         )
         return not self.stopped
 
@@ -134,18 +135,22 @@ class Level:
     async def _probe(self, text: str) -> int | None:
         """One real completion of one token, by ourselves."""
         endpoint = self.job.endpoint
-        body = {
-            "model": endpoint.model,
-            "messages": [{"role": "user", "content": text}],
-            "max_tokens": 1,
-            "temperature": self.job.temperature,
-            "stream": False,
-        }
+        path = "/v1/embeddings"
+        body: dict[str, Any] = {"model": endpoint.model, "input": [text]}
+        if self.job.task == "text":
+            path = "/v1/chat/completions"
+            body = {
+                "model": endpoint.model,
+                "messages": [{"role": "user", "content": text}],
+                "max_tokens": 1,
+                "temperature": self.job.temperature,
+                "stream": False,
+            }
         headers = {"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}
         limit = min(_PROBE, self.job.each_level.request_timeout)
         began = time.monotonic()
         try:
-            status, said = net.post_json(f"{endpoint.base_url}/v1/chat/completions", body, limit, headers)
+            status, said = net.post_json(f"{endpoint.base_url}{path}", body, limit, headers)
         except net.NoAnswer as error:
             late = time.monotonic() - began >= limit
             self.refused = ("timeout" if late else "connect", str(error))
@@ -202,9 +207,9 @@ class Level:
                 phase.outstanding[number] = asked
                 fresh.append(order)
                 number += 1
-            if not phase.closed and count is not None and number >= count:
+            if not phase.closed and not phase.all_asked and count is not None and number >= count:
                 fresh.append({"do": "last"})
-                phase.closed = True
+                phase.all_asked = True
             bench.send(*fresh)
             now = time.monotonic()
             if phase.began and now - phase.began >= duration and not phase.closed:

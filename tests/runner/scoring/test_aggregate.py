@@ -328,3 +328,15 @@ def test_users_that_are_stuck_are_missed_by_littles_law() -> None:
     alone = [replace(GOOD, number=n, sent=float(n), ended=n + 1.0) for n in range(40)]
     assert occupancy(alone, 40.0) == pytest.approx(1.0)
     assert "only 1.0 of 10 users" in said(alone, level(alone, plan, seconds=40.0), plan)[0]
+
+
+def test_a_hang_is_missed_from_the_second_request_on() -> None:
+    """Six answers in a minute, no error, four users stuck without a row: few requests, and the law holds for them."""
+    plan = LevelPlan(0, SCENARIO, LoadKind.CONCURRENCY, 8.0)
+    few = [replace(GOOD, number=n, sent=10.0 * n, ended=10.0 * n + 9.0) for n in range(6)]
+    assert "only 0.9 of 8 users" in said(few, level(few, plan, seconds=60.0), plan)[0]
+    once = [replace(GOOD, number=n, sent=0.0, ended=1.0 + n) for n in range(8)]
+    assert said(once, level(once, plan, seconds=9.0), plan) == [], "users that asked once may end when they like"
+    tail = [replace(one, number=8 + n, sent=one.ended, ended=one.ended + 1.0) for n, one in enumerate(once)]
+    last = tail[:1]
+    assert said([*once, *last], level([*once, *last], plan, seconds=9.0), plan) == []
