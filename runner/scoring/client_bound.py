@@ -4,11 +4,12 @@ A level is *client-bound* when the load generator
 
 * used more than 85 % of a core: it is one process with one busy thread, and what waits for a thread that is busy so
   much of its time waits several times as long as it works (at 85 %, more than five times), or
-* was late: one in a hundred times by more than a quarter of the median time to first token, and by more than 20 ms.
-  Less than that moves no percentile that anybody decides by; and below 20 ms it is how a machine with busy cores
-  schedules, not a client that can not follow.
+* was late: one in a hundred times by more than half the median time to first token, and by more than 50 ms. Less than
+  that is how busy cores are shared, with an engine on the same ones too, and an answer has the time of its arrival
+  however late its reader is: only requests go out late.
 
-A level shorter than a second is not judged: a garbage collection or a page fault would decide.
+A level shorter than a second is not judged, because a page fault or two would decide; and by its lateness none shorter
+than five, because a percentile of fewer than a hundred looks is only their worst.
 
 Such a level keeps its rows and metrics. It is not ranked: an attempt whose objective reads it has the outcome `infra`
 and is measured again, because what it says of the configuration is not known.
@@ -25,10 +26,11 @@ from runner.scoring.levels import needed_levels, parse_at, reached_levels
 from runner.scoring.rules import Rules
 
 MOST_CPU = 0.85
-MOST_LAG = 0.25
+MOST_LAG = 0.5
 """Of the median time to first token."""
-LEAST_LAG = 0.020
+LEAST_LAG = 0.050
 SHORTEST = 1.0
+SHORTEST_FOR_LAG = 5.0
 RULE = "client"
 """`failure.rule` of an attempt that is not ranked for it."""
 _HINT = Hint(
@@ -45,7 +47,9 @@ def client_bound(level: LevelResult) -> str | None:
     if cpu is not None and cpu > MOST_CPU:
         return f"the load generator used {100 * cpu:.0f} % of a core"
     lag, ttft = level.metric("loop_lag", "p99"), level.metric("ttft", "p50")
-    if lag is not None and ttft is not None and lag > max(LEAST_LAG, MOST_LAG * ttft):
+    if level.seconds < SHORTEST_FOR_LAG or lag is None or ttft is None:
+        return None
+    if lag > max(LEAST_LAG, MOST_LAG * ttft):
         return (
             f"the load generator was {1000 * lag:.0f} ms late (p99 of its event loop), "
             f"for a time to first token of {1000 * ttft:.0f} ms"

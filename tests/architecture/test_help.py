@@ -14,8 +14,8 @@ from runner.cli._commands import Commands
 from runner.cli._root import root
 
 HEAVY = [
-    "optuna", "duckdb", "altair", "vl_convert", "transformers", "docker", "mkdocs", "aiohttp", "pydantic", "jinja2",
-    "rich", "torch", "numpy", "pandas", "pyarrow", "ray", "genai_bench", "xllamacpp", "pynvml",
+    "optuna", "duckdb", "altair", "vl_convert", "transformers", "docker", "mkdocs", "aiohttp", "httptools",
+    "pydantic", "jinja2", "rich", "torch", "numpy", "pandas", "pyarrow", "ray", "genai_bench", "xllamacpp", "pynvml",
 ]  # fmt: skip
 
 
