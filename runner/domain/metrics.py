@@ -17,10 +17,18 @@ VALUE = "value"
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Who defined a metric, or counts it, and where that is written down."""
+
+    name: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Metric:
     """`unit` as printed; `higher_is_better` None for metrics without a direction; `distribution` says whether it has
-    the statistics of STATS or one `value`; `resolution` is the smallest difference that means anything, `source` a link
-    to who defined or counts it, `of_output` says that it counts or times tokens that come out: embeddings have none."""
+    the statistics of STATS or one `value`; `resolution` is the smallest difference that means anything, `source` who
+    defined or counts it, `of_output` says that it counts or times tokens that come out: embeddings have none."""
 
     name: str
     title: str
@@ -30,19 +38,19 @@ class Metric:
     formula: str
     digits: int = 3
     resolution: float = 1e-3
-    source: str = ""
+    source: Source = Source("ours")
     of_output: bool = False
 
 
-OURS = ""
-GENAI_BENCH = "[genai-bench](https://docs.sglang.ai/genai-bench/)"
-VLLM_BENCH = "[vllm bench serve](https://docs.vllm.ai/en/latest/cli/bench/serve/)"
-WRK2 = "[wrk2](https://github.com/giltene/wrk2#readme)"
-DISTSERVE = "[DistServe](https://arxiv.org/abs/2401.09670)"
-OPENAI = "[OpenAI's usage](https://platform.openai.com/docs/api-reference/chat/object)"
-NVML = "[NVML](https://docs.nvidia.com/deploy/nvml-api/)"
-PROC = "[proc](https://docs.kernel.org/filesystems/proc.html)"
-RAPL = "[powercap](https://docs.kernel.org/power/powercap/powercap.html)"
+OURS = Source("ours")
+GENAI_BENCH = Source("genai-bench", "https://docs.sglang.ai/genai-bench/")
+VLLM_BENCH = Source("vllm bench serve", "https://docs.vllm.ai/en/latest/cli/bench/serve/")
+WRK2 = Source("wrk2", "https://github.com/giltene/wrk2#readme")
+DISTSERVE = Source("DistServe", "https://arxiv.org/abs/2401.09670")
+OPENAI = Source("OpenAI's usage", "https://platform.openai.com/docs/api-reference/chat/object")
+NVML = Source("NVML", "https://docs.nvidia.com/deploy/nvml-api/")
+PROC = Source("proc", "https://docs.kernel.org/filesystems/proc.html")
+RAPL = Source("powercap", "https://docs.kernel.org/power/powercap/powercap.html")
 """Where a definition, or the number itself, comes from. Ours: it follows from others of the table."""
 
 REPORTED = "reported_"
@@ -51,7 +59,7 @@ _REPORTED = "computed by genai-bench itself, of what it counts; stands beside ou
 
 _ALL = (
     Metric("ttft", "time to first token", "s", False, True,
-           "first chunk with content - send (open loop: intended send)",
+           "first chunk with content, of reasoning or answer, - send (open loop: intended send)",
            source=GENAI_BENCH, of_output=True),
     Metric("tpot", "time per output token", "s", False, True,
            "(e2e - ttft) / (output tokens - 1), per request; requests with one token have none", resolution=1e-4,
@@ -59,8 +67,8 @@ _ALL = (
     Metric("itl", "inter-token latency", "s", False, True,
            "time between two chunks with content, over all chunks of all requests", resolution=1e-4,
            source=VLLM_BENCH, of_output=True),
-    Metric("e2e", "end-to-end latency", "s", False, True, "last token - send (open loop: intended send)",
-           source=GENAI_BENCH),
+    Metric("e2e", "end-to-end latency", "s", False, True,
+           "last token, or whole embedding, - send (open loop: intended send)", source=GENAI_BENCH),
     Metric("ttfa", "time to first answer token", "s", False, True,
            "first chunk of the answer itself - send (open loop: intended send); only where chunks of reasoning came "
            "before it", source=OURS, of_output=True),

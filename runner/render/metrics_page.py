@@ -51,7 +51,8 @@ def _row(metric: Metric) -> str:
     better = {None: "", True: "more", False: "less"}[metric.higher_is_better]
     unit = "" if metric.unit == "ratio" else metric.unit
     step = f"{metric.resolution:g} {unit}".strip()
-    cells = (metric.title, f"`{metric.name}`", unit, better, step, metric.formula, metric.source or "ours")
+    source = f"[{metric.source.name}]({metric.source.url})" if metric.source.url else metric.source.name
+    cells = (metric.title, f"`{metric.name}`", unit, better, step, metric.formula, source)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
