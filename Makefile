@@ -11,7 +11,7 @@ JOBS   ?= 3
 SPREAD := -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-engines test test-docker test-heavy test-all check fast lint golden model system site site-demo clean bench-ask bench-client chaos
+.PHONY: help demo demo-engines test test-docker test-heavy test-all check fast lint golden model client system site site-demo clean bench-ask bench-client chaos
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -30,7 +30,7 @@ demo-engines: $(VENV)/.demo model   ## llama.cpp, Transformers and vLLM on the s
 	$(BIN)/tunebook run campaigns/cpu-engines.yaml
 	$(BIN)/tunebook build
 
-test: system $(VENV)/.tests model lint   ## install what tests need and run them all
+test: system $(VENV)/.tests model client lint   ## install what tests need and run them all
 	$(PYTEST) $(SPREAD) -m "not matrix and not heavy"
 
 test-docker: system $(VENV)/.tests model   ## of these the tests of containers, on a Docker Engine that they start; as root
@@ -39,7 +39,7 @@ test-docker: system $(VENV)/.tests model   ## of these the tests of containers, 
 test-heavy: $(VENV)/.tests model   ## the real Transformers and vLLM, where `tunebook engine install` put them; TUNEBOOK_LLAMA_SERVER names llama-server
 	$(PYTEST) -m heavy
 
-test-all: system $(VENV)/.tests model lint   ## the full fault and browser matrices too
+test-all: system $(VENV)/.tests model client lint   ## the full fault and browser matrices too
 	$(PYTEST) $(SPREAD) -m "not heavy"
 
 check: $(VENV)/.tests lint   ## lint, types, import rules, invariants, generated pages: a minute
@@ -47,7 +47,10 @@ check: $(VENV)/.tests lint   ## lint, types, import rules, invariants, generated
 	  tests/docs/test_reference.py tests/runner/campaign/test_schema.py
 
 fast: $(VENV)/.tests lint   ## units, properties, contracts and goldens on the simulated engine
-	$(PYTEST) $(SPREAD) -m "not engine and not browser and not story and not matrix and not docker and not heavy"
+	$(PYTEST) $(SPREAD) -m "not engine and not genai_bench and not browser and not story and not matrix and not docker and not heavy"
+
+client: $(VENV)/.demo   ## genai-bench, the second load generator, in an environment of its own in the cache
+	$(BIN)/tunebook engine install genai-bench
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .
@@ -84,8 +87,9 @@ system:          ## a browser, small tools and a Docker Engine for the tests; SY
 bench-ask: $(VENV)/.tests      ## milliseconds per proposal
 	$(BIN)/python -m tests.benchmarks.bench_ask
 
-bench-client: $(VENV)/.tests   ## the load generator against the server's own truth
-	$(BIN)/python -m tests.benchmarks.bench_client
+bench-client: $(VENV)/.tests model client   ## how right and cheap the load generators are, and whether they agree: 15 minutes, alone on the machine; PUBLISH=--publish keeps it for the site
+	$(BIN)/python -m tests.benchmarks.bench_client $(PUBLISH)
+	$(BIN)/python -m tests.benchmarks.bench_agreement $(PUBLISH)
 
 chaos: $(VENV)/.tests model    ## kill -9 at random: 300 kills on simulated, 20 on real campaigns; CHAOS="--seed N" repeats
 	$(BIN)/python -m tests.chaos --kills 300 --llama 20 $(CHAOS)

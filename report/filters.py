@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from report import escape, phrases
+from report.clients import measured as measured_clients
 from report.due import schedule
 from report.launches import forms
 from report.ranking import rankings
@@ -91,6 +92,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
 }
 
 GLOBALS: dict[str, Any] = {
+    "MEASURED_CLIENTS": measured_clients(),
     "count": phrases.count,
     "load": phrases.load_text,
     "load_axis": phrases.load_axis,

@@ -25,6 +25,7 @@ from runner.domain.campaign import EachLevel, Scenario
 from runner.domain.trial import Endpoint
 from runner.loadgens import Job, loadgens
 from runner.scoring.aggregate import percentile
+from tests.benchmarks.published import publish, this_machine
 from tests.benchmarks.token_server import TokenServer, token_server
 from tests.runner.loadgens.driving import closed, run
 
@@ -175,6 +176,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--users", type=int, nargs="+", default=USERS)
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there too")
+    parser.add_argument("--publish", action="store_true", help="write the result where the methodology page reads it")
     options = parser.parse_args()
     found = measure(options.rounds, options.seconds, options.users)
     lines, said = table(found, options.users), ratios(found, options.users)
@@ -185,6 +187,9 @@ def main() -> None:
     print("\n".join([*said, *goals(found, options.users)]))
     if options.markdown:
         options.markdown.write_text(markdown(lines, said), encoding="utf-8")
+    if options.publish:
+        told = [*said, *goals(found, options.users)]
+        publish("accuracy", {"columns": COLUMNS, "rows": lines, "said": told, **this_machine()})
 
 
 if __name__ == "__main__":
