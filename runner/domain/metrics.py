@@ -68,7 +68,7 @@ _ALL = (
     Metric("client_cpu", "load generator CPU", "ratio", False, False,
            "CPU seconds of the load generator / seconds of the level"),
     Metric("loop_lag", "event-loop lag of the load generator", "s", False, True,
-           "how much after its time a timer of the load generator ran, one each 50 ms of the level"),
+           "how much after its time a timer of the load generator ran, one each 100 ms of the level"),
     Metric("energy", "energy", "J", False, False,
            "power of the leased GPUs, one look a second, integrated over the level", resolution=1.0),
     Metric("energy_error", "error of the energy", "ratio", None, False,
