@@ -25,7 +25,7 @@ from runner.loadgens import Job, Row, loadgens
 from runner.loadgens._driver import Child
 from runner.scoring.aggregate import WARMUP, aggregate, beside, loop_lag, not_reached
 from runner.scoring.client_bound import not_ranked
-from runner.scoring.doubts import doubts
+from runner.scoring.doubts import doubts, repeated
 from runner.scoring.levels import counts, needed_levels, success_rate
 from runner.scoring.reported import differences, reported_metrics
 from runner.scoring.rules import rules_of
@@ -149,7 +149,7 @@ class _Run:
             result, rows, observed = self._once(plan, self.child.again)
         self.results.append(result)
         self._warn(plan, [*observed.warnings, *differences(result)])
-        self.warnings += doubts(plan, rows, result)
+        self.warnings += [*doubts(plan, rows, result), *repeated(plan, rows, self.campaign.workload)]
         self.failure = self.failure or self._died_at_the_end(result) or self._verdict(plan, rows, result)
         if self.failure is not None and not any(level.sent for level in self.results):
             self.failure = replace(self.failure, phase=Phase.WARMUP)  # nothing was measured yet
@@ -182,6 +182,7 @@ class _Run:
             client_cpu=float(ended.get("cpu_seconds", 0.0)),
             load=observed.load,
             counters={name: after[name] - before[name] for name in after if name in before},
+            slos=self.campaign.slos,
             broken_off=self.failure is not None or bool(ended.get("gave_up")),
         )
         tokens = (result.metric("output_throughput", VALUE) or 0.0) * seconds

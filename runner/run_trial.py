@@ -199,6 +199,7 @@ class _Trial:
             self.campaign.timeouts,
             self.stop,
             self.reached,
+            self.campaign.workload.task,
         )
         if ready.failure is not None:
             self.fail(ready.failure)

@@ -30,7 +30,7 @@ def check_client(file: CampaignFile, document: Document, reading: Reading) -> It
             if need not in member.can:
                 key, what = WORDS[need]
                 where = document.at_value("workload", key)
-                what = f"{place} {member.name} can not do {what}"
+                what = f"{place} {member.name} can not do {what}: {member.why_not(need)}"
                 yield Problem("client-limit", what, where, f"take {place}: native, which can")
         yield from _judged(file, document, reading, place, member)
 

@@ -48,7 +48,7 @@ def with_files(campaign: Campaign, path: Path) -> Campaign:
 def _known(file: RequestFile, project: Path) -> RequestFile:
     file = file if file.sha256 else replace(file, sha256=content_of(file, project))
     known = facts(file, project)
-    return file if known is None else replace(file, longest=known.longest)
+    return file if known is None else replace(file, longest=known.longest, requests=known.requests)
 
 
 def _scenarios(section: WorkloadSection, document: Document, workload: Workload) -> Iterator[Problem]:
@@ -117,9 +117,8 @@ def _file(name: str, file: RequestFile, document: Document) -> Iterator[Problem]
     """What is wrong with a file of this machine. Nothing is fetched for a check."""
     where: Where = document.at_value("workload", name, "path" if file.path is not None else "url")
     if not file.form:
-        yield Problem(
-            "request-file", f"workload.{name}: {file.label} is of a type that is not known", where, _FORMS[name]
-        )
+        what = f"workload.{name}: {file.label} is of a type that is not known"
+        yield Problem(RequestFileError.slug, what, where, _FORMS[name])
         return
     project = project_folder(Path(document.file).resolve().parent)
     try:

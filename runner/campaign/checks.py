@@ -258,6 +258,10 @@ def _per_gpu(file: CampaignFile, reading: Reading, metric: str, where: Where) ->
     if metric.endswith("_per_gpu") and reading.sound("hardware") and not file.hardware.gpus:
         plain = metric.removesuffix("_per_gpu")
         yield Problem("metric", f"{metric} needs hardware.gpus", where, f"without GPUs use {plain}")
+    if metric == "goodput":
+        what = "goodput is counted by the SLOs of the day of an attempt: it is shown, and decides nothing"
+        hint = "objective: {metric: request_throughput, at: goodput} takes the highest load that meets the SLOs"
+        yield Problem("metric", what, where, hint)
     leases = file.hardware.gpus and file.deploy.kind != "attach"
     if metric.startswith(WATCHED) and reading.sound("hardware", "deploy") and not leases:
         what = f"{metric} comes from GPUs that an attempt has leased"

@@ -14,7 +14,7 @@ _USUAL = Workload()
 _FILES = ("trace", "dataset")
 _YOUNGER = ("task", "shape", "prefix", *_FILES)
 """Fields that came later. A workload that does not use one says nothing of it, and keeps the hashes it had."""
-_WHERE_IT_LIES = ("path", "url", "max_size", "longest")
+_WHERE_IT_LIES = ("path", "url", "max_size", "longest", "requests")
 _OUTSIDE_VERSION = ("extended", "path", "version_sha256", "search_key")
 
 

@@ -52,11 +52,19 @@ def workload(part: Part, longest: float) -> dict[str, Any]:
     return made
 
 
+def _of_text(text: str) -> str:
+    """Raises ValueError for a scenario of another task than text, or one whose file the task does not name."""
+    scenario = parse_scenario(text)
+    if scenario.kind not in ("D", "N", "U"):
+        raise ValueError(f"scenario {text!r} is not taken over: D, N and U are")
+    return scenario.text
+
+
 def _scenarios(part: Part) -> list[str]:
     kept: list[str] = []
     for n, text in enumerate(part.listed("traffic_scenarios")):
         try:
-            scenario = parse_scenario(text).text if isinstance(text, str) else ""
+            scenario = _of_text(text) if isinstance(text, str) else ""
         except ValueError as error:
             part.notes.say("dropped", part.at("traffic_scenarios", n), str(error))
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -41,6 +42,8 @@ def _whole_or_text(value: Any) -> Any:
 def _address(value: str) -> str:
     if not value.startswith(("https://", "http://")):
         raise complaint("wrong-value", f"{value!r} is no https:// or http:// address")
+    if "@" in urlsplit(value).netloc:
+        raise complaint("secret", "an address with a name or password in it must not stand in a campaign")
     return value
 
 

@@ -27,6 +27,9 @@ REFUSED = frozenset(range(400, 500)) - {408, 425, 429} | {501}
 _LAST, _TORN = 16384, 512
 """Bytes of the log in which the last line is looked for; of them left out, since half a secret is known to nobody."""
 
+Questions = Callable[[str], list[tuple[str, dict[str, Any]]]]
+"""For a model's name: addresses and bodies, of which one is to be answered."""
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 
 
@@ -46,9 +49,10 @@ def wait_ready(
     timeouts: Timeouts,
     should_stop: Callable[[], bool],
     on_phase: Callable[[Phase], None],
+    task: str = "text",
 ) -> Ready:
     """Wait until the health path answers 200 (phases `start`, then `load` from the first sign of life), then ask
-    for one completion of 2 tokens (phase `ready`).
+    for one completion of 2 tokens, or for one embedding where that is the `task` (phase `ready`).
 
     A sign of life is a line in the log or an answer of the health path. `load` seconds are allowed for start and
     load together; `no_progress` seconds without a new byte in the log and without a change of the health answer
@@ -58,7 +62,7 @@ def wait_ready(
     failure = watch.until_healthy(f"{endpoint.base_url}{launch.health.path}", endpoint)
     if failure is None:
         watch.enter(Phase.READY)
-        failure = watch.until_it_completes(endpoint)
+        failure = watch.until_it_completes(endpoint, _embedding if task == "embeddings" else _questions)
     watch.close()
     return Ready(failure, watch.times)
 
@@ -117,13 +121,13 @@ class _Watch:
             time.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 1.3)
 
-    def until_it_completes(self, endpoint: Endpoint) -> Failure | None:
+    def until_it_completes(self, endpoint: Endpoint, questions: Questions) -> Failure | None:
         """One completion of 2 tokens, by chat or plain. Asked again while the engine is busy or silent, until `ready`
         seconds have passed; a refusal for good (4xx both ways) ends it at once."""
         deadline = time.monotonic() + self.timeouts.ready
         status, said = 0, "no answer"
         while (left := deadline - time.monotonic()) > 0:
-            for path, asked in _questions(endpoint.model):
+            for path, asked in questions(endpoint.model):
                 if failure := self._ended_or_stopped():
                     return failure
                 status, said = _ask(endpoint, path, asked, min(left, 30.0))
@@ -210,8 +214,12 @@ def _questions(model: str) -> list[tuple[str, dict[str, Any]]]:
     return [("/v1/chat/completions", chat), ("/v1/completions", body | {"prompt": "Hello"})]
 
 
+def _embedding(model: str) -> list[tuple[str, dict[str, Any]]]:
+    return [("/v1/embeddings", {"model": model, "input": "Hello"})]
+
+
 def _ask(endpoint: Endpoint, path: str, asked: dict[str, Any], timeout: float) -> tuple[int, str]:
-    """Status and words; 0 when nobody answered. A 200 without a choice in it counts as 502."""
+    """Status and words; 0 when nobody answered. A 200 without a choice or an embedding in it counts as 502."""
     try:
         status, text = net.post_json(f"{endpoint.base_url}{path}", asked, timeout, _headers(endpoint))
     except net.NoAnswer as error:
@@ -229,4 +237,4 @@ def _has_choice(text: bytes) -> bool:
         answer = json.loads(text)
     except ValueError:
         return False
-    return isinstance(answer, dict) and bool(answer.get("choices"))
+    return isinstance(answer, dict) and bool(answer.get("choices") or answer.get("data"))

@@ -87,8 +87,8 @@ class Prefix:
 @dataclass(frozen=True, slots=True)
 class RequestFile:
     """A trace or a dataset. What it is, is its content: `sha256` of the file as it is given, `form`, and for a dataset
-    its columns. Where it lies (`path` or `url`), `max_size` (bytes, unpacked) and `longest` (prompt and output tokens
-    of its longest request; 0 = the file is not here yet) are outside every hash.
+    its columns. Outside every hash: where it lies (`path` or `url`), `max_size` (bytes, unpacked), and what was found
+    in it: how many `requests`, and prompt and output tokens of the `longest` (0 = the file is not here yet).
 
     `form` is azure or mooncake (a trace), or jsonl, csv, parquet or sharegpt (a dataset). `output` is the column that
     holds the tokens or the text of an answer, or a number of tokens for all."""
@@ -101,6 +101,7 @@ class RequestFile:
     output: str | int | None = None
     max_size: int = 10**9
     longest: int = 0
+    requests: int = 0
 
     @property
     def label(self) -> str:

@@ -17,9 +17,18 @@ VALUE = "value"
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Who defined a metric, or counts it, and where that is written down."""
+
+    name: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Metric:
     """`unit` as printed; `higher_is_better` None for metrics without a direction; `distribution` says whether it has
-    the statistics of STATS or one `value`; `resolution` is the smallest difference that means anything."""
+    the statistics of STATS or one `value`; `resolution` is the smallest difference that means anything, `source` who
+    defined or counts it, `of_output` says that it counts or times tokens that come out: embeddings have none."""
 
     name: str
     title: str
@@ -29,9 +38,20 @@ class Metric:
     formula: str
     digits: int = 3
     resolution: float = 1e-3
-    source: str = ""
-    of_output: bool = False  # counts or times tokens that come out: embeddings do not have it
+    source: Source = Source("ours")
+    of_output: bool = False
 
+
+OURS = Source("ours")
+GENAI_BENCH = Source("genai-bench", "https://docs.sglang.ai/genai-bench/")
+VLLM_BENCH = Source("vllm bench serve", "https://docs.vllm.ai/en/latest/cli/bench/serve/")
+WRK2 = Source("wrk2", "https://github.com/giltene/wrk2#readme")
+DISTSERVE = Source("DistServe", "https://arxiv.org/abs/2401.09670")
+OPENAI = Source("OpenAI's usage", "https://platform.openai.com/docs/api-reference/chat/object")
+NVML = Source("NVML", "https://docs.nvidia.com/deploy/nvml-api/")
+PROC = Source("proc", "https://docs.kernel.org/filesystems/proc.html")
+RAPL = Source("powercap", "https://docs.kernel.org/power/powercap/powercap.html")
+"""Where a definition, or the number itself, comes from. Ours: it follows from others of the table."""
 
 REPORTED = "reported_"
 """How the names of metrics begin that a client computed itself, of what it counts. Nothing is judged by them."""
@@ -39,67 +59,138 @@ _REPORTED = "computed by genai-bench itself, of what it counts; stands beside ou
 
 _ALL = (
     Metric("ttft", "time to first token", "s", False, True,
-           "first chunk with content - send (open loop: intended send)"),
+           "first chunk with content, of reasoning or answer, - send (open loop: intended send)",
+           source=GENAI_BENCH, of_output=True),
     Metric("tpot", "time per output token", "s", False, True,
-           "(e2e - ttft) / (output tokens - 1), per request; requests with one token have none", resolution=1e-4),
+           "(e2e - ttft) / (output tokens - 1), per request; requests with one token have none", resolution=1e-4,
+           source=GENAI_BENCH, of_output=True),
     Metric("itl", "inter-token latency", "s", False, True,
-           "time between two chunks with content, over all chunks of all requests", resolution=1e-4),
-    Metric("e2e", "end-to-end latency", "s", False, True, "last token - send (open loop: intended send)"),
+           "time between two chunks with content, over all chunks of all requests", resolution=1e-4,
+           source=VLLM_BENCH, of_output=True),
+    Metric("e2e", "end-to-end latency", "s", False, True,
+           "last token, or whole embedding, - send (open loop: intended send)", source=GENAI_BENCH),
+    Metric("ttfa", "time to first answer token", "s", False, True,
+           "first chunk of the answer itself - send (open loop: intended send); only where chunks of reasoning came "
+           "before it", source=OURS, of_output=True),
     Metric("output_throughput", "output throughput", "tok/s", True, False,
-           "output tokens received by ok requests / seconds of the level", digits=4, resolution=0.1),
+           "output tokens received by ok requests / seconds of the level", digits=4, resolution=0.1,
+           source=GENAI_BENCH, of_output=True),
+    Metric("input_throughput", "input throughput", "tok/s", True, False,
+           "prompt tokens of ok requests / seconds of the level", digits=4, resolution=0.1, source=GENAI_BENCH),
     Metric("total_throughput", "total throughput", "tok/s", True, False,
-           "(prompt + output tokens) of ok requests / seconds of the level", digits=4, resolution=0.1),
+           "(prompt + output tokens) of ok requests / seconds of the level", digits=4, resolution=0.1,
+           source=GENAI_BENCH),
     Metric("output_throughput_per_gpu", "output throughput per GPU", "tok/s/GPU", True, False,
-           "output throughput / GPUs of the campaign", digits=4, resolution=0.1),
+           "output throughput / GPUs of the campaign", digits=4, resolution=0.1,
+           source=OURS, of_output=True),
+    Metric("input_throughput_per_gpu", "input throughput per GPU", "tok/s/GPU", True, False,
+           "input throughput / GPUs of the campaign", digits=4, resolution=0.1, source=OURS),
     Metric("total_throughput_per_gpu", "total throughput per GPU", "tok/s/GPU", True, False,
-           "total throughput / GPUs of the campaign", digits=4, resolution=0.1),
+           "total throughput / GPUs of the campaign", digits=4, resolution=0.1,
+           source=OURS),
     Metric("request_throughput", "request throughput", "req/s", True, False,
-           "ok requests / seconds of the level", resolution=1e-2),
+           "ok requests / seconds of the level", resolution=1e-2,
+           source=GENAI_BENCH),
+    Metric("output_throughput_per_user", "output throughput per user", "tok/s/user", True, False,
+           "output throughput / users of the level; closed loop only", digits=4, resolution=0.1, source=OURS,
+           of_output=True),
+    Metric("input_throughput_per_user", "input throughput per user", "tok/s/user", True, False,
+           "input throughput / users of the level; closed loop only", digits=4, resolution=0.1, source=OURS),
+    Metric("goodput", "goodput", "req/s", True, False,
+           "ok requests that meet the limit of every SLO on ttft, ttfa, tpot, interactivity and e2e, each request by "
+           "itself, / seconds of the level; with the SLOs that the campaign had then", resolution=1e-2,
+           source=DISTSERVE),
+    Metric("asked_rate", "request rate asked for", "req/s", None, False,
+           "(requests - 1) / time from the first intended send to the last; open loop only", resolution=1e-2,
+           source=VLLM_BENCH),
+    Metric("request_rate", "request rate reached", "req/s", None, False,
+           "(requests - 1) / time from the first real send to the last; open loop only", resolution=1e-2,
+           source=VLLM_BENCH),
     Metric("interactivity", "interactivity", "tok/s/user", True, True,
-           "1 / tpot, per request", digits=4, resolution=0.1),
-    Metric("success_rate", "request success rate", "ratio", True, False, "ok / sent", resolution=1e-3),
+           "1 / tpot, per request", digits=4, resolution=0.1,
+           source=GENAI_BENCH, of_output=True),
+    Metric("success_rate", "request success rate", "ratio", True, False, "ok / sent", resolution=1e-3,
+           source=OURS),
     Metric("short_rate", "share of short outputs", "ratio", False, False,
-           "ok requests with fewer tokens than asked / ok"),
-    Metric("prompt_tokens", "prompt tokens", "tok", None, True, "usage.prompt_tokens of the server", resolution=1),
+           "ok requests with fewer tokens than asked / ok",
+           source=OURS, of_output=True),
+    Metric("prompt_tokens", "prompt tokens", "tok", None, True, "usage.prompt_tokens of the server", resolution=1,
+           source=GENAI_BENCH),
     Metric("output_tokens", "output tokens", "tok", None, True,
-           "usage.completion_tokens of the server, else chunks counted", resolution=1),
-    Metric("send_delay", "send delay", "s", False, True,
-           "real send - intended send: how late the load generator itself was"),
+           "usage.completion_tokens of the server, else chunks counted", resolution=1,
+           source=GENAI_BENCH, of_output=True),
+    Metric("reasoning_tokens", "reasoning tokens", "tok", None, True,
+           "usage.completion_tokens_details.reasoning_tokens, where the server reports it; output tokens hold them too",
+           resolution=1, source=OPENAI, of_output=True),
+    Metric("send_delay", "queueing at the load generator", "s", False, True,
+           "real send - intended send: how late the load generator itself was; open loop only",
+           source=WRK2),
     Metric("client_cpu", "load generator CPU", "ratio", False, False,
-           "CPU seconds of the load generator / seconds of the level"),
+           "CPU seconds of the load generator / seconds of the level",
+           source=OURS),
     Metric("loop_lag", "event-loop lag of the load generator", "s", False, True,
-           "how much after its time a timer of the load generator ran, one each 100 ms of the level"),
+           "how much after its time a timer of the load generator ran, one each 100 ms of the level", source=OURS),
     Metric("energy", "energy", "J", False, False,
-           "power of the leased GPUs, one look a second, integrated over the level", resolution=1.0),
+           "power of the leased GPUs, one look a second, integrated over the level", resolution=1.0,
+           source=NVML),
     Metric("energy_error", "error of the energy", "ratio", None, False,
-           "5 % of the power reading + half of what power changed from look to look, times their distance, / energy"),
+           "5 % of the power reading + half of what power changed from look to look, times their distance, / energy",
+           source=NVML),
     Metric("energy_per_token", "energy per output token", "J/tok", False, False,
-           "energy / output tokens received by ok requests"),
+           "energy / output tokens received by ok requests",
+           source=NVML, of_output=True),
     Metric("gpu_utilization", "GPU utilisation", "ratio", None, True,
-           "share of time with work on the GPU, one look a second, over all leased GPUs"),
-    Metric("gpu_memory", "GPU memory in use", "GB", None, True, "of each leased GPU, one look a second"),
-    Metric("gpu_power", "GPU power", "W", None, True, "of each leased GPU, one look a second", resolution=1.0),
+           "share of time with work on the GPU, one look a second, over all leased GPUs",
+           source=NVML),
+    Metric("gpu_memory", "GPU memory in use", "GB", None, True, "of each leased GPU, one look a second",
+           source=NVML),
+    Metric("gpu_power", "GPU power", "W", None, True, "of each leased GPU, one look a second", resolution=1.0,
+           source=NVML),
     Metric("gpu_temperature", "GPU temperature", "°C", None, True, "of each leased GPU, one look a second",
-           resolution=1.0),
+           resolution=1.0,
+           source=NVML),
     Metric("gpu_clock", "GPU clock", "MHz", None, True, "of the multiprocessors of each leased GPU, one look a second",
-           digits=4, resolution=1.0),
+           digits=4, resolution=1.0,
+           source=NVML),
     Metric("engine_cpu", "engine CPU", "cores", None, False,
-           "CPU seconds of the engine's processes on this host / seconds of the level", resolution=1e-2),
+           "CPU seconds of the engine's processes on this host / seconds of the level", resolution=1e-2,
+           source=PROC),
     Metric("engine_memory", "engine memory", "GB", None, True,
-           "resident memory of the engine's processes, one look a second; shared pages count for each process"),
+           "resident memory of the engine's processes, one look a second; shared pages count for each process",
+           source=PROC),
     Metric("cpu_energy", "CPU energy", "J", False, False,
-           "RAPL counters of the CPU packages over the level, whatever else ran on them", resolution=1.0),
+           "RAPL counters of the CPU packages over the level, whatever else ran on them", resolution=1.0,
+           source=RAPL),
     Metric("cpu_energy_per_token", "CPU energy per output token", "J/tok", False, False,
-           "CPU energy / output tokens received by ok requests"),
-    Metric("reported_ttft", "time to first token, as the client reports it", "s", None, True, _REPORTED),
+           "CPU energy / output tokens received by ok requests",
+           source=RAPL, of_output=True),
+    Metric("reported_ttft", "time to first token, as the client reports it", "s", None, True, _REPORTED,
+           source=GENAI_BENCH),
     Metric("reported_tpot", "time per output token, as the client reports it", "s", None, True, _REPORTED,
-           resolution=1e-4),
-    Metric("reported_e2e", "end-to-end latency, as the client reports it", "s", None, True, _REPORTED),
+           resolution=1e-4, source=GENAI_BENCH),
+    Metric("reported_e2e", "end-to-end latency, as the client reports it", "s", None, True, _REPORTED,
+           source=GENAI_BENCH),
     Metric("reported_output_throughput", "output throughput, as the client reports it", "tok/s", None, False,
-           _REPORTED, digits=4, resolution=0.1),
+           _REPORTED, digits=4, resolution=0.1, source=GENAI_BENCH),
     Metric("reported_request_throughput", "request throughput, as the client reports it", "req/s", None, False,
-           _REPORTED, resolution=1e-2),
+           _REPORTED, resolution=1e-2, source=GENAI_BENCH),
 )  # fmt: skip
+
+ERROR_KINDS: dict[str, str] = {
+    "connect": "no connection",
+    "http_4xx": "refused: status 400 to 499, but for 429",
+    "http_429": "too many requests",
+    "http_5xx": "status 500 to 599",
+    "timeout": "no end within each_level.request_timeout",
+    "reset": "the connection ended before an answer began",
+    "cut": "the answer ended without finish reason, usage or [DONE]",
+    "malformed": "a piece of the answer is not JSON",
+    "server_error": "an error inside the answer",
+    "empty": "an answer without a token",
+    "cancelled": "the level was given up in the middle of the answer",
+    "lost": "the level ended before an answer began",
+}
+"""How a request can end that is not ok. The store counts them by level in `level_error`."""
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 

@@ -113,7 +113,7 @@ def _download(file: RequestFile, copy: IO[bytes], should_stop: Callable[[], bool
 
 
 class _OnlyHttp(urllib.request.HTTPRedirectHandler):
-    """A redirect stays with http and https: none leads to a file of this machine."""
+    """A redirect stays with http and https."""
 
     def redirect_request(
         self,

@@ -151,6 +151,10 @@ class LoadGenerator(Protocol):
         """What this machine lacks to run it, with the remedy. Starts nothing."""
         ...
 
+    def why_not(self, need: Can) -> str:
+        """Why it can not do something that is not in `can`: the end of a sentence, for `check`."""
+        ...
+
     def measures(self, metric: str) -> bool:
         """Whether its rows give this metric; asked of metrics that a campaign judges by."""
         ...

@@ -17,7 +17,7 @@ from runner.space.abstract import is_abstract
 
 _VERSION = re.compile(r"v?(\d+(?:\.\d+)+)|b(\d+)(?![\w.])")
 """A release, or the number of a build."""
-_MOST_LISTED = 60
+_MOST_LISTED = 40
 """Flags in a hint; of more nobody reads the list."""
 
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from runner.domain.campaign import LevelPlan, LoadKind
+from runner.domain.campaign import LevelPlan, Slo
 from runner.domain.failure import LevelState
-from runner.domain.metrics import METRICS, STATS, VALUE
+from runner.domain.metrics import METRICS, STATS, VALUE, metric_ref
 from runner.domain.trial import Bucket, ErrorCount, LevelResult, Load, MetricValue
 
 LOST = "lost"
 WARMUP = "warmup"
+_PER_GPU = ("output_throughput", "input_throughput", "total_throughput")
 HISTOGRAMS = ("ttft", "tpot", "itl", "e2e")
 GROWTH = 1.02
 """Each histogram bucket begins 2 % above the one before it."""
@@ -58,6 +59,10 @@ class Request(Protocol):
     def message(self) -> str: ...
     @property
     def token_times(self) -> tuple[float, ...]: ...
+    @property
+    def reasoning_tokens(self) -> int | None: ...
+    @property
+    def answered(self) -> float | None: ...
 
 
 def aggregate(
@@ -71,12 +76,13 @@ def aggregate(
     load: Load | None,
     counters: Mapping[str, float],
     broken_off: bool = False,
+    slos: Sequence[Slo] = (),
 ) -> LevelResult:
     """The result of one level. Warm-up rows among `rows` are left out.
 
     `seconds` is the measured window, `client_cpu` the load generator's CPU seconds in it. `broken_off` says that
     the level was ended before its plan was done (the engine died, a deadline passed): its state is `failed` then,
-    however good the requests were that ended before.
+    however good the requests were that ended before. `slos` are those that goodput goes by.
     """
     measured = [row for row in rows if row.kind != WARMUP]
     ok = [row for row in measured if row.error is None]
@@ -95,7 +101,12 @@ def aggregate(
         lost=lost,
         short=sum(row.output_tokens < row.asked_output for row in ok),
         seconds=seconds,
-        metrics=(*_statistics(distributions), *_values(measured, ok, seconds, gpus, rate, client_cpu)),
+        metrics=(
+            *_statistics(distributions),
+            *_values(measured, ok, seconds, gpus, rate, client_cpu),
+            *_of_the_load(plan, measured, ok, seconds),
+            *_goodput(ok, seconds, slos),
+        ),
         histogram=tuple(_histograms(distributions)),
         errors=_errors(measured),
         load=load,
@@ -156,6 +167,8 @@ def loop_lag(statistics: Mapping[str, float]) -> Iterator[MetricValue]:
 def _distributions(plan: LevelPlan, ok: Sequence[Request]) -> dict[str, list[float]]:
     """Metric -> ascending values. Latency counts from the intended send: in a closed loop that is the real one."""
     tpot = [value for row in ok if (value := time_per_token(row)) is not None]
+    out = [row for row in ok if row.asked_output]  # embeddings ask for no output, and have none of its metrics
+    reasoned = any(row.answered not in (None, row.first) for row in ok)
     values: dict[str, Iterable[float]] = {
         "ttft": (row.first - row.intended for row in ok if row.first is not None),
         "tpot": tpot,
@@ -163,9 +176,12 @@ def _distributions(plan: LevelPlan, ok: Sequence[Request]) -> dict[str, list[flo
         "e2e": (row.last - row.intended for row in ok if row.last is not None),
         "interactivity": (1 / value for value in tpot),
         "prompt_tokens": (float(row.prompt_tokens) for row in ok if row.prompt_tokens is not None),
-        "output_tokens": (float(row.output_tokens) for row in ok),
+        "output_tokens": (float(row.output_tokens) for row in out),
+        "reasoning_tokens": (float(row.reasoning_tokens) for row in ok if row.reasoning_tokens is not None),
     }
-    if plan.load_kind is LoadKind.RATE:
+    if reasoned:
+        values["ttfa"] = (row.answered - row.intended for row in ok if row.answered is not None)
+    if plan.load_kind.is_open:
         values["send_delay"] = (row.sent - row.intended for row in ok)
     return {name: sorted(found) for name, found in values.items()}
 
@@ -200,17 +216,78 @@ def _values(
         output = sum(row.output_tokens for row in ok) / seconds
         found["output_throughput"] = output
         found["request_throughput"] = len(ok) / seconds
-        if gpus:
-            found["output_throughput_per_gpu"] = output / gpus
         if all(row.prompt_tokens is not None for row in ok):
-            total = output + sum(row.prompt_tokens or 0 for row in ok) / seconds
-            found["total_throughput"] = total
-            if gpus:
-                found["total_throughput_per_gpu"] = total / gpus
+            read = sum(row.prompt_tokens or 0 for row in ok) / seconds
+            found["input_throughput"] = read
+            found["total_throughput"] = output + read
+        if gpus:
+            found |= {f"{name}_per_gpu": found[name] / gpus for name in _PER_GPU if name in found}
     if measured and seconds > 0:
         found["client_cpu"] = client_cpu / seconds
+    something_out = any(row.asked_output for row in measured)
     for name, value in found.items():
-        yield MetricValue(name, VALUE, METRICS[name].unit, value)
+        if something_out or not METRICS[name].of_output:
+            yield MetricValue(name, VALUE, METRICS[name].unit, value)
+
+
+def _of_the_load(
+    plan: LevelPlan, measured: Sequence[Request], ok: Sequence[Request], seconds: float
+) -> Iterator[MetricValue]:
+    """What belongs to one kind of load: throughput per user, or the rate that was asked for and the one reached."""
+    found: dict[str, float] = {}
+    if plan.load_kind.is_open:
+        found["asked_rate"] = _rate([row.intended for row in measured])
+        found["request_rate"] = _rate([row.sent for row in measured])
+    elif ok and seconds > 0:
+        if any(row.asked_output for row in ok):
+            output = sum(row.output_tokens for row in ok) / seconds
+            found["output_throughput_per_user"] = output / plan.load_value
+        if all(row.prompt_tokens is not None for row in ok):
+            read = sum(row.prompt_tokens or 0 for row in ok) / seconds
+            found["input_throughput_per_user"] = read / plan.load_value
+    for name, value in found.items():
+        if value > 0:
+            yield MetricValue(name, VALUE, METRICS[name].unit, value)
+
+
+def _rate(moments: Sequence[float]) -> float:
+    """Of so many moments; 0 where they say nothing of a rate."""
+    span = max(moments) - min(moments) if moments else 0.0
+    return (len(moments) - 1) / span if span > 0 else 0.0
+
+
+def _goodput(ok: Sequence[Request], seconds: float, slos: Sequence[Slo]) -> Iterator[MetricValue]:
+    """Requests per second that meet every limit, each by itself; nothing without an SLO that a request can meet."""
+    limits = [(metric_ref(slo.metric).metric.name, slo) for slo in slos]
+    limits = [(name, slo) for name, slo in limits if name in _OF_A_REQUEST]
+    if limits and seconds > 0:
+        good = sum(all(_meets(_OF_A_REQUEST[name](row), slo) for name, slo in limits) for row in ok)
+        yield MetricValue("goodput", VALUE, METRICS["goodput"].unit, good / seconds)
+
+
+def _meets(value: float | None, slo: Slo) -> bool:
+    """A request that does not have the metric (the time between tokens of an answer of one token) misses nothing."""
+    if value is None:
+        return True
+    return (slo.maximum is None or value <= slo.maximum) and (slo.minimum is None or value >= slo.minimum)
+
+
+def _since_intended(moment: float | None, row: Request) -> float | None:
+    return None if moment is None else moment - row.intended
+
+
+def _speed(row: Request) -> float | None:
+    tpot = time_per_token(row)
+    return 1 / tpot if tpot else None
+
+
+_OF_A_REQUEST: Mapping[str, Callable[[Request], float | None]] = {
+    "ttft": lambda row: _since_intended(row.first, row),
+    "ttfa": lambda row: _since_intended(row.answered, row),
+    "e2e": lambda row: _since_intended(row.last, row),
+    "tpot": lambda row: time_per_token(row),
+    "interactivity": lambda row: _speed(row),
+}
 
 
 def _histograms(distributions: Mapping[str, list[float]]) -> Iterator[Bucket]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from runner.domain.campaign import LevelPlan, LoadKind
+from runner.domain.campaign import LevelPlan, LoadKind, Workload
 from runner.domain.trial import LevelResult
 from runner.scoring.aggregate import WARMUP, Request
 from runner.scoring.client_bound import client_bound
@@ -16,14 +16,14 @@ EMPTY_USERS = 0.5
 
 def doubts(plan: LevelPlan, rows: Sequence[Request], result: LevelResult) -> Iterator[str]:
     """One sentence for each reason, with the numbers."""
-    where = f"{plan.scenario.text} at {plan.load_kind.value} {plan.load_value:g}"
+    where = level_name(plan)
     measured = [row for row in rows if row.kind != WARMUP]
     ok = [row for row in measured if row.error is None]
     guessed = sum(row.tokens_from != "usage" for row in ok)
     if guessed:
         yield f"{where}: {guessed} of {len(ok)} answers had no usage; their tokens are counted chunks"
     wrong = [row for row in ok if row.prompt_tokens is not None and row.prompt_tokens != row.asked_prompt]
-    if wrong:
+    if wrong and plan.scenario.kind != "dataset":  # there nobody has asked for a length: it is an estimate
         mean = math.fsum(row.prompt_tokens or 0 for row in wrong) / len(wrong)
         asked = math.fsum(row.asked_prompt for row in wrong) / len(wrong)
         yield (
@@ -36,6 +36,21 @@ def doubts(plan: LevelPlan, rows: Sequence[Request], result: LevelResult) -> Ite
     if result.load is not None and result.load.steal > STOLEN:
         yield f"{where}: {100 * result.load.steal:.0f} % of the CPU was taken by other machines on this host"
     yield from _idle_users(plan, measured, where)
+
+
+def repeated(plan: LevelPlan, rows: Sequence[Request], workload: Workload) -> Iterator[str]:
+    """Prompts of a dataset that came more than once: an engine with a prefix cache knows them."""
+    if plan.scenario.kind != "dataset" or workload.dataset is None or not workload.dataset.requests:
+        return
+    share = math.ceil(workload.dataset.requests / len(workload.levels))
+    sent = sum(row.kind != WARMUP for row in rows)
+    if sent > share:
+        has = f"the dataset has {share} prompts for this level"
+        yield f"{level_name(plan)}: {sent} requests, and {has}: prompts came again"
+
+
+def level_name(plan: LevelPlan) -> str:
+    return f"{plan.scenario.text} at {plan.load_kind.value} {plan.load_value:g}"
 
 
 def occupancy(rows: Sequence[Request], seconds: float) -> float:

@@ -105,6 +105,13 @@ class SimulatedEngine:
             yield token
             due += surface.itl(self.flags, self.active) * self.scale
 
+    async def embed(self, seen: Seen) -> None:
+        """Read the prompt, and no more."""
+        prefill = surface.prefill(self.flags, seen.prompt_tokens, self.active) * self.scale
+        await self._until((seen.admitted or time.monotonic()) + prefill)
+        self.counters.prompt_tokens += seen.prompt_tokens
+        self.counters.prompt_seconds += prefill
+
     async def _until(self, due: float) -> float:
         """Sleep until then, and through a stall. Returns the time it became."""
         while True:

@@ -48,6 +48,7 @@ def application(engine: SimulatedEngine, script: Script) -> web.Application:
     app.router.add_get("/debug/requests", door.requests)
     app.router.add_post("/v1/chat/completions", door.generate(chat=True))
     app.router.add_post("/v1/completions", door.generate(chat=False))
+    app.router.add_post("/v1/embeddings", door.embed)
     return app
 
 
@@ -107,6 +108,16 @@ class _Door:
             return await self._answer(request, asked)
 
         return handler
+
+    async def embed(self, request: web.Request) -> web.StreamResponse:
+        """One text; the time of its prefill, and no token."""
+        if not self.engine.ready:
+            return _refusal(503, "unavailable_error", "Loading model")
+        try:
+            asked = wire.read_embedding(await request.json())
+        except (ValueError, KeyError, TypeError) as error:
+            return _refusal(400, "invalid_request_error", f"can not read the request: {error!r}")
+        return await self._answer(request, asked)
 
     async def _answer(self, request: web.Request, asked: wire.Asked) -> web.StreamResponse:
         request_id = request.headers.get("X-Request-Id", "")
@@ -187,6 +198,9 @@ class _Reply:
         self.half = max(1, asked.output_tokens // 2)
 
     async def send(self) -> web.StreamResponse:
+        if self.asked.embedding:
+            await self.engine.embed(self.seen)
+            return web.json_response(self.answer.embedding())
         if not self.asked.stream:
             async for token in self.engine.tokens(self.seen):
                 if "truncate" in self.faults and token >= self.half:

@@ -25,6 +25,18 @@ class Asked:
     usage: bool
     ignore_eos: bool
     logprobs: bool = False
+    embedding: bool = False
+
+
+def read_embedding(body: Mapping[str, Any]) -> Asked:
+    """Raises ValueError, KeyError or TypeError when it is no request for the embedding of one text."""
+    text = body["input"]
+    if isinstance(text, list) and len(text) == 1:
+        text = text[0]
+    if not isinstance(text, str):
+        raise TypeError("input must be one text")
+    told = hashlib.sha256(text.encode()).hexdigest()
+    return Asked(False, len(text.split()) + 1, told, 0, stream=False, usage=True, ignore_eos=False, embedding=True)
 
 
 def read(body: Mapping[str, Any], *, chat: bool, seed: int) -> Asked:
@@ -89,6 +101,12 @@ class Answer:
 
     def usage(self, tokens: int, prompt_seconds: float) -> bytes:
         return event(self._chunk([], usage=self.counts(tokens), timings=_timings(prompt_seconds)))
+
+    def embedding(self) -> dict[str, Any]:
+        data = {"object": "embedding", "index": 0, "embedding": [0.5, -0.5]}
+        count = self._asked.prompt_tokens
+        usage = {"prompt_tokens": count, "total_tokens": count}
+        return {"object": "list", "data": [data], "model": self._base["model"], "usage": usage}
 
     def counts(self, tokens: int) -> dict[str, int]:
         prompt = self._asked.prompt_tokens

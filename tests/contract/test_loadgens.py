@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.domain.campaign import Scenario
 from runner.domain.metrics import STATS
 from runner.domain.trial import Endpoint
 from runner.loadgens import LoadGenerator, Row, loadgens
@@ -102,6 +103,16 @@ def test_again_measures_the_level_that_has_ended_once_more(loadgen: LoadGenerato
     counts = [sum(row.position == position for row in rows) for position in (0, 1)]
     assert all(count >= 6 for count in counts)
     assert len(set(prompts)) == len(prompts) == len(rows)
+
+
+def test_a_level_ends_when_its_time_is_over(loadgen: LoadGenerator, tmp_path: Path) -> None:
+    """However many requests it may send; what is on its way then is waited for. Each takes about a second."""
+    with serving(tmp_path, "--time-scale", "1") as world:
+        work = job(world.endpoint, closed(1, scenario=Scenario("D(20,60)", "D", 20, 60)), requests=40, duration=2.0)
+        ran = run(work, tmp_path, loadgen)
+    assert 1 <= len(ran.rows) < 10
+    assert all(row.error is None for row in ran.rows)
+    assert max(row.ended for row in ran.rows) >= 2.0
 
 
 def test_stop_before_a_level_ends_it_with_no_row(loadgen: LoadGenerator, tmp_path: Path) -> None:

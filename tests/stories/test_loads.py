@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from runner.domain.metrics import METRICS
 from tests.stories._world import attempts, tunebook
 
 CAMPAIGN = """\
@@ -95,3 +96,62 @@ def test_what_a_file_holds_is_the_workload_and_not_where_it_lies(tmp_path: Path,
     (tmp_path / "a.csv").write_text(text + "2023-11-16 18:15:46.6,39,4\n")
     tunebook("run", campaign(tmp_path, workload % "a.csv", "speed=1"), results=results)
     assert [fact["levels"][0]["sent"] for fact in attempts(results)] == [2, 3]
+
+
+SECRET = "what my patient told me about the lighthouse"
+
+
+def test_prompts_of_a_dataset_are_sent_and_kept_nowhere(tmp_path: Path, results: Path, cached: Path) -> None:
+    asked = [{"question": f"{SECRET} {n} " + "word " * n, "answer": 3 + n % 2} for n in range(40)]
+    (tmp_path / "p.jsonl").write_text("".join(json.dumps(one) + "\n" for one in asked))
+    text = (
+        "scenarios: [dataset]\ndataset: {path: p.jsonl, prompt: question, output: answer}\nload: {concurrency: [1, 3]}"
+    )
+    path = campaign(tmp_path, text, "c=3")
+    path.write_text(path.read_text().replace("duration: 2s", "duration: 5s, requests: 12"))
+    tunebook("run", path, results=results)
+    found = rows(results)
+    assert [row["error"] for row in found] == [None] * 24
+    words = len(SECRET.split()) + 1
+    lengths = [row["prompt_tokens"] - words for row in found]
+    assert len({*lengths}) == 24, "no prompt came twice"
+    assert lengths != sorted(lengths)
+    assert {row["asked_output"] for row in found} == {3, 4}
+    for file in results.rglob("*"):
+        if file.is_file():
+            assert b"lighthouse" not in file.read_bytes(), file
+    kept = [file for file in cached.rglob("*") if file.is_file() and b"lighthouse" in file.read_bytes()]
+    assert [file.stat().st_mode & 0o077 for file in kept] == [0]
+
+
+def test_embeddings_have_no_metric_of_output(tmp_path: Path, results: Path, cached: Path) -> None:
+    text = 'task: embeddings\nscenarios: ["E(64)"]\nload: {concurrency: [2]}'
+    path = campaign(tmp_path, text, "c=2", "input_throughput")
+    path.write_text(path.read_text().replace("duration: 2s", "duration: 5s, requests: 10"))
+    tunebook("run", path, results=results)
+    (fact,) = attempts(results)
+    assert (fact["outcome"], fact["levels"][0]["ok"]) == ("measured", 10)
+    names = {one["metric"] for one in fact["levels"][0]["metrics"]}
+    assert {"e2e", "input_throughput", "input_throughput_per_user", "request_throughput", "prompt_tokens"} <= names
+    assert names.isdisjoint(metric.name for metric in METRICS.values() if metric.of_output)
+    assert {row["prompt_tokens"] for row in rows(results)} == {64}
+
+
+def test_a_wrong_file_is_said_with_its_place_in_the_campaign(tmp_path: Path, results: Path, cached: Path) -> None:
+    (tmp_path / "t.csv").write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46,-1,4\n")
+    path = campaign(tmp_path, "scenarios: [trace]\ntrace: {path: t.csv}\nload: {speed: [1]}", "speed=1")
+    done = tunebook("check", path, results=results, status=2)
+    assert "error[request-file]: workload.trace: t.csv, line 2: ContextTokens is -1" in done.stderr
+    assert "loads.yaml:7:17)" in done.stderr
+
+
+def test_prompts_that_come_again_are_said(tmp_path: Path, results: Path, cached: Path) -> None:
+    (tmp_path / "p.csv").write_text("prompt\nwhy is it so\nand when\nwhere\n")
+    text = "scenarios: [dataset]\ndataset: {path: p.csv, output: 2}\nload: {concurrency: [1]}"
+    path = campaign(tmp_path, text, "c=1")
+    path.write_text(path.read_text().replace("duration: 2s", "duration: 5s, requests: 5"))
+    tunebook("run", path, results=results)
+    (fact,) = attempts(results)
+    warning = "dataset at concurrency 1: 5 requests, and the dataset has 3 prompts for this level: prompts came again"
+    assert warning in fact["warnings"]
+    assert not [line for line in fact["warnings"] if "not of the length" in line]

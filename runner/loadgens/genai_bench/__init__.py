@@ -56,7 +56,7 @@ def interpreter() -> Path:
 
 class GenaiBench:
     name = "genai-bench"
-    can = frozenset({Can.DATASET, Can.PREFIX, Can.PREFIX_GROUPS})  # those are in the prompts, which are ours
+    can = frozenset({Can.DATASET, Can.PREFIX, Can.PREFIX_GROUPS, Can.EMBEDDINGS})  # the prompts are ours
 
     def version(self) -> str:
         return f"{PINNED}+tunebook.{DRIVER}"
@@ -71,9 +71,14 @@ class GenaiBench:
             return error.problems()[0]
         return None
 
+    def why_not(self, need: Can) -> str:
+        if need is Can.COMPLETIONS:
+            return f"version {PINNED} asks /v1/chat/completions and nothing else for text"
+        return f"version {PINNED} has users who wait for their answers, and no request rate"
+
     def measures(self, metric: str) -> bool:
         """It keeps no time of a token but the first and the last."""
-        return metric not in ("itl", "send_delay")
+        return metric not in ("itl", "ttfa", "loop_lag", "send_delay")
 
 
 LOADGEN: LoadGenerator = GenaiBench()

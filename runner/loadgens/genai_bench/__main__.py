@@ -12,9 +12,9 @@ import threading
 from pathlib import Path
 
 from runner.loadgens import Job
+from runner.loadgens._progress import Rows, say
 from runner.loadgens.genai_bench.bench import Broken, Item
 from runner.loadgens.genai_bench.level import Level, Session
-from runner.loadgens.native.progress import Rows, say
 from runner.util import codec, process
 from runner.util.redact import hide
 

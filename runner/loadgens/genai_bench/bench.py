@@ -49,6 +49,7 @@ def arguments(job: Job, folder: Path) -> list[str]:
     """Of `genai-bench benchmark`, in the order that its callbacks need. The key of the endpoint is not among them:
     anybody may read a command line. Times and counts are bounds that never decide: a level ends by our order."""
     knows = job.ignore_eos and "ignore_eos" in job.endpoint.ignore_eos
+    text = job.task == "text"
     words = [
         "benchmark",
         "--api-backend", "vllm" if knows else "openai",  # the second one never sends ignore_eos
@@ -57,7 +58,7 @@ def arguments(job: Job, folder: Path) -> list[str]:
         "--api-model-name", job.endpoint.model,
         "--model-tokenizer", "unused",
         "--model", "model",
-        "--task", "text-to-text",
+        "--task", "text-to-text" if text else "text-to-embeddings",
         "--max-time-per-run", "100000",
         "--max-requests-per-run", "1000000000",
         "--metrics-time-unit", "s",
@@ -67,8 +68,9 @@ def arguments(job: Job, folder: Path) -> list[str]:
         "--log-dir", str(folder),
     ]  # fmt: skip
     # One pass of its loop for each level of ours. Lengths and prompts are ours too: one scenario stands for all.
-    words += ["--traffic-scenario", job.levels[0].scenario.text]
-    return words + [word for level in job.levels for word in ("--num-concurrency", str(int(level.load_value)))]
+    words += ["--traffic-scenario", "D(1,1)" if text else "E(1)"]
+    loop = "--num-concurrency" if text else "--batch-size"  # of embeddings it knows one user; the shim says how many
+    return words + [word for level in job.levels for word in (loop, str(int(level.load_value)))]
 
 
 class Bench:
@@ -93,6 +95,7 @@ class Bench:
                 "model": job.endpoint.model,
                 "api_key": job.endpoint.api_key,
                 "request_timeout": job.each_level.request_timeout,
+                "task": job.task,
                 "parameters": {"temperature": job.temperature, **extra},
                 "levels": len(job.levels),
             }

@@ -14,14 +14,14 @@ from typing import Any
 
 from runner.domain.campaign import LevelPlan
 from runner.loadgens import Job, Row
+from runner.loadgens._progress import Rows, say
+from runner.loadgens._requests import prompts
+from runner.loadgens._requests.asks import PROBE, Asks
+from runner.loadgens._requests.prompts import Calibration
+from runner.loadgens._requests.recorded import RequestLines
 from runner.loadgens.genai_bench.bench import Bench, Broken, Item
 from runner.loadgens.genai_bench.reported import reported
 from runner.loadgens.genai_bench.rows import Asked, lost_row, row_of
-from runner.loadgens.native import prompts
-from runner.loadgens.native.asks import PROBE, Asks
-from runner.loadgens.native.progress import Rows, say
-from runner.loadgens.native.prompts import Calibration
-from runner.loadgens.native.recorded import RequestLines
 from runner.util import net
 from runner.util.redact import redact
 
@@ -67,7 +67,8 @@ class Phase:
     failed: int = 0
     tokens: int = 0
     in_a_row: int = 0
-    closed: bool = False
+    all_asked: bool = False  # there are no more requests than these
+    closed: bool = False  # its time is over: what was not sent yet is not sent
     gave_up: bool = False
     outstanding: dict[int, Asked] = field(default_factory=dict)
     ended: Mapping[str, Any] | None = None
@@ -108,7 +109,7 @@ class Level:
             cpu_seconds=round(float(ended.get("cpu", 0.0)), 6),
             sent=phase.done,
             gave_up=phase.gave_up,
-            reported=reported(ended.get("reported")),
+            reported=reported(ended.get("reported"), text=self.job.task == "text"),
         )
         return not self.stopped
 
@@ -125,7 +126,7 @@ class Level:
             asked = Asked(0, "warmup", 1, 1)
             session.rows.write(lost_row(asked, self.plan.position, 0.0, message, error))
             return False
-        self.asks = Asks(self.job, self.plan, self.round, session.lines, session.calibration)
+        self.asks = Asks(self.job, self.plan, self.round, session.calibration, session.lines)
         if session.bench is None:
             session.bench = Bench(self.job, session.python, session.inbox)
             self._wait_for("ready", STARTING)
@@ -134,18 +135,22 @@ class Level:
     async def _probe(self, text: str) -> int | None:
         """One real completion of one token, by ourselves."""
         endpoint = self.job.endpoint
-        body = {
-            "model": endpoint.model,
-            "messages": [{"role": "user", "content": text}],
-            "max_tokens": 1,
-            "temperature": self.job.temperature,
-            "stream": False,
-        }
+        path = "/v1/embeddings"
+        body: dict[str, Any] = {"model": endpoint.model, "input": [text]}
+        if self.job.task == "text":
+            path = "/v1/chat/completions"
+            body = {
+                "model": endpoint.model,
+                "messages": [{"role": "user", "content": text}],
+                "max_tokens": 1,
+                "temperature": self.job.temperature,
+                "stream": False,
+            }
         headers = {"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}
         limit = min(_PROBE, self.job.each_level.request_timeout)
         began = time.monotonic()
         try:
-            status, said = net.post_json(f"{endpoint.base_url}/v1/chat/completions", body, limit, headers)
+            status, said = net.post_json(f"{endpoint.base_url}{path}", body, limit, headers)
         except net.NoAnswer as error:
             late = time.monotonic() - began >= limit
             self.refused = ("timeout" if late else "connect", str(error))
@@ -202,9 +207,9 @@ class Level:
                 phase.outstanding[number] = asked
                 fresh.append(order)
                 number += 1
-            if not phase.closed and count is not None and number >= count:
+            if not phase.closed and not phase.all_asked and count is not None and number >= count:
                 fresh.append({"do": "last"})
-                phase.closed = True
+                phase.all_asked = True
             bench.send(*fresh)
             now = time.monotonic()
             if phase.began and now - phase.began >= duration and not phase.closed:

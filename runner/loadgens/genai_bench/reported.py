@@ -14,12 +14,13 @@ _RATES = {
     "output_throughput": "mean_output_throughput_tokens_per_s",
     "request_throughput": "requests_per_second",
 }
+_OF_EMBEDDINGS = ("e2e", "request_throughput")
 _STATS = ("mean", "p50", "p90", "p95", "p99", "min", "max")
 
 
-def reported(aggregated: Mapping[str, Any] | None) -> dict[str, dict[str, float]]:
-    """Of its `aggregated_metrics`; what it does not have is left out. Empty for a level that it refused: one of errors
-    alone."""
+def reported(aggregated: Mapping[str, Any] | None, *, text: bool = True) -> dict[str, dict[str, float]]:
+    """Of its `aggregated_metrics`; what it does not have is left out, and so is what says nothing of embeddings (not
+    `text`). Empty for a level that it refused: one of errors alone."""
     if not aggregated or "stats" not in aggregated:
         return {}
     found: dict[str, dict[str, float]] = {}
@@ -28,4 +29,5 @@ def reported(aggregated: Mapping[str, Any] | None) -> dict[str, dict[str, float]
         found[name] = {stat: stats[stat] for stat in _STATS if stats.get(stat) is not None}
     if aggregated.get("run_duration"):
         found |= {name: {"value": aggregated[theirs]} for name, theirs in _RATES.items() if theirs in aggregated}
-    return {name: values for name, values in found.items() if values}
+    kept = found if text else {name: found[name] for name in _OF_EMBEDDINGS if name in found}
+    return {name: values for name, values in kept.items() if values}

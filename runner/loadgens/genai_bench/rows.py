@@ -23,7 +23,7 @@ class Asked:
     number: int
     kind: str
     prompt: int
-    output: int
+    output: int  # 0: an embedding, which comes in one piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,17 @@ def ending(opening: str, last: Sequence[str], chunks: int) -> Ending:
     return Ending(finish, usage, done, max(0, chunks - empty))
 
 
+def _whole(seen: Mapping[str, Any]) -> Ending:
+    """Of an answer that is no stream."""
+    return Ending(None, {"prompt_tokens": seen["prompt"], "completion_tokens": 0}, True, 0)
+
+
 def row_of(seen: Mapping[str, Any], asked: Asked, position: int, start: float) -> Row:
     """The row of a request; times count from `start`, both on the monotonic clock, which processes share."""
-    ended = ending(seen["opening"], seen["last"], seen["chunks"])
+    ended = ending(seen["opening"], seen["last"], seen["chunks"]) if asked.output else _whole(seen)
     error, message = _verdict(seen, ended)
     counted = ended.usage.get("completion_tokens")
+    reasoned = (ended.usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
     sent = seen["sent"] or seen["now"]
     last = seen["end"] if error is None else None
 
@@ -82,7 +88,7 @@ def row_of(seen: Mapping[str, Any], asked: Asked, position: int, start: float) -
         kind=asked.kind,
         intended=round(sent - start, 6),
         sent=round(sent - start, 6),
-        first=since(seen["first"]),
+        first=since(seen["first"]) if asked.output else None,
         last=since(last),
         ended=round((seen["end"] or seen["now"]) - start, 6),
         asked_prompt=asked.prompt,
@@ -94,6 +100,7 @@ def row_of(seen: Mapping[str, Any], asked: Asked, position: int, start: float) -
         status=seen["status"],
         error=error,
         message=redact(message)[:_MESSAGE],
+        reasoning_tokens=reasoned,
     )
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import collections
 import ctypes
 import importlib
+import importlib.util
 import json
 import logging
 import os
@@ -25,35 +26,22 @@ import signal
 import sys
 import time
 import types
+from pathlib import Path
 from typing import Any
 
-VERSION = "0.0.5"
-NAMES = {
-    "genai_bench.cli.cli": (
-        "cli", "Environment", "validate_tokenizer", "get_run_params", "manage_run_time", "create_workbook",
-        "load_one_experiment", "plot_experiment_data_flexible", "plot_single_scenario_inference_speed_vs_throughput",
-    ),
-    "genai_bench.user.openai_user": (
-        "requests.post", "requests.exceptions", "OpenAIUser.sample", "OpenAIUser.send_request",
-        "OpenAIUser.collect_metrics", "OpenAIUser.chat",
-    ),
-    "genai_bench.metrics.aggregated_metrics_collector": (
-        "AggregatedMetricsCollector.aggregate_metrics_data", "AggregatedMetricsCollector.save",
-        "AggregatedMetricsCollector.set_run_metadata", "AggregatedMetricsCollector.clear",
-    ),
-    "genai_bench.logging": ("LoggingManager.get_file_handler", "LoggingManager.get_console_handler"),
-    "genai_bench.protocol": ("UserChatRequest", "UserResponse"),
-}  # fmt: skip
-"""Everything private that is replaced or used. A genai-bench that lacks one is another program."""
-
 CONNECT = 5.0  # seconds
-LOG_LINE, LOG_BYTES = 400, 256 * 1024
 EVERY = 0.4  # seconds between two signs of life
 MESSAGE = 300
 
 
-class Unfit(Exception):
-    """This genai-bench is not the one that this file was written for."""
+def names() -> Any:
+    """The file beside this one: nothing else of this folder may be imported by genai-bench."""
+    spec = importlib.util.spec_from_file_location("shim_names", Path(__file__).with_name("shim_names.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def main() -> int:
@@ -68,37 +56,14 @@ def main() -> int:
         line += byte
     os.environ["ENABLE_UI"] = "false"
     os.environ["GENAI_BENCH_LOGGING_LEVEL"] = "WARNING"  # below it, it writes every option and its value
+    own = names()
     try:
-        modules = load()
-    except Unfit as error:
+        modules = own.load()
+    except own.Unfit as error:
         events.write(json.dumps({"event": "unfit", "message": str(error)}) + "\n")
         return 1
-    Shim(modules, json.loads(line), events).run()
+    Shim(modules, own, json.loads(line), events).run()
     return 0
-
-
-def load() -> dict[str, Any]:
-    """Every module of NAMES. Raises Unfit with all that is missing."""
-    try:
-        importlib.import_module("genai_bench")  # first: it patches the standard library for gevent
-        found = importlib.import_module("importlib.metadata").version("genai-bench")
-        if found != VERSION:
-            raise Unfit(f"genai-bench {found} is installed, and {VERSION} is driven")
-        modules = {name: importlib.import_module(name) for name in NAMES}
-    except ImportError as error:
-        raise Unfit(f"genai-bench can not be imported: {error}") from None
-    missing = [f"{name}.{path}" for name, paths in NAMES.items() for path in paths if not has(modules[name], path)]
-    if missing:
-        raise Unfit(f"genai-bench {found} has no {', '.join(missing)}")
-    return modules
-
-
-def has(thing: Any, path: str) -> bool:
-    for name in path.split("."):
-        if not hasattr(thing, name):
-            return False
-        thing = getattr(thing, name)
-    return True
 
 
 class Ask:
@@ -123,8 +88,8 @@ class Ask:
 class Shim:
     """All of it: one object, one process, one gevent loop."""
 
-    def __init__(self, modules: dict[str, Any], setup: dict[str, Any], events: Any) -> None:
-        self.modules, self.setup, self.events = modules, setup, events
+    def __init__(self, modules: dict[str, Any], own: Any, setup: dict[str, Any], events: Any) -> None:
+        self.modules, self.own, self.setup, self.events = modules, own, setup, events
         self.gevent = importlib.import_module("gevent")
         self.hub = importlib.import_module("gevent.os")
         self.queues = importlib.import_module("gevent.queue")
@@ -231,7 +196,7 @@ class Shim:
         cli, user = self.modules["genai_bench.cli.cli"], self.modules["genai_bench.user.openai_user"]
         metrics = self.modules["genai_bench.metrics.aggregated_metrics_collector"].AggregatedMetricsCollector
         logs = self.modules["genai_bench.logging"].LoggingManager
-        cli.validate_tokenizer = lambda _name: Words()
+        cli.validate_tokenizer = lambda _name: self.own.Words()
         cli.Environment = self.remembered(cli.Environment)
         cli.get_run_params = self.asked_for
         cli.manage_run_time = self.level_runs
@@ -249,7 +214,7 @@ class Shim:
         metrics.set_run_metadata = lambda one, *a, **k: self.noted(one, *a, **k)
         metrics.save = lambda *a, **k: None
         logs.get_file_handler = lambda *a, **k: logging.NullHandler()
-        logs.get_console_handler = staticmethod(ShortLog)
+        logs.get_console_handler = staticmethod(self.own.ShortLog)
 
     def remembered(self, own: Any) -> Any:
         def environment(*arguments: Any, **more: Any) -> Any:
@@ -283,19 +248,11 @@ class Shim:
 
     def warm_up(self) -> None:
         """With users of its own class that its runner does not count."""
-        made = [self.environment.user_classes[0](self.environment) for _ in range(self.users)]
-
-        def live(user: Any) -> None:
-            user.on_start()
-            while True:
-                try:
-                    user.chat()
-                except Exception as error:  # noqa: BLE001 - as its runner: one lost request does not end a user
-                    self.lost(user, error)
-
-        greenlets = [self.gevent.spawn(live, user) for user in made]
+        group = importlib.import_module("gevent.pool").Group()
+        for _ in range(self.users):
+            self.environment.user_classes[0](self.environment).start(group)
         self.through()
-        self.gevent.killall(greenlets)
+        group.kill()
         self.say("ended", cpu=self.spent, reported=None)
 
     def once_more(self) -> None:
@@ -349,7 +306,12 @@ class Shim:
             self.never.wait()
         ask = Ask(order, self.kind, self.gevent.getcurrent())
         self.asking[ask.greenlet] = ask
-        return self.modules["genai_bench.protocol"].UserChatRequest(
+        requests = self.modules["genai_bench.protocol"]
+        if self.setup["task"] == "embeddings":
+            return requests.UserEmbeddingRequest(
+                model=self.setup["model"], documents=[ask.prompt], num_prefill_tokens=0, additional_request_params={}
+            )
+        return requests.UserChatRequest(
             model=self.setup["model"],
             prompt=ask.prompt,
             num_prefill_tokens=0,
@@ -371,16 +333,17 @@ class Shim:
             user.collect_metrics(said, endpoint)
             return said
 
-    def post(self, url: str, headers: dict[str, str], **more: Any) -> Any:
+    def post(self, url: str, headers: dict[str, str], stream: bool, **more: Any) -> Any:
         ask = self.asking[self.gevent.getcurrent()]
         headers = {**headers, "X-Request-Id": f"l{self.level}-{ask.kind[0]}-{ask.number}"}
         headers.pop("Authorization", None)
         if self.setup["api_key"]:
             headers["Authorization"] = f"Bearer {self.setup['api_key']}"
         ask.sent = time.monotonic()
-        response = self.own_post(url, headers=headers, timeout=(CONNECT, self.setup["request_timeout"]), **more)
+        limits = (CONNECT, self.setup["request_timeout"])
+        response = self.own_post(url, headers=headers, stream=stream, timeout=limits, **more)
         ask.status = response.status_code
-        if ask.status == 200:
+        if ask.status == 200 and stream:
             lines = response.iter_lines
             response.iter_lines = lambda *a, **k: self.watched(ask, lines(*a, **k))
         return response
@@ -412,33 +375,6 @@ class Shim:
         ask = self.asking.get(self.gevent.getcurrent())
         if ask is not None:
             self.row(ask, error=f"{type(exception).__name__}: {exception}"[:MESSAGE], code=-2)
-
-
-class Words:
-    """In place of a tokenizer. genai-bench asks it only where a server does not count; chunks are counted then."""
-
-    def encode(self, text: str, **_more: Any) -> list[str]:
-        return text.split()
-
-
-class ShortLog(logging.Handler):
-    """Its console log: shortened lines, and a last one when it has grown enough."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.left = LOG_BYTES
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if self.left <= 0:
-            return
-        text = f"{record.levelname} {record.name}: {record.getMessage()}"
-        if len(text) > LOG_LINE:
-            text = f"{text[:LOG_LINE]}..."
-        self.left -= len(text)
-        sys.stderr.write(text.replace("\n", " | ") + "\n")
-        if self.left <= 0:
-            sys.stderr.write("genai-bench said more, which is left out\n")
-        sys.stderr.flush()
 
 
 if __name__ == "__main__":

@@ -29,6 +29,9 @@ class NativeClient:
     def needs(self) -> Problem | None:
         return None
 
+    def why_not(self, need: Can) -> str:
+        return "it is not made for it"
+
     def measures(self, metric: str) -> bool:
         return True
 

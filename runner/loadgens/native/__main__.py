@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner.loadgens import Job
+from runner.loadgens._progress import Rows, say
 from runner.loadgens.native.level import Level, Session
 from runner.loadgens.native.loop import run
-from runner.loadgens.native.progress import Rows, say
 from runner.util import codec
 
 

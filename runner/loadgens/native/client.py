@@ -12,15 +12,19 @@ from types import TracebackType
 from typing import Any
 
 from runner.loadgens import Job, Row
+from runner.loadgens._requests.asks import Ask
 from runner.loadgens.native import http
-from runner.loadgens.native.asks import Ask
+from runner.loadgens.native.embeddings import embedded
 from runner.loadgens.native.stream import Answer, Malformed, ServerError
 from runner.loadgens.native.wire import Address, NotConnected, PlainWire, SecureWire, Wire, resolve
 from runner.util.redact import hide, redact
 
 _PATHS = {"chat": "/v1/chat/completions", "completions": "/v1/completions"}
+_EMBEDDINGS = "/v1/embeddings"
 _MESSAGE_LENGTH = 300
 _READ = 2**16
+_EMBEDDING = 2**24
+"""Bytes of an answer that are read at most: of an error, of an embedding."""
 _SIZES = {b"%x\r\n" % size: size for size in range(1, 4096)}
 """The size lines of the chunked encoding, as nearly every server writes them."""
 
@@ -31,8 +35,9 @@ class Client:
 
     def __init__(self, job: Job, on_tokens: Callable[[int], None]) -> None:
         self._job = job
+        self._whole = job.task == "embeddings"
         self.on_tokens = on_tokens
-        self._url = http.Url(job.endpoint.base_url + _PATHS[job.api])
+        self._url = http.Url(job.endpoint.base_url + (_EMBEDDINGS if self._whole else _PATHS[job.api]))
         headers = {
             "Content-Type": "application/json",
             "Accept": "text/event-stream",
@@ -62,6 +67,8 @@ class Client:
 
     def body(self, ask: Ask) -> bytes:
         job = self._job
+        if job.task == "embeddings":
+            return json.dumps({"model": job.endpoint.model, "input": ask.prompt}).encode()
         content: dict[str, Any] = (
             {"messages": [{"role": "user", "content": ask.prompt}]} if job.api == "chat" else {"prompt": ask.prompt}
         )
@@ -86,7 +93,7 @@ class Client:
         loop = asyncio.get_running_loop()
         timeout = self._job.each_level.request_timeout
         out = http.request(self._head, ask.id, self.body(ask))
-        exchange = Exchange(loop.create_future(), self.on_tokens)
+        exchange = Exchange(loop.create_future(), self.on_tokens, whole=self._whole)
         sent = time.monotonic()
         wire = self._connect(out, exchange)
         deadline = loop.call_later(timeout, exchange.expire, timeout)
@@ -113,16 +120,18 @@ class Client:
 
 
 class Exchange:
-    """A request on its wire: what came back so far, and how it ended. `done` is resolved at its end, once."""
+    """A request on its wire: what came back so far, and how it ended. `done` is resolved at its end, once. `whole`: its
+    answer is no stream but one piece, an embedding."""
 
-    __slots__ = ("_next", "_on_tokens", "_response", "_text", "answer", "done", "error", "message")
+    __slots__ = ("_next", "_on_tokens", "_response", "_text", "_whole", "answer", "done", "error", "message")
 
-    def __init__(self, done: asyncio.Future[None], on_tokens: Callable[[int], None]) -> None:
+    def __init__(self, done: asyncio.Future[None], on_tokens: Callable[[int], None], *, whole: bool = False) -> None:
         self.done = done
+        self._whole = whole
         self.answer = Answer()
         self.error: str | None = None
         self.message = ""
-        self._text = b""  # of an answer that is no 200
+        self._text = b""  # of an answer that is no stream
         self._response = http.Response()
         self._next = False  # whether the next read may be read the short way
         self._on_tokens = on_tokens
@@ -145,12 +154,12 @@ class Exchange:
         response = self._response
         try:
             body = response.feed(data)
-            if response.status == 200:
+            if response.status == 200 and not self._whole:
                 before = answer.chunks
                 answer.feed(body, now)
                 if answer.chunks > before:
                     self._on_tokens(answer.chunks - before)
-            elif len(self._text) < _READ:
+            elif len(self._text) < (_EMBEDDING if response.status == 200 else _READ):
                 self._text += body
             self._next = response.between and answer.between and answer.before != b""
             if response.over:
@@ -188,6 +197,10 @@ class Exchange:
         """The response is over: is it an answer?"""
         if self.status is not None and self.status != 200:
             self._fail(_http_kind(self.status), self._text[:_READ].decode(errors="replace"))  # `_row` redacts and cuts
+            return
+        if self._whole:
+            kind, message = embedded(self.answer, self._text, now)
+            self._fail(kind, message) if kind else self._over()
             return
         before = self.answer.chunks
         self.answer.close(now)
@@ -233,7 +246,7 @@ def _row(ask: Ask, exchange: Exchange, start: float, intended: float, sent: floa
         intended=round(intended - start, 6),
         sent=round(sent - start, 6),
         first=times[0] if times else None,
-        last=times[-1] if times else None,
+        last=times[-1] if times else None if answer.last is None else round(answer.last - start, 6),
         ended=round(ended - start, 6),
         asked_prompt=ask.asked_prompt,
         prompt_tokens=answer.prompt_tokens,

@@ -12,15 +12,15 @@ from pathlib import Path
 from runner.domain.campaign import LevelPlan
 from runner.domain.load import LoadKind
 from runner.loadgens import Job, Row
-from runner.loadgens.native import prompts
-from runner.loadgens.native.asks import PROBE, Ask, Asks, level_seed
+from runner.loadgens._progress import Rows, Tally, reporting, say
+from runner.loadgens._requests import prompts
+from runner.loadgens._requests.asks import PROBE, Ask, Asks, level_seed
+from runner.loadgens._requests.prompts import Calibration
+from runner.loadgens._requests.recorded import RequestLines
 from runner.loadgens.native.client import Client
 from runner.loadgens.native.closed import closed_loop, drained
 from runner.loadgens.native.lag import Lag
 from runner.loadgens.native.open import open_loop
-from runner.loadgens.native.progress import Rows, Tally, reporting, say
-from runner.loadgens.native.prompts import Calibration
-from runner.loadgens.native.recorded import RequestLines
 from runner.loadgens.native.shapes import intended
 from runner.loadgens.native.storm import LIMIT, Storm
 
@@ -45,12 +45,12 @@ class Level:
         self.session = session
         self.job = session.job
         self.plan = plan
-        self.seed = level_seed(session.job, plan, round_)
+        self.round = round_
+        self.seed = level_seed(self.job, plan, round_)
         self.tally = Tally()
         self.start = self.ended = 0.0  # the measured window: its start, the end of its last request
         self.users = max(1, int(plan.load_value)) if plan.load_kind is LoadKind.CONCURRENCY else 1
         self.storm = Storm(max(LIMIT, self.users))
-        self.round = round_
 
     def give_up(self) -> None:
         """End soon: what is in flight is lost, and its rows say so."""
@@ -62,8 +62,7 @@ class Level:
         say("level_started", position=position)
         async with Client(self.job, self._tokens) as client, reporting(position, self.tally):
             await drained({asyncio.create_task(self._calibrate(client))}, self.storm)
-            calibration, lines = self.session.calibration, self.session.lines
-            self.asks = Asks(self.job, self.plan, self.round, lines, calibration)
+            self.asks = Asks(self.job, self.plan, self.round, self.session.calibration, self.session.lines)
             warm = await self._warm_up(client)
             say("warmed", position=position, ok=warm, failed=self.job.each_level.warmup - warm)
             lag = Lag()

@@ -32,13 +32,14 @@ class Answer:
     """
 
     __slots__ = (
-        "_learned", "_rest", "_tries", "after", "answered", "before", "completion_tokens", "done", "finish",
+        "_learned", "_rest", "_tries", "after", "answered", "before", "completion_tokens", "done", "finish", "last",
         "prompt_seconds", "prompt_tokens", "reasoning_tokens", "stamps",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.stamps = array("d")
         self.answered: float | None = None
+        self.last: float | None = None  # when it was whole, where it came in one piece
         self.reasoning_tokens: int | None = None
         self.finish: str | None = None
         self.prompt_tokens: int | None = None

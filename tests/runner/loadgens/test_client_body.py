@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from runner.domain.trial import Endpoint
-from runner.loadgens.native.asks import Ask
+from runner.loadgens._requests.asks import Ask
 from runner.loadgens.native.client import Client
 from tests.runner.loadgens.driving import closed, job
 

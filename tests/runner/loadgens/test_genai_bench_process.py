@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from runner.domain.campaign import Scenario
 from runner.domain.trial import Endpoint
 from runner.loadgens import loadgens
 from runner.loadgens._driver import Child
@@ -201,6 +202,22 @@ def failing(python: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_a_python_without_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = failing(sys.executable, tmp_path, monkeypatch)
     assert said.startswith("genai-bench can not be imported: No module named")
+
+
+@pytest.mark.genai_bench
+def test_embeddings(tmp_path: Path) -> None:
+    """Alone it has one user there, and batches of documents; here so many users with a document each."""
+    plan = closed(1, 3, scenario=Scenario("E(40)", "E", 40, 0))
+    with serving(tmp_path) as world:
+        ran = run(job(world.endpoint, plan, requests=9, task="embeddings"), tmp_path, loadgens.get("genai-bench"))
+        seen = world.seen()
+    assert [(row.error, row.prompt_tokens, row.output_tokens, row.first) for row in ran.rows] == [
+        (None, 40, 0, None)
+    ] * 18
+    assert all(row.last is not None and row.sent < row.last == row.ended for row in ran.rows)
+    assert {one["prompt_tokens"] for one in seen if "-m-" in one["id"]} == {40}
+    for ended in ran.named("level_ended"):
+        assert set(ended["reported"]) == {"e2e", "request_throughput"}
 
 
 @pytest.mark.genai_bench

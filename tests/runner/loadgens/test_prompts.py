@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.domain.campaign import Scenario
-from runner.loadgens.native.lengths import lengths
-from runner.loadgens.native.prompts import UNCALIBRATED, UNIQUE, WORDS, Calibration, Prompts, calibrate
+from runner.loadgens._requests.lengths import lengths
+from runner.loadgens._requests.prompts import UNCALIBRATED, UNIQUE, WORDS, Calibration, Prompts, calibrate
 
 
 def counting(overhead: int, split: set[str]) -> Callable[[str], int]:

@@ -20,8 +20,8 @@ import pytest
 
 from runner.domain.trial import Endpoint
 from runner.loadgens import Row
+from runner.loadgens._requests.asks import Ask
 from runner.loadgens.native import wire
-from runner.loadgens.native.asks import Ask
 from runner.loadgens.native.client import Client
 from runner.loadgens.native.loop import Loop
 from tests.runner.loadgens.driving import closed, job

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.domain.campaign import LevelPlan, LoadKind, Scenario
+from runner.domain.campaign import LevelPlan, LoadKind, Scenario, Slo
 from runner.domain.failure import LevelState
 from runner.domain.metrics import METRICS, REPORTED, STATS, VALUE
 from runner.domain.trial import LevelResult, Load
@@ -32,10 +32,15 @@ LOST = replace(GOOD, error="lost", first=None, last=None, output_tokens=0, token
 
 
 def level(
-    rows: list[Row], plan: LevelPlan = CLOSED, seconds: float = 10.0, gpus: int = 0, rate: float = 0.99
+    rows: list[Row],
+    plan: LevelPlan = CLOSED,
+    seconds: float = 10.0,
+    gpus: int = 0,
+    rate: float = 0.99,
+    slos: tuple[Slo, ...] = (),
 ) -> LevelResult:
     return aggregate(
-        plan, rows, seconds, gpus=gpus, min_success_rate=rate, client_cpu=1.0, load=None, counters={"a": 2.0}
+        plan, rows, seconds, gpus=gpus, min_success_rate=rate, client_cpu=1.0, load=None, counters={"a": 2.0}, slos=slos
     )
 
 
@@ -64,11 +69,13 @@ def test_formulas_by_hand() -> None:
 
 
 def test_every_metric_of_the_table_is_produced_with_its_unit_and_statistics() -> None:
-    result = level([replace(GOOD, sent=1.1)], OPEN, gpus=1)
+    thoughtful = replace(GOOD, number=1, intended=1.5, sent=1.6, first=2.0, answered=2.25, reasoning_tokens=2)
+    opened = level([replace(GOOD, sent=1.1), thoughtful], OPEN, gpus=1, slos=(Slo("ttft", "ttft_p50", maximum=1.0),))
+    per_user = [one for one in level([GOOD]).metrics if one.metric.endswith("_per_user")]
     watched = {name: [1.0, 2.0] for name in METRICS if name.startswith("gpu_") or name == "engine_memory"}
     alone = {"energy": 10.0, "energy_error": 0.1, "engine_cpu": 1.5, "cpu_energy": 20.0}
     late = loop_lag(dict.fromkeys(STATS, 0.001))
-    both = (*result.metrics, *beside(4.0, alone, watched), *late)
+    both = (*opened.metrics, *per_user, *beside(4.0, alone, watched), *late)
     found = {(value.metric, value.stat, value.unit) for value in both}
     assert len(found) == len(both)
     assert found == {
@@ -77,6 +84,60 @@ def test_every_metric_of_the_table_is_produced_with_its_unit_and_statistics() ->
         if not name.startswith(REPORTED)
         for stat in (STATS if metric.distribution else (VALUE,))
     }
+
+
+def test_input_is_counted_apart_and_told_per_user_and_gpu() -> None:
+    result = level([GOOD, replace(GOOD, prompt_tokens=30)], gpus=4)
+    expected = {
+        ("input_throughput", VALUE): 4.0,
+        ("input_throughput_per_gpu", VALUE): 1.0,
+        ("input_throughput_per_user", VALUE): 2.0,
+        ("output_throughput_per_user", VALUE): 0.5,
+    }
+    assert {key: result.metric(*key) for key in expected} == pytest.approx(expected)
+    assert level([GOOD], OPEN).metric("input_throughput_per_user", VALUE) is None
+
+
+def test_the_rate_that_was_asked_for_and_the_one_that_was_reached() -> None:
+    rows = [replace(GOOD, number=n, intended=n * 0.5, sent=n * 0.6) for n in range(5)]
+    result = level(rows, OPEN)
+    assert result.metric("asked_rate", VALUE) == pytest.approx(2.0)
+    assert result.metric("request_rate", VALUE) == pytest.approx(1 / 0.6)
+    burst = level([replace(GOOD, number=n) for n in range(4)], replace(OPEN, load_kind=LoadKind.BURST))
+    assert burst.metric("asked_rate", VALUE) is None, "one moment is no rate"
+    assert burst.metric("send_delay", "max") == 0.0
+
+
+def test_goodput_counts_requests_that_meet_every_limit() -> None:
+    """Each request by itself: a p99 in the SLO's name changes nothing."""
+    slow = replace(GOOD, first=2.2, token_times=(2.2, 2.5))
+    limits = (
+        Slo("a", "ttft_p99", maximum=0.5),
+        Slo("b", "tpot_p50", maximum=0.25),
+        Slo("c", "success_rate", minimum=1),
+    )
+    assert level([GOOD, GOOD, slow], slos=limits).metric("goodput", VALUE) == pytest.approx(0.2)
+    assert level([GOOD, FAILED], slos=limits).metric("goodput", VALUE) == pytest.approx(0.1)
+    assert level([slow], slos=limits).metric("goodput", VALUE) == 0.0
+    assert level([GOOD], slos=limits[2:]).metric("goodput", VALUE) is None
+    fast = (Slo("d", "interactivity_p50", minimum=4.1),)
+    assert level([GOOD], slos=fast).metric("goodput", VALUE) == 0.0
+    one_token = replace(GOOD, output_tokens=1, last=1.5, token_times=(1.5,))
+    assert level([one_token], slos=limits[:2]).metric("goodput", VALUE) == pytest.approx(0.1)
+
+
+def test_reasoning_moves_the_first_token_of_the_answer_only() -> None:
+    result = level([replace(GOOD, answered=2.0, reasoning_tokens=2)])
+    assert (result.metric("ttft", "p50"), result.metric("ttfa", "p50")) == (0.5, 1.0)
+    assert (result.metric("reasoning_tokens", "max"), result.metric("output_tokens", "max")) == (2, 5)
+    assert level([replace(GOOD, answered=GOOD.first)]).metric("ttfa", "p50") is None
+
+
+def test_embeddings_have_what_they_have() -> None:
+    row = replace(GOOD, first=None, last=1.5, asked_output=0, output_tokens=0, token_times=(), finish="stop")
+    names = {one.metric for one in level([row], gpus=1).metrics}
+    assert {"e2e", "input_throughput", "total_throughput", "request_throughput", "prompt_tokens"} <= names
+    assert names.isdisjoint(metric.name for metric in METRICS.values() if metric.of_output)
 
 
 def test_telemetry_that_saw_nothing_has_no_metric() -> None:
@@ -267,3 +328,15 @@ def test_users_that_are_stuck_are_missed_by_littles_law() -> None:
     alone = [replace(GOOD, number=n, sent=float(n), ended=n + 1.0) for n in range(40)]
     assert occupancy(alone, 40.0) == pytest.approx(1.0)
     assert "only 1.0 of 10 users" in said(alone, level(alone, plan, seconds=40.0), plan)[0]
+
+
+def test_a_hang_is_missed_from_the_second_request_on() -> None:
+    """Six answers in a minute, no error, four users stuck without a row: few requests, and the law holds for them."""
+    plan = LevelPlan(0, SCENARIO, LoadKind.CONCURRENCY, 8.0)
+    few = [replace(GOOD, number=n, sent=10.0 * n, ended=10.0 * n + 9.0) for n in range(6)]
+    assert "only 0.9 of 8 users" in said(few, level(few, plan, seconds=60.0), plan)[0]
+    once = [replace(GOOD, number=n, sent=0.0, ended=1.0 + n) for n in range(8)]
+    assert said(once, level(once, plan, seconds=9.0), plan) == [], "users that asked once may end when they like"
+    tail = [replace(one, number=8 + n, sent=one.ended, ended=one.ended + 1.0) for n, one in enumerate(once)]
+    last = tail[:1]
+    assert said([*once, *last], level([*once, *last], plan, seconds=9.0), plan) == []
