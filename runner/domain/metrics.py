@@ -129,7 +129,7 @@ _ALL = (
            "CPU seconds of the load generator / seconds of the level",
            source=OURS),
     Metric("loop_lag", "event-loop lag of the load generator", "s", False, True,
-           "how much after its time a timer of the load generator ran, one each 50 ms of the level", source=OURS),
+           "how much after its time a timer of the load generator ran, one each 100 ms of the level", source=OURS),
     Metric("energy", "energy", "J", False, False,
            "power of the leased GPUs, one look a second, integrated over the level", resolution=1.0,
            source=NVML),

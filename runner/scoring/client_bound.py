@@ -9,7 +9,7 @@ A level is *client-bound* when the load generator
   however late its reader is: only requests go out late.
 
 A level shorter than a second is not judged, because a page fault or two would decide; and by its lateness none shorter
-than five, because a percentile of fewer than a hundred looks is only their worst.
+than ten, because a percentile of fewer than a hundred looks is only their worst.
 
 Such a level keeps its rows and metrics. It is not ranked: an attempt whose objective reads it has the outcome `infra`
 and is measured again, because what it says of the configuration is not known.
@@ -30,7 +30,7 @@ MOST_LAG = 0.5
 """Of the median time to first token."""
 LEAST_LAG = 0.050
 SHORTEST = 1.0
-SHORTEST_FOR_LAG = 5.0
+SHORTEST_FOR_LAG = 10.0
 RULE = "client"
 """`failure.rule` of an attempt that is not ranked for it."""
 _HINT = Hint(

@@ -19,7 +19,7 @@ def this_machine() -> dict[str, Any]:
         "measured": datetime.now(UTC).date().isoformat(),
         "machine": f"{os.cpu_count()} cores, {_cpu()}, {platform.system()}, Python {platform.python_version()}",
         "command": " ".join(["python -m tests.benchmarks." + Path(sys.argv[0]).stem, *sys.argv[1:]]),
-        "load": round(os.getloadavg()[2], 2),
+        "load": f"{os.getloadavg()[2]:.1f}",
     }
 
 

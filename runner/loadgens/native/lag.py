@@ -9,7 +9,7 @@ from array import array
 from runner.domain.metrics import STATS
 from runner.scoring.aggregate import percentile
 
-_EVERY = 0.05
+_EVERY = 0.1
 """Seconds between two looks. Each wakes the process: more often would be seen in what a single stream costs."""
 
 

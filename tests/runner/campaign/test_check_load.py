@@ -63,18 +63,17 @@ def test_each_kind_of_load_has_a_word_for_objective_at(kind: LoadKind) -> None:
     assert parse_at(f"{word}=8").load_kind is kind
 
 
-def test_what_the_client_can_not_do_is_said_of_either_client(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_client_can_not_do_is_said_once_though_it_confirms_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(loadgens.get("native")), "can", frozenset({Can.PREFIX, Can.RATE}))
     more = "  prefix: {length: 8, groups: 2}\n"
     text = TEXT.replace("  load: {concurrency: [4]}\n", f"  load: {{ramp: [4]}}\n{more}")
     with pytest.raises(CampaignError) as error:
         parse(text + "confirm: {top: 1, client: native}\n", Path("example.yaml"))
     said = [(problem.slug, problem.what) for problem in error.value.problems()]
+    why = "it is not made for it"
     assert said == [
-        ("client-can-not", "client native can not do load: {ramp: ...}"),
-        ("client-can-not", "client native can not do prefixes in more than one group"),
-        ("client-can-not", "client native, which is to confirm can not do load: {ramp: ...}"),
-        ("client-can-not", "client native, which is to confirm can not do prefixes in more than one group"),
+        ("client-limit", f"workload.client native can not do load: {{ramp: ...}}: {why}"),
+        ("client-limit", f"workload.client native can not do prefixes in more than one group: {why}"),
     ]
 
 

@@ -31,7 +31,7 @@ def seen(cpu: float = 0.1, lag: float = 0.001, ttft: float = 0.2, seconds: float
         (seen(cpu=0.99, seconds=0.9), False),  # too short to say
         (seen(lag=MOST_LAG * 0.2 + 0.001), True),
         (seen(lag=MOST_LAG * 0.2 - 0.001), False),
-        (seen(lag=0.5, seconds=4.9), False),  # the worst of a few looks
+        (seen(lag=0.5, seconds=9.9), False),  # the worst of a few looks
         (seen(lag=LEAST_LAG - 0.001, ttft=0.01), False),  # a busy machine, not a slow client
         (seen(lag=LEAST_LAG + 0.001, ttft=0.01), True),
         (level(KEY, {"ttft_p50": 0.2}), False),  # a client that says nothing of itself
