@@ -1,8 +1,8 @@
 """Do both load generators say the same of one engine? `python -m tests.benchmarks.bench_agreement`; no test.
 
 The real llama.cpp, one process for the whole run; the same scenario and levels, so many rounds, in each round both
-clients in an order that a seed shuffles. A metric of a level is made of the rows by the same code for both. The interval
-is Student's over the rounds' differences of logarithms, since the two of one round met the same machine.
+clients in an order that a seed shuffles. A metric of a level is made of the rows by the same code for both. Its
+interval is Student's over the rounds' differences of logarithms, since the two of one round met the same machine.
 """
 
 from __future__ import annotations
