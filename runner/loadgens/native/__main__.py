@@ -14,13 +14,15 @@ from runner.loadgens import Job
 from runner.loadgens._progress import Rows, say
 from runner.loadgens.native.level import Level, Session
 from runner.loadgens.native.loop import run
+from runner.loadgens.native.wire import stamping
 from runner.util import codec
 
 
 def main(argv: list[str]) -> int:
     job_path, rows_path = argv
     job = codec.from_json(Job, Path(job_path).read_bytes())
-    run(_run(Session(job, Rows(Path(rows_path)))))
+    with stamping():
+        run(_run(Session(job, Rows(Path(rows_path)))))
     return 0
 
 

@@ -18,6 +18,8 @@ import ssl
 import struct
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from runner.loadgens.native.loop import watching
@@ -27,8 +29,39 @@ _TIMESTAMP = 35 if sys.platform == "linux" and platform.machine() in ("x86_64", 
 """SO_TIMESTAMPNS, which Python has no name for."""
 _TIMESPEC = struct.Struct("qq")
 _ROOM = socket.CMSG_SPACE(_TIMESPEC.size)
+_TRY, _PATIENCE = 0.01, 1.0
+"""Seconds from one look to the next whether the kernel stamps by now, and until it is taken that it does not."""
 _LATEST = 10.0
 """Seconds. A time stamp older than that is no time stamp: the wall clock was set meanwhile."""
+
+
+@contextmanager
+def stamping() -> Iterator[None]:
+    """Have the kernel stamp packets for as long as the block runs. It begins to some time after the first socket asks
+    for it, and ends with the last one: without this the first answers of a level would have no stamps."""
+    if not _TIMESTAMP:
+        yield
+        return
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plug:
+        plug.bind(("127.0.0.1", 0))
+        plug.settimeout(_TRY)
+        plug.setsockopt(socket.SOL_SOCKET, _TIMESTAMP, 1)
+        deadline = time.monotonic() + _PATIENCE
+        told: list[Any] = []
+        while not _early(told) and time.monotonic() < deadline:
+            plug.sendto(b"?", plug.getsockname())
+            time.sleep(_TRY)  # a stamp of the read would be so late
+            with suppress(OSError):
+                _, told, _, _ = plug.recvmsg(1, _ROOM)
+        yield
+
+
+def _early(told: list[Any]) -> bool:
+    """Whether the stamp is of the arrival, not of the read."""
+    if not told:
+        return False
+    seconds, nanoseconds = _TIMESPEC.unpack(told[0][2])
+    return bool(time.time() - seconds - nanoseconds * 1e-9 >= _TRY / 2)
 
 
 class NotConnected(OSError):
@@ -60,6 +93,7 @@ class PlainWire:
         "_addresses",
         "_connected",
         "_forget",
+        "_last",
         "_left",
         "_listener",
         "_loop",
@@ -78,6 +112,7 @@ class PlainWire:
         self._listener = listener
         self._out = memoryview(out)
         self._connected = False
+        self._last = 0.0
         self._socket: socket.socket | None = None
         self._where = where
         self._dial(OSError("the name is not known"))
@@ -166,6 +201,8 @@ class PlainWire:
             late = time.time() - seconds - nanoseconds * 1e-9
             if 0 < late < _LATEST:
                 now -= late
+        # A stream arrives in its order. Where a stamp was missing, the time of its read may be after the next arrival.
+        self._last = now = max(now, self._last)
         self._listener.got(data, now)
 
     def close(self) -> None:

@@ -221,7 +221,7 @@ def test_a_busy_client_does_not_make_an_answer_later() -> None:
             time.sleep(0.2)  # the client is busy
             return await task, seen
 
-    with server(answer) as port, asyncio.Runner(loop_factory=Loop) as runner:
+    with server(answer) as port, wire.stamping(), asyncio.Runner(loop_factory=Loop) as runner:
         row, seen = runner.run(load(port))
     assert row.first is not None
     assert row.sent < row.first < seen + 0.1 < row.ended
