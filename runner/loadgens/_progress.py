@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,13 +43,15 @@ class Rows:
 
 
 @asynccontextmanager
-async def reporting(position: int, tally: Tally) -> AsyncIterator[None]:
-    """Say `progress` about the level while anything changes. Silence means that nothing came."""
+async def reporting(position: int, tally: Tally, count: Callable[[], None]) -> AsyncIterator[None]:
+    """Say `progress` about the level while anything changes. Silence means that nothing came. `count` is called
+    before each look at the tally, to bring it up to date."""
 
     async def report() -> None:
         before = (0, 0)
         while True:
             await asyncio.sleep(_EVERY)
+            count()
             now = (tally.done, tally.tokens)
             if now != before:
                 before = now

@@ -3,7 +3,8 @@
 Each client gets the same work from a server that knows to the microsecond when it sent each token: so many streams of
 128 prompt tokens and 64 output tokens, the first after 200 ms, then one each 20 ms. The server says the truth, client
 and server share one clock, so the difference is what a client adds. The clients take turns in short rounds, so that a
-disturbance of the machine meets them all; what is told is over all rounds.
+disturbance of the machine meets them all; what is told is over all rounds. One of them only reads: below its CPU is
+nobody who wakes up for each token.
 
 On a busy machine trust the ratios, which are of the same minutes, and not the sizes.
 """
@@ -32,6 +33,7 @@ from tests.runner.loadgens.driving import closed, run
 SCENARIO = Scenario("D(128,64)", "D", 128, 64)
 USERS = (1, 8, 32, 128)
 FLOOR = "45 lines of aiohttp"
+READS = "reads alone"
 GOALS = {8: 0.001, 128: 0.005}
 """Streams -> mean TTFT error (s) on a quiet machine with two cores."""
 GOAL_CPU = 0.0005
@@ -86,9 +88,20 @@ def by_protocol(name: str) -> Round:
     return measure
 
 
-def floor(server: TokenServer, users: int, seconds: float, seen: Seen) -> None:
-    command = [sys.executable, "-m", "tests.benchmarks.floor_client", server.base_url, str(users), str(seconds)]
+def said_by(program: str, server: TokenServer, users: int, seconds: float) -> dict[str, Any]:
+    command = [sys.executable, "-m", f"tests.benchmarks.{program}", server.base_url, str(users), str(seconds)]
     said: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return said
+
+
+def reads(server: TokenServer, users: int, seconds: float, seen: Seen) -> None:
+    said = said_by("reads_client", server, users, seconds)
+    seen.cpu += said["cpu_seconds"]
+    seen.requests += said["requests"]
+
+
+def floor(server: TokenServer, users: int, seconds: float, seen: Seen) -> None:
+    said = said_by("floor_client", server, users, seconds)
     rows = [(times[0], times[1], times[-1], len(times) - 1) for times in said["rows"]]
     add(seen, rows, server, said["cpu_seconds"])
 
@@ -97,6 +110,7 @@ def clients() -> dict[str, Round | None]:
     """By name; None for one that is not installed."""
     there = loadgens.get("genai-bench").needs() is None
     return {
+        READS: reads,
         "native": by_protocol("native"),
         FLOOR: floor,
         "genai-bench": by_protocol("genai-bench") if there else None,
@@ -111,7 +125,7 @@ def measure(rounds: int, seconds: float, users: Sequence[int]) -> dict[tuple[str
                 if client is not None:
                     with token_server() as server:
                         client(server, count, seconds, found.setdefault((name, count), Seen()))
-        sys.stderr.write(f"{count} streams: done\n")
+        sys.stderr.write(f"{streams(count)}: done\n")
     return found
 
 
@@ -131,9 +145,14 @@ def table(found: dict[tuple[str, int], Seen], users: Sequence[int]) -> list[tupl
                 lines.append((str(count), name, "not installed", *[""] * 5))
                 continue
             ttft, tpot = sorted(seen.ttft), sorted(seen.tpot)
-            errors = [ms(value) for part in (ttft, tpot) for value in (mean(part), percentile(part, 0.99))]
+            errors = [ms(value) for part in (ttft, tpot) if part for value in (mean(part), percentile(part, 0.99))]
+            errors += ["not measured"] * (4 - len(errors))
             lines.append((str(count), name, str(seen.requests), *errors, f"{seen.cpu_each * 1000:.2f} ms"))
     return lines
+
+
+def streams(count: int) -> str:
+    return f"{count} stream" + ("s" if count > 1 else "")
 
 
 def ratios(found: dict[tuple[str, int], Seen], users: Sequence[int]) -> list[str]:
@@ -143,11 +162,12 @@ def ratios(found: dict[tuple[str, int], Seen], users: Sequence[int]) -> list[str
         native = found["native", count]
         for name in clients():
             other = found.get((name, count))
-            if name != "native" and other is not None and other.requests:
-                cpu, error = other.cpu_each / native.cpu_each, mean(other.ttft) / mean(native.ttft)
-                lines.append(
-                    f"{count} streams: {name} needs {cpu:.1f} x the CPU and errs {error:.1f} x as much in TTFT"
-                )
+            if name == "native" or other is None or not other.requests:
+                continue
+            line = f"{streams(count)}: {name} needs {other.cpu_each / native.cpu_each:.1f} x the CPU of native"
+            if other.ttft:
+                line += f", errs {mean(other.ttft) / mean(native.ttft):.1f} x as much in TTFT"
+            lines.append(line)
     return lines
 
 
@@ -158,9 +178,9 @@ def goals(found: dict[tuple[str, int], Seen], users: Sequence[int]) -> list[str]
         error, cpu = mean(native.ttft), native.cpu_each
         if count in GOALS:
             met = "met" if error <= GOALS[count] else "missed"
-            lines.append(f"mean TTFT error at {count} streams: {ms(error)}, goal {ms(GOALS[count])}: {met}")
+            lines.append(f"mean TTFT error at {streams(count)}: {ms(error)}, goal {ms(GOALS[count])}: {met}")
         met = "met" if cpu <= GOAL_CPU else "missed"
-        lines.append(f"CPU per request at {count} streams: {cpu * 1000:.2f} ms, goal {GOAL_CPU * 1000:.1f} ms: {met}")
+        lines.append(f"CPU per request at {streams(count)}: {cpu * 1000:.2f} ms, goal {GOAL_CPU * 1000:.1f} ms: {met}")
     return lines
 
 

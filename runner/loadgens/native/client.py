@@ -14,19 +14,13 @@ from typing import Any
 from runner.loadgens import Job, Row
 from runner.loadgens._requests.asks import Ask
 from runner.loadgens.native import http
-from runner.loadgens.native.embeddings import embedded
-from runner.loadgens.native.stream import Answer, Malformed, ServerError
-from runner.loadgens.native.wire import Address, NotConnected, PlainWire, SecureWire, Wire, resolve
+from runner.loadgens.native.exchange import Exchange
+from runner.loadgens.native.wire import Address, PlainWire, SecureWire, Wire, resolve
 from runner.util.redact import hide, redact
 
 _PATHS = {"chat": "/v1/chat/completions", "completions": "/v1/completions"}
 _EMBEDDINGS = "/v1/embeddings"
 _MESSAGE_LENGTH = 300
-_READ = 2**16
-_EMBEDDING = 2**24
-"""Bytes of an answer that are read at most: of an error, of an embedding."""
-_SIZES = {b"%x\r\n" % size: size for size in range(1, 4096)}
-"""The size lines of the chunked encoding, as nearly every server writes them."""
 
 
 class Client:
@@ -52,6 +46,7 @@ class Client:
             headers["Authorization"] = f"Bearer {job.endpoint.api_key}"
         self._head = http.head(self._url, headers)
         self._addresses: list[Address] = []
+        self._open: set[Exchange] = set()
         self._tls = ssl.create_default_context() if self._url.secure else None
 
     async def __aenter__(self) -> Client:
@@ -64,6 +59,11 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         return None
+
+    def read(self) -> None:
+        """Read what has come so far, of every request: `on_tokens` knows of it then."""
+        for exchange in list(self._open):
+            exchange.read()
 
     def body(self, ask: Ask) -> bytes:
         job = self._job
@@ -94,6 +94,7 @@ class Client:
         timeout = self._job.each_level.request_timeout
         out = http.request(self._head, ask.id, self.body(ask))
         exchange = Exchange(loop.create_future(), self.on_tokens, whole=self._whole)
+        self._open.add(exchange)
         sent = time.monotonic()
         wire = self._connect(out, exchange)
         deadline = loop.call_later(timeout, exchange.expire, timeout)
@@ -101,8 +102,7 @@ class Client:
             await exchange.done
         except asyncio.CancelledError:
             # The level was given up. The row is the answer to that; whoever called sees it in `storm.broke`.
-            exchange.error = "cancelled" if exchange.answer.chunks else "lost"
-            exchange.message = ""
+            exchange.cancel()
             task = asyncio.current_task()
             assert task is not None
             task.uncancel()
@@ -110,6 +110,7 @@ class Client:
             deadline.cancel()
             wire.close()
             exchange.free()
+            self._open.discard(exchange)
         return _row(ask, exchange, start, intended or sent, sent, time.monotonic())
 
     def _connect(self, out: bytes, exchange: Exchange) -> Wire:
@@ -117,122 +118,6 @@ class Client:
         if self._tls is None:
             return PlainWire(self._addresses, self._url.authority, out, exchange)
         return SecureWire(self._url.host, self._url.port, self._tls, out, exchange)
-
-
-class Exchange:
-    """A request on its wire: what came back so far, and how it ended. `done` is resolved at its end, once. `whole`: its
-    answer is no stream but one piece, an embedding."""
-
-    __slots__ = ("_next", "_on_tokens", "_response", "_text", "_whole", "answer", "done", "error", "message")
-
-    def __init__(self, done: asyncio.Future[None], on_tokens: Callable[[int], None], *, whole: bool = False) -> None:
-        self.done = done
-        self._whole = whole
-        self.answer = Answer()
-        self.error: str | None = None
-        self.message = ""
-        self._text = b""  # of an answer that is no stream
-        self._response = http.Response()
-        self._next = False  # whether the next read may be read the short way
-        self._on_tokens = on_tokens
-
-    @property
-    def status(self) -> int | None:
-        return self._response.status
-
-    def got(self, data: bytes, now: float) -> None:
-        """Bytes that arrived at `now`."""
-        answer = self.answer
-        if self._next:  # by far the most reads: one token in one event in one chunk
-            begin, end = data.find(b"\n") + 1, len(data) - 2
-            whole = _SIZES.get(data[:begin]) == end - begin and data.endswith(b"\r\n")
-            if whole and answer.one_more(data, begin, end, now):
-                self._on_tokens(1)
-                return
-        if self.done.done():
-            return
-        response = self._response
-        try:
-            body = response.feed(data)
-            if response.status == 200 and not self._whole:
-                before = answer.chunks
-                answer.feed(body, now)
-                if answer.chunks > before:
-                    self._on_tokens(answer.chunks - before)
-            elif len(self._text) < (_EMBEDDING if response.status == 200 else _READ):
-                self._text += body
-            self._next = response.between and answer.between and answer.before != b""
-            if response.over:
-                self._end(now)
-        except (http.NotHttp, Malformed, ServerError) as error:
-            self._fail(_kind(error), f"{type(error).__name__}: {error}")
-
-    def lost(self, error: Exception | None) -> None:
-        """The connection is gone: closed by the server (None), broken, or never there."""
-        if self.done.done():
-            return
-        if error is None:
-            self._response.end()
-        try:
-            if self._response.over or (self.status is not None and self.status != 200):
-                self._end(time.monotonic())
-                return
-        except (Malformed, ServerError) as bad:
-            self._fail(_kind(bad), f"{type(bad).__name__}: {bad}")
-            return
-        what = f"{type(error).__name__}: {error}" if error else "the server closed the connection"
-        if isinstance(error, NotConnected):
-            self._fail("connect", what)
-        elif self.status is None:
-            self._fail("reset", f"{what}, before an answer")
-        else:
-            self._fail("cut", f"{what}, within its answer")
-
-    def expire(self, seconds: float) -> None:
-        """Its deadline has passed."""
-        if not self.done.done():
-            self._fail("timeout", f"no end after {seconds:g} s")
-
-    def _end(self, now: float) -> None:
-        """The response is over: is it an answer?"""
-        if self.status is not None and self.status != 200:
-            self._fail(_http_kind(self.status), self._text[:_READ].decode(errors="replace"))  # `_row` redacts and cuts
-            return
-        if self._whole:
-            kind, message = embedded(self.answer, self._text, now)
-            self._fail(kind, message) if kind else self._over()
-            return
-        before = self.answer.chunks
-        self.answer.close(now)
-        self._on_tokens(self.answer.chunks - before)
-        if not self.answer.complete:
-            self._fail("cut", "the stream ended without finish reason")
-        elif not self.answer.chunks:
-            self._fail("empty", "the answer holds no token")
-        else:
-            self._over()
-
-    def _over(self) -> None:
-        self._next = False
-        self.done.set_result(None)
-
-    def _fail(self, kind: str, message: str) -> None:
-        self.error, self.message = kind, message
-        self._over()
-
-    def free(self) -> None:
-        """Nothing comes any more."""
-        self._response.free()
-
-
-def _http_kind(status: int) -> str:
-    if status == 429:
-        return "http_429"
-    return f"http_{status // 100}xx"
-
-
-def _kind(error: Exception) -> str:
-    return "server_error" if isinstance(error, ServerError) else "malformed"
 
 
 def _row(ask: Ask, exchange: Exchange, start: float, intended: float, sent: float, ended: float) -> Row:

@@ -60,7 +60,7 @@ class Level:
         """Measure, and tell the driver. A level whose every warm-up request failed is not measured."""
         position = self.plan.position
         say("level_started", position=position)
-        async with Client(self.job, self._tokens) as client, reporting(position, self.tally):
+        async with Client(self.job, self._tokens) as client, reporting(position, self.tally, client.read):
             await drained({asyncio.create_task(self._calibrate(client))}, self.storm)
             self.asks = Asks(self.job, self.plan, self.round, self.session.calibration, self.session.lines)
             warm = await self._warm_up(client)

@@ -2,7 +2,8 @@
 
 asyncio makes a handle of each event, puts it into a queue and runs it in a context: several times what the read
 itself costs. Here the readers of our streams are called as soon as the kernel names them, for a whole batch before
-anything else happens, so that answers that come together are stamped together. Everything else goes asyncio's way.
+anything else happens, so that answers that come together are stamped together; and while they give asyncio nothing to
+do, it does not hear of them. Everything else goes asyncio's way.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ import asyncio
 import math
 import select
 import selectors
+import time
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from contextvars import Context
+from typing import Any, TypeVarTuple
 
+Ts = TypeVarTuple("Ts")
 _BATCH = 1024
 Read = Callable[[], None]
 
@@ -37,6 +41,7 @@ class _Selector(selectors.BaseSelector):
         self._epoll = select.epoll()
         self._keys = _Keys()
         self._reads: dict[int, Read] = {}
+        self.asked = False  # whether the loop has something new to do
 
     def watch(self, fd: int, read: Read) -> None:
         """Call `read` whenever there is something to read at `fd`, its end or an error included. It must not raise."""
@@ -83,20 +88,29 @@ class _Selector(selectors.BaseSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Runs the reads; gives the rest. `timeout` is rounded up to the millisecond that epoll knows, so that nothing
         is early."""
-        wait = -1.0 if timeout is None else max(0.0, math.ceil(timeout * 1e3) * 1e-3)
+        until = math.inf if timeout is None else time.monotonic() + timeout
         reads, keys = self._reads, self._keys
-        ready = []
-        for fd, event in self._epoll.poll(wait, _BATCH):
-            read = reads.get(fd)
-            if read is not None and event & ~select.EPOLLOUT:
-                read()
-            if fd in keys:
-                key = keys[fd]
-                mask = selectors.EVENT_WRITE if event & ~select.EPOLLIN else 0
-                mask |= selectors.EVENT_READ if event & ~select.EPOLLOUT else 0
-                if mask & key.events:
-                    ready.append((key, mask & key.events))
-        return ready
+        ready: list[tuple[selectors.SelectorKey, int]] = []
+        self.asked = False
+        left = timeout
+        while True:
+            events = self._epoll.poll(-1.0 if left is None else math.ceil(left * 1e3) * 1e-3, _BATCH)
+            for fd, event in events:
+                read = reads.get(fd)
+                if read is not None and event & ~select.EPOLLOUT:
+                    read()
+                if fd in keys:
+                    key = keys[fd]
+                    mask = selectors.EVENT_WRITE if event & ~select.EPOLLIN else 0
+                    mask |= selectors.EVENT_READ if event & ~select.EPOLLOUT else 0
+                    if mask & key.events:
+                        ready.append((key, mask & key.events))
+            if ready or self.asked or not events:
+                return ready
+            if left is not None:
+                left = until - time.monotonic()
+                if left <= 0:
+                    return ready
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         return self._keys
@@ -117,6 +131,18 @@ class Loop(asyncio.SelectorEventLoop):
         super().__init__(self._short)
         self.watch = self._short.watch
         self.forget = self._short.forget
+
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        self._short.asked = True
+        return super().call_soon(callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        self._short.asked = True
+        return super().call_at(when, callback, *args, context=context)
 
 
 def watching(loop: asyncio.AbstractEventLoop) -> tuple[Callable[[int, Read], Any], Callable[[int], Any]]:

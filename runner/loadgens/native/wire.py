@@ -93,6 +93,7 @@ class PlainWire:
         "_addresses",
         "_connected",
         "_forget",
+        "_got",
         "_last",
         "_left",
         "_listener",
@@ -110,6 +111,7 @@ class PlainWire:
         self._addresses = addresses
         self._left = list(addresses)
         self._listener = listener
+        self._got = listener.got
         self._out = memoryview(out)
         self._connected = False
         self._last = 0.0
@@ -203,7 +205,7 @@ class PlainWire:
                 now -= late
         # A stream arrives in its order. Where a stamp was missing, the time of its read may be after the next arrival.
         self._last = now = max(now, self._last)
-        self._listener.got(data, now)
+        self._got(data, now)
 
     def close(self) -> None:
         self._hang_up()

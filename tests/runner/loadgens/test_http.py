@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.loadgens.native import http
-from runner.loadgens.native.client import Exchange
+from runner.loadgens.native.exchange import Exchange
 
 WORDS = ("Once", " upon", " a", " time", ",", ' "x"', " \u00fc", " the", " end")
 BASE = '"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"m"'

@@ -12,6 +12,9 @@ import pytest
 
 from runner.loadgens.native.loop import Loop, run, watching
 
+ENOUGH = 200_000
+"""Reads, seconds of them."""
+
 
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
@@ -111,3 +114,38 @@ def test_a_descriptor_is_registered_once(pair: tuple[socket.socket, socket.socke
             selector.unregister(pair[0])
     finally:
         loop.close()
+
+
+def test_reads_that_never_end_do_not_keep_the_rest_waiting(pair: tuple[socket.socket, socket.socket]) -> None:
+    """While streams are read asyncio is not asked; what it has to do, and what a read gives it to do, is done all the
+    same."""
+    mine, other = pair
+    read: list[bytes] = []
+    done: list[str] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        watch, forget = watching(loop)
+        asked = loop.create_future()
+
+        def take() -> None:
+            read.append(mine.recv(1))
+            if len(read) < ENOUGH:
+                other.send(b"x")  # there is always something to read
+            if len(read) == 50 and not asked.done():
+                asked.set_result(None)
+
+        other.send(b"x")
+        watch(mine.fileno(), take)
+        loop.call_later(0.001, done.append, "timer")
+        await asked
+        done.append("asked by a read")
+        await asyncio.to_thread(loop.call_soon_threadsafe, done.append, "another thread")
+        while "timer" not in done:
+            await asyncio.sleep(0)
+        assert 50 <= len(read) < ENOUGH
+        forget(mine.fileno())
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(main())
+    assert sorted(done) == ["another thread", "asked by a read", "timer"]
