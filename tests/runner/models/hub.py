@@ -86,7 +86,6 @@ class Hub:
 
     def __post_init__(self) -> None:
         self._scripts: dict[str, list[str]] = defaultdict(list)
-        self._changed: set[str] = set()
         hub = self
 
         class Handler(_Answers):
@@ -117,8 +116,8 @@ class Hub:
 
     def script(self, file: str, *steps: str) -> None:
         """How the next GETs for the bytes of `file` are answered: `well`, `short:N` (N bytes, then the connection is
-        closed), `wrong-range`, `other-range`, `ignore-range`, `416`, `304`, `etag:N` (N bytes, and from then on another
-        ETag), `corrupt`, `too-much`, `drip`, `hang`, `gzip`, or a status, with `:Retry-After` where it has one."""
+        closed), `stale:N` (as `short`, of other content under another ETag), `wrong-range`, `ignore-range`, `416`,
+        `304`, `corrupt`, `too-much`, `drip`, `hang`, `gzip`, or a status, with `:Retry-After` where it has one."""
         self._scripts[file].extend(steps)
 
     def gets(self, file: str) -> list[dict[str, str]]:
@@ -138,11 +137,7 @@ class Hub:
         return name, detail
 
     def etag(self, file: str) -> str:
-        return f'"{oid_of(self.files[file])}{"-changed" if file in self._changed else ""}"'
-
-    def change(self, file: str) -> None:
-        """From now on the bytes carry another ETag; the listing says what it said."""
-        self._changed.add(file)
+        return f'"{oid_of(self.files[file])}"'
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -220,16 +215,15 @@ class _Answers(BaseHTTPRequestHandler):
                 self.some(content, start, headers)
             case "short":
                 self.some(content, start, headers, most=int(detail))
-            case "etag":
-                self.some(content, start, headers, most=int(detail))
-                hub.change(file)
+            case "stale":
+                old = bytes(byte ^ 255 for byte in content)
+                self.some(old, start, headers | {"ETag": '"as-it-was"'}, most=int(detail))
             case "ignore-range":
                 self.some(content, None, headers)
-            case "wrong-range":  # says that it begins where it was asked to, one byte further on; and does
-                self.some(content, (start or 0) + 1, headers)
-            case "other-range":  # says what was asked for, and sends the beginning
-                whole = f"bytes 0-{len(content) - 1}/{len(content)}"
-                self.answer(206, content, headers | {"Content-Range": whole})
+            case "wrong-range":  # as many bytes as were asked for, and says that they are the first ones
+                body = content[: len(content) - (start or 0)]
+                said = f"bytes 0-{len(body) - 1}/{len(content)}"
+                self.answer(206, body, headers | {"Content-Range": said})
             case "corrupt":
                 wrong = bytes([content[0] ^ 1]) + content[1:]
                 self.some(wrong, start, headers)
