@@ -15,15 +15,19 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from runner.errors import NetworkError, UsageError
+from runner.errors import HashMismatch, NetworkError, UsageError
 from runner.models import hub_cache
 from runner.models.answers import TryAgain, back_off, refused
 from runner.models.hashes import Promise, note_hash
 from runner.models.part import OPTION, Part, refuse_unless_room
 from runner.models.transfer import Settings, Tell, transfer
+from runner.util.download import shown
 from runner.util.files import atomic_write, disk_errors
 
 T = TypeVar("T")
+
+LARGEST = 50_000_000_000
+"""Bytes of a file that the hub gives out over plain HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,9 @@ def fetch(wish: Wish, listing: Listing, settings: Settings, tell: Callable[..., 
     refuse_unless_room(root_of(wish), rest, wish.model_id)
     for one in to_fetch:
         part = _part(wish, listing, one)
-
+        if (one.promise.size or 0) > LARGEST and wish.out is None:
+            _leave_to_the_library(wish, listing, one, part, settings, tell)
+            continue
         with part.alone(partial(tell, "waiting", file=one.name)):
             if settings.force or not _is_here(wish, listing, one):
                 _bring(wish, listing, one, part, settings, partial(tell, file=one.name))
@@ -124,6 +130,35 @@ def _bring(wish: Wish, listing: Listing, one: Listed, part: Part, settings: Sett
     url = hf_hub_url(listing.model_id, one.name, revision=listing.commit, endpoint=wish.endpoint)
     headers = {name: str(value) for name, value in build_hf_headers(library_name="tunebook").items()}
     transfer(url, headers, part, one.promise, settings, tell)
+
+
+def _leave_to_the_library(
+    wish: Wish, listing: Listing, one: Listed, part: Part, settings: Settings, tell: Callable[..., None]
+) -> None:
+    """A file that the hub gives out in its chunked protocol only, verified when it is here. The library takes the lock
+    itself. Raises HashMismatch and what `_translated` says."""
+    from huggingface_hub import hf_hub_download, hf_hub_url
+
+    url = hf_hub_url(listing.model_id, one.name, revision=listing.commit, endpoint=wish.endpoint)
+    tell("start", file=one.name, url=shown(url), resume=False, start=0)
+    began = time.monotonic()
+
+    def ask() -> str:
+        with _quiet(), disk_errors(part.target, OPTION):
+            return hf_hub_download(
+                listing.model_id,
+                one.name,
+                revision=listing.commit,
+                endpoint=wish.endpoint,
+                cache_dir=hub_cache.hub_folder(),
+                force_download=settings.force,
+            )
+
+    _patiently(ask, one.name, settings, tell)
+    if (broken := one.promise.broken_by(part.target)) is not None:
+        part.target.unlink()
+        raise HashMismatch(f"{one.name} is not the promised file: {broken}; it was thrown away")
+    tell("done", file=one.name, bytes=part.target.stat().st_size, ms=round(1000 * (time.monotonic() - began)))
 
 
 def _link(wish: Wish, listing: Listing, settings: Settings, tell: Tell) -> Path:
