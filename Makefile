@@ -9,6 +9,8 @@ PYTEST := $(BIN)/python -m pytest -q
 JOBS   ?= 3
 # The stories stand at the end and take the longest: who has nothing left takes of them.
 SPREAD := -n $(JOBS) --dist worksteal
+# Five minutes of pip's, mostly waiting for the disk, while other tests have the cores.
+BESIDE_CLIENT := sh .ci/beside '$(BIN)/tunebook engine install genai-bench'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-engines test test-docker test-heavy test-all check fast lint golden model client system site site-demo clean bench-ask bench-client chaos
@@ -30,8 +32,8 @@ demo-engines: $(VENV)/.demo model   ## llama.cpp, Transformers and vLLM on the s
 	$(BIN)/tunebook run campaigns/cpu-engines.yaml
 	$(BIN)/tunebook build
 
-test: system $(VENV)/.tests model client lint   ## install what tests need and run them all
-	$(PYTEST) $(SPREAD) -m "not matrix and not heavy"
+test: system $(VENV)/.tests model   ## install what tests need and run them all
+	@$(BESIDE_CLIENT) '$(MAKE) --no-print-directory lint && $(PYTEST) $(SPREAD) -m "not matrix and not heavy"'
 
 test-docker: system $(VENV)/.tests model   ## of these the tests of containers, on a Docker Engine that they start; as root
 	$(PYTEST) -m docker
@@ -39,8 +41,8 @@ test-docker: system $(VENV)/.tests model   ## of these the tests of containers, 
 test-heavy: $(VENV)/.tests model   ## the real Transformers and vLLM, where `tunebook engine install` put them; TUNEBOOK_LLAMA_SERVER names llama-server
 	$(PYTEST) -m heavy
 
-test-all: system $(VENV)/.tests model client lint   ## the full fault and browser matrices too
-	$(PYTEST) $(SPREAD) -m "not heavy"
+test-all: system $(VENV)/.tests model   ## the full fault and browser matrices too
+	@$(BESIDE_CLIENT) '$(MAKE) --no-print-directory lint && $(PYTEST) $(SPREAD) -m "not heavy"'
 
 check: $(VENV)/.tests lint   ## lint, types, import rules, invariants, generated pages: a minute
 	$(PYTEST) $(SPREAD) tests/architecture tests/contract/test_seams.py tests/contract/test_schema_docs.py \

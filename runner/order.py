@@ -19,6 +19,7 @@ from runner.engines.choice import with_engine
 from runner.hardware.facts import boot_id, host_facts
 from runner.inputs.prepared import prepared
 from runner.loadgens import loadgens
+from runner.models import hub_cache
 from runner.models.convert import converted, is_gguf
 from runner.models.fetch import locate
 from runner.runtimes import needs_folder
@@ -116,6 +117,7 @@ def place_request(order: Order, campaign: Campaign, scratch: Path, gpus: tuple[s
         log_path=scratch / "engine.log",
         labels=order.labels,
         gpus=gpus,
+        offline=campaign.model.id is not None and hub_cache.is_whole(campaign.model.id, campaign.model.revision),
         grace=campaign.timeouts.stop,
         pull_timeout=campaign.timeouts.pull,
         options={**campaign.deploy.options, **entry.options, "pass_env": list(entry.pass_env)},

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
 
 GOLDEN = Path(__file__).parent / "golden"
 
+# Engines on two cores with other tests beside them: threads that spin while they wait take what the others need.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Thousands of processes of ours start: a tenth of all time would go into compiling the same sources again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--accept", action="store_true", help="write golden files instead of comparing with them")
@@ -26,6 +34,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 TIERS = ("matrix", "heavy", "docker", "story", "browser", "engine", "genai_bench")
 """Markers from the heaviest down: a test counts for the first that it has."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Last those that need what `make test` installs beside the others."""
+    items.sort(key=lambda item: item.get_closest_marker("genai_bench") is not None)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

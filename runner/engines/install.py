@@ -93,11 +93,11 @@ def plan(recipe: Recipe, version: str | None, python: str | None) -> Plan:
         hint = f"name another: tunebook engine install {recipe.name} --python /path/to/python{recipe.python[1]}"
         raise NotReady(what + ".".join(map(str, number)), hint=hint)
     pip = (str(folder / "bin" / "python"), "-m", "pip")
-    more = recipe.requirements(chosen)
+    more = (*recipe.options, *recipe.requirements(chosen))
     make = Step("making the environment", (interpreter, "-m", "venv", str(folder)))
     before = Step("pip install", (*pip, "install", *QUIET, *recipe.arguments, "--no-deps"))
     if not recipe.alone:
-        firsts = tuple(one for one in more if named(one) in recipe.first)
+        firsts = tuple(one for one in recipe.requirements(chosen) if named(one) in recipe.first)
         first = (Step(before.what, (*before.argv, *firsts)),) if firsts else ()
         return Plan(
             recipe, chosen, folder, interpreter, (make, *first, Step("pip install", (*pip, "install", *QUIET, *more)))

@@ -21,8 +21,9 @@ class Recipe:
     """How an engine is installed. `{version}` in a requirement stands for the version that is wanted.
 
     `first` are packages that come with `arguments` of pip's, from an index of their own, before all others and without
-    what they ask for: no other package is looked for there. `alone` is a package whose own list of dependencies is
-    wrong: it is installed without them, and what it asks for besides, but for `without`. `python` are the first and the
+    what they ask for: no other package is looked for there. `options` of pip's come with the others. `alone` is a
+    package whose own list of dependencies is wrong: it is installed without them, and what it asks for besides, but
+    for `without`. `python` are the first and the
     last version of Python that it runs on. Bytes are what it takes on the disk, and what passes the network besides.
     """
 
@@ -36,6 +37,7 @@ class Recipe:
     packages: tuple[str, ...]
     first: tuple[str, ...]
     arguments: tuple[str, ...]
+    options: tuple[str, ...]
     alone: str
     without: tuple[str, ...]
     installed_bytes: int
@@ -107,6 +109,7 @@ def _read(path: Path) -> Recipe:
         packages=tuple(table["packages"]),
         first=tuple(table.get("first", ())),
         arguments=tuple(table.get("arguments", ())),
+        options=tuple(table.get("options", ())),
         alone=table.get("alone", ""),
         without=tuple(table.get("without", ())),
         installed_bytes=table["installed_bytes"],

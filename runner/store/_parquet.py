@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 REQUEST_COLUMNS = {
     "position": "INTEGER", "number": "INTEGER", "kind": "VARCHAR", "intended": "DOUBLE", "sent": "DOUBLE",
@@ -22,22 +27,19 @@ def write_requests(rows_jsonl: Path | None, target: Path) -> None:
 
     A last line without its newline is left out: a load generator that is ended in the middle of a write leaves one.
     """
-    import duckdb
-
     structure = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in REQUEST_COLUMNS.items()) + "}"
-    with duckdb.connect(config={"threads": 1}) as connection:
-        if rows_jsonl is None or _whole_lines(rows_jsonl) == 0:
-            source = "SELECT * FROM (SELECT " + ", ".join(
-                f"NULL::{kind} AS {_quoted(name)}" for name, kind in REQUEST_COLUMNS.items()
-            )
-            source += ") WHERE false"
-        else:
-            source = (
-                f"SELECT {', '.join(_rounded(name, kind) for name, kind in REQUEST_COLUMNS.items())} "
-                f"FROM read_json({_literal(rows_jsonl)}, columns = {structure}, format = 'newline_delimited', "
-                "maximum_object_size = 67108864) ORDER BY position, number, kind"
-            )
-        connection.execute(f"COPY ({source}) TO {_literal(target)} (FORMAT parquet, COMPRESSION zstd)")
+    if rows_jsonl is None or _whole_lines(rows_jsonl) == 0:
+        source = "SELECT * FROM (SELECT " + ", ".join(
+            f"NULL::{kind} AS {_quoted(name)}" for name, kind in REQUEST_COLUMNS.items()
+        )
+        source += ") WHERE false"
+    else:
+        source = (
+            f"SELECT {', '.join(_rounded(name, kind) for name, kind in REQUEST_COLUMNS.items())} "
+            f"FROM read_json({_literal(rows_jsonl)}, columns = {structure}, format = 'newline_delimited', "
+            "maximum_object_size = 67108864) ORDER BY position, number, kind"
+        )
+    _copy(source, target)
 
 
 GPU_COLUMNS = {
@@ -49,15 +51,32 @@ GPU_COLUMNS = {
 
 def write_gpu_samples(rows: Sequence[Mapping[str, object]], target: Path) -> None:
     """Write `rows` (keys of GPU_COLUMNS, at least one row) as Parquet, in the order in which they were taken."""
-    import duckdb
-
     lines = target.with_suffix(".jsonl")
     lines.write_text("".join(json.dumps(dict(row)) + "\n" for row in rows), encoding="utf-8")
     structure = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in GPU_COLUMNS.items()) + "}"
-    with duckdb.connect(config={"threads": 1}) as connection:
-        source = f"SELECT * FROM read_json({_literal(lines)}, columns = {structure}, format = 'newline_delimited')"
-        connection.execute(f"COPY ({source}) TO {_literal(target)} (FORMAT parquet, COMPRESSION zstd)")
+    _copy(f"SELECT * FROM read_json({_literal(lines)}, columns = {structure}, format = 'newline_delimited')", target)
     lines.unlink()
+
+
+@cache
+def _engine() -> DuckDBPyConnection:
+    """A database in memory that holds nothing, one for all files of a process: making one takes four times as long as
+    writing a file with it."""
+    import duckdb
+
+    return duckdb.connect(config={"threads": 1})
+
+
+def _copy(source: str, target: Path) -> None:
+    """A cursor of its own for each file, so that threads may write at the same time."""
+    import duckdb
+
+    try:
+        with _engine().cursor() as cursor:
+            cursor.execute(f"COPY ({source}) TO {_literal(target)} (FORMAT parquet, COMPRESSION zstd)")
+    except (duckdb.FatalException, duckdb.InternalException):
+        _engine.cache_clear()  # after either it refuses everything
+        raise
 
 
 def _whole_lines(path: Path) -> int:

@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -16,6 +17,9 @@ _SHORTEST = 6
 
 _BOUNDED = 12
 """A shorter value is only hidden where it stands alone: `abc123` must not tear a hole into `xabc1234`."""
+
+_REMEMBERED = 80
+"""What is longer is seldom said twice."""
 
 _SECRET_WORD = r"token|secret|passw(?:or)?d|passphrase|(?:api|access|account|private|signing|shared)[_-]?key"
 _VALUE = r"[^\s\"'\\,;&<>]"
@@ -170,11 +174,19 @@ def redact(text: str, *, cut: bool = False) -> str:
         beginnings = (value[:n] for value in known for n in range(len(value) - 1, _SHORTEST - 1, -1))
         left = next((one for one in beginnings if text.endswith(one)), "")
         text = text.removesuffix(left) + HIDDEN if left else text
+    return _looked_through(text) if len(text) > _REMEMBERED else _looked_through_once(text)
+
+
+def _looked_through(text: str) -> str:
     lower = text.lower()
     for signs, found, shown in _PATTERNS:
         if any(sign in lower for sign in signs):
             text = found.sub(shown, text)
     return text
+
+
+_looked_through_once = lru_cache(4096)(_looked_through)
+"""A record says the same few hundred names and units thousands of times."""
 
 
 def redacted(value: Any) -> Any:

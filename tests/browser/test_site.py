@@ -21,8 +21,9 @@ WIDER_THAN_THE_PAGE = """
 """
 
 
+@pytest.mark.matrix
 def test_every_page_is_whole_and_asks_nobody_else(browser: Browser, places: Places, built: Built) -> None:
-    """As files, where a request to anybody would show; the other ways of reading are test_matrix.py's."""
+    """As files, where a request to anybody would show; test_matrix.py asks the same of each page once in some way."""
     site, figures = places["file"], 0
     for page in pages(built.out):
         browser.open(site + page)

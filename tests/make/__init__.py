@@ -10,5 +10,7 @@ it and publishes the snapshot. Every builder takes keyword changes for any field
 
 from __future__ import annotations
 
-from tests.make.facts import *  # noqa: F403
+from runner.fixtures.facts import *  # noqa: F403
+from runner.fixtures.levels import *  # noqa: F403
+from runner.fixtures.sealing import *  # noqa: F403
 from tests.make.store import *  # noqa: F403

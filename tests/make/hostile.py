@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 from runner.domain.campaign import Deploy, Search
 from runner.domain.failure import Cause, Failure, Phase
 from runner.domain.records import RecordKind
+from runner.fixtures import facts, sealing
 from runner.store.ingest import ingest
 from runner.store.record import seal, seal_rules
 from runner.store.snapshot import snapshot
 from runner.util.codec import to_plain
-from tests.make import facts, store
 
 T = TypeVar("T")
 
@@ -125,7 +125,7 @@ def _write(results: Path, n: int, text: str, more: str) -> None:
         if hostile.failure:
             hostile = replace(hostile, failure=failed, warnings=(long,))
         sealed.append(hostile)
-        store.seal_one(results, hostile, log=f"{text}\nE {long}\n")
+        sealing.seal_one(results, hostile, log=f"{text}\nE {long}\n")
     refused = facts.rejection(of, n, run_id=run_id, rejection_id=facts.an_id(first + 50), params={text: text})
     seal(results, RecordKind.REJECTION, refused.rejection_id, replace(poison(refused, text), reason=long))
     compared = facts.comparison(sealed[2], sealed[0], n, comparison_id=facts.an_id(first + 60), run_id=run_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import json
 import math
 import random
 import shutil
@@ -12,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from runner.domain.campaign import (
     Campaign,
@@ -24,11 +22,9 @@ from runner.domain.failure import (
     Outcome,
     Phase,
     Role,
-    Verdict,
 )
 from runner.domain.parameters import Scalar
 from runner.domain.records import (
-    ComparisonFact,
     RecordKind,
     RulesFact,
     RunStart,
@@ -36,16 +32,11 @@ from runner.domain.records import (
 from runner.domain.trial import (
     Attempt,
 )
-from runner.store._live import live_path
-from runner.store.ingest import create_if_missing, ingest
-from runner.store.record import seal, seal_attempt, seal_rules
-from runner.store.snapshot import snapshot
-from tests.make.facts import (
-    TOKENS,
+from runner.fixtures.compared import compared_by_confirmation
+from runner.fixtures.facts import (
     an_id,
     attempt,
     campaign,
-    comparison,
     configuration,
     failure,
     gpu_campaign,
@@ -56,42 +47,11 @@ from tests.make.facts import (
     run_start,
     utc,
 )
-
-
-def request_rows(of: Attempt) -> list[dict[str, Any]]:
-    """Rows of requests.parquet that agree with the attempt's levels."""
-    rows: list[dict[str, Any]] = []
-    for at in of.levels:
-        tpot = at.metric("tpot", "p50") or 0.02
-        ttft = at.metric("ttft", "p50") or 0.08
-        for number in range(at.sent):
-            sent = round(number * at.seconds / 12, 6)
-            good = number < at.ok
-            times = [round(sent + ttft + tpot * token, 6) for token in range(TOKENS)] if good else []
-            rows.append({
-                "position": at.position, "number": number, "kind": "measure", "intended": sent, "sent": sent,
-                "first": times[0] if good else None, "last": times[-1] if good else None,
-                "ended": times[-1] if good else sent + 0.01,
-                "asked_prompt": 100, "prompt_tokens": 100 if good else None,
-                "asked_output": TOKENS, "output_tokens": TOKENS if good else 0, "tokens_from": "usage",
-                "finish": "length" if good else None, "status": 200 if good else None,
-                "error": None if good else "reset", "message": "" if good else "connection reset by peer",
-                "token_times": times, "server_prompt_seconds": None,
-            })  # fmt: skip
-    return rows
-
-
-def seal_one(results: Path, of: Attempt, log: str | None = None) -> Path:
-    """Seal an attempt with rows and a short engine log, as `run_trial` does."""
-    scratch = results / "running" / f"make-{of.attempt_id}"
-    scratch.mkdir(parents=True, exist_ok=True)
-    rows, engine = scratch / "rows.jsonl", scratch / "engine.log"
-    rows.write_text("".join(json.dumps(row) + "\n" for row in request_rows(of)), encoding="utf-8")
-    text = log or f"llama.cpp b11549\nloading model\n{of.failure.evidence if of.failure else 'serving'}\n"
-    engine.write_text(text, encoding="utf-8")
-    path = seal_attempt(results, of, rows, engine, None)
-    shutil.rmtree(scratch)
-    return path
+from runner.fixtures.sealing import seal_one
+from runner.store._live import live_path
+from runner.store.ingest import create_if_missing, ingest
+from runner.store.record import seal, seal_rules
+from runner.store.snapshot import snapshot
 
 
 @dataclass
@@ -159,36 +119,6 @@ def believable(of: Campaign) -> list[Attempt]:
     return made
 
 
-def compared_by_confirmation(made: Made) -> list[ComparisonFact]:
-    """The confirmed trial with the highest mean against every other one: t interval of the log ratio, 3 rounds."""
-    values: dict[int, list[float]] = {}
-    for one in made.attempts:
-        if one.role is Role.CONFIRM:
-            values.setdefault(one.number, []).append(one.levels[0].metric("output_throughput", "value") or 1.0)
-    best = max(values, key=lambda number: sum(values[number]))
-    found = []
-    for number in sorted(values.keys() - {best}):
-        logs = [math.log(a / b) for a, b in zip(values[best], values[number], strict=True)]
-        middle = sum(logs) / len(logs)
-        half = 4.303 * math.sqrt(sum((x - middle) ** 2 for x in logs) / 2 / 3)  # t(0.975, 2)
-        better = middle - half > 0
-        found.append(
-            comparison(
-                made.of(best),
-                made.of(number),
-                verdict=Verdict.BETTER if better else Verdict.INCONCLUSIVE,
-                reason="the interval lies above 0" if better else "the interval holds 0",
-                log_ratio=middle,
-                low=middle - half,
-                high=middle + half,
-                value_a=sum(values[best]) / 3,
-                value_b=sum(values[number]) / 3,
-                campaign_id=made.run.campaign_id,
-            )
-        )
-    return found
-
-
 @cache
 def empty_store() -> Path:
     """A store with nothing in it, made once in a process: making one takes half a second, and hundreds of tests begin
@@ -221,7 +151,7 @@ def write_store(
             chosen = configuration("q8", {"threads": threads, "batch-size": 512, "flash-attn": False})
             fact = rejection(of, n, fingerprint=chosen.fingerprint, params=chosen.values)
             seal(results, RecordKind.REJECTION, fact.rejection_id, fact)
-        for n, compared in enumerate(compared_by_confirmation(made)):
+        for n, compared in enumerate(compared_by_confirmation(made.attempts, made.run.campaign_id)):
             seal(results, RecordKind.COMPARISON, an_id(6000 + n), replace(compared, comparison_id=an_id(6000 + n)))
     if ended:
         good = sum(a.outcome is Outcome.MEASURED and a.role is not Role.CONFIRM for a in made.attempts)
