@@ -108,7 +108,7 @@ def _environment(own: Mapping[str, str], request: PlaceRequest, placement: Place
     gpus = {"CUDA_VISIBLE_DEVICES": ",".join(placement.gpus)} if placement.gpus else {}
     of_python = environment.activated(request.python) if request.python else {}
     added = of_python | gpus | dict(own)
-    return net.without_loopback(environment.for_engine(request.options.get("pass_env", ()), added))
+    return net.without_loopback(environment.for_engine(request.options.get("pass_env", ()), added), placement.host)
 
 
 DEPLOYER: Deployer = Local()
