@@ -19,6 +19,8 @@
     ├── SiteError              2   a page of the site's own folder does not build
     ├── AlreadyRunning         7   another process runs this lineage
     ├── NoSpace               10   the disk is full
+    ├── NotAuthorised         11   a server wants a login, or one with more rights
+    ├── RateLimited           12   a server wants to be asked less often
     ├── HashMismatch          13   a file is not the file that was promised
     ├── RequestFileError       2   a trace or dataset is not there, or not what it must be
     ├── NetworkError          14   an address could not be read
@@ -162,6 +164,14 @@ class AlreadyRunning(TunebookError):
 
 class NoSpace(TunebookError):
     slug, status = "no-space", 10
+
+
+class NotAuthorised(TunebookError):
+    slug, status = "not-authorised", 11
+
+
+class RateLimited(TunebookError):
+    slug, status = "rate-limited", 12
 
 
 class HashMismatch(TunebookError):

@@ -14,8 +14,8 @@ import click
 
 
 @contextmanager
-def progress(as_json: bool) -> Iterator[None]:
-    """JSON lines on stdout, a live display on a terminal, or plain lines; the last two on stderr."""
+def progress(as_json: bool, live: bool = True) -> Iterator[None]:
+    """JSON lines on stdout, a display on a terminal that is `live`, or plain lines; the last two on stderr."""
     from runner.events import listening
     from runner.events.console import Plain, Terminal
     from runner.events.jsonl import JsonLines
@@ -23,7 +23,7 @@ def progress(as_json: bool) -> Iterator[None]:
     with ExitStack() as stack:
         if as_json:
             stack.enter_context(listening(JsonLines(sys.stdout)))
-        elif sys.stderr.isatty():
+        elif live and sys.stderr.isatty():
             stack.enter_context(listening(stack.enter_context(Terminal())))
         else:
             stack.enter_context(listening(Plain(sys.stderr)))

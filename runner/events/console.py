@@ -101,12 +101,33 @@ def describe(event: Event) -> str | None:
             return f"{format_duration(round(data['seconds'])):>7}  {data['doing']}"
         case "engine_waiting":
             return f"waiting: another process installs or removes {data['engine']} {data['version']}"
+        case "fetch":
+            return _fetch_line(data)
+        case "verified":
+            return None if data["ok"] else f"{data['file']}: {data['why']}"
         case "warning":
             return f"warning: {data['message']}"
         case "notice":
             return str(data["message"])
         case _:
             return None
+
+
+def _fetch_line(data: Mapping[str, Any]) -> str | None:
+    """A word of a download; its progress moves the live line only."""
+    name = data.get("file", "the hub")
+    match data["phase"]:
+        case "start" if data["resume"]:
+            return f"{name}: going on at {format_size(data['start'])}"
+        case "start":
+            return f"{name}: fetching"
+        case "retry":
+            return f"{_one_line(str(data['msg']))}; again in {data['wait_secs']:.3g} s"
+        case "waiting":
+            return f"{name}: another process fetches it, waiting"
+        case "done":
+            return f"{name}: {format_size(data['bytes'])} in {data['ms'] / 1000:.1f} s"
+    return None
 
 
 class Refusals:
@@ -194,6 +215,8 @@ class Terminal:
                 self.progress.advance(self._task)
             case "confirm_started":
                 self._show("confirming", 0, data["attempts"])
+            case "fetch" if data["phase"] == "progress" and data["total"]:
+                self._show(f"{data['file']} · MB", data["downloaded"] / 1e6, data["total"] / 1e6)
             case "run_ended":
                 self.progress.update(self._task, visible=False)
 

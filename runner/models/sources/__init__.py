@@ -1,0 +1,1 @@
+"""Where a model can come from: one file each. All of them verify before a file gets its name."""

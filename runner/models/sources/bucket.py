@@ -1,0 +1,162 @@
+"""A file or folder of an object store, `s3://BUCKET/KEY`, through fsspec. It needs the package s3fs, which is not one
+of ours: credentials and region are its business (AWS_PROFILE, AWS_ENDPOINT_URL, ...).
+
+What is fetched lies in our cache, in a folder named by a hash of the address. The note `.whole.json` there is written
+last and says what belongs to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from runner.errors import ModelMissing, NetworkError, NotAuthorised, NotReady, UsageError
+from runner.models.answers import TryAgain, back_off
+from runner.models.hashes import BLOCK, Promise, read_json, verified
+from runner.models.part import OPTION, Part, refuse_unless_room
+from runner.models.transfer import EVERY, Settings
+from runner.util.download import shown
+from runner.util.files import atomic_write, disk_errors
+from runner.util.project import cache_folder
+
+SCHEME = "s3://"
+
+
+def is_bucket(text: str) -> bool:
+    return text.startswith(SCHEME)
+
+
+def folder_of(address: str) -> Path:
+    """Where the files of an address lie, or will lie."""
+    key = hashlib.sha256(address.rstrip("/").encode()).hexdigest()[:16]
+    return cache_folder() / "models" / "by-address" / key
+
+
+def find(address: str, sha256: str | None) -> Path | None:
+    """The file or folder in the cache, when all of it is there. Raises HashMismatch."""
+    folder = folder_of(address)
+    whole = read_json(folder / ".whole.json")
+    if not isinstance(whole, dict) or not isinstance(whole.get("files"), dict):
+        return None
+    for name, size in whole["files"].items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != size:
+            return None
+    if whole.get("single"):
+        return verified(folder / str(whole["single"]), sha256)
+    return verified(folder, sha256)
+
+
+def missing(address: str) -> ModelMissing:
+    return ModelMissing(f"{shown(address)} is not here", hint=f"run `tunebook model fetch {shown(address)}`")
+
+
+def fetch(
+    address: str, settings: Settings, tell: Callable[..., None], sha256: str | None = None, out: Path | None = None
+) -> Path:
+    """Bring the file or the files under the address here. Raises NotReady without s3fs, NetworkError, NotAuthorised,
+    NoSpace, Unwritable, HashMismatch."""
+    files, single = list_files(address)
+    fs, _ = _open(address)
+    if sha256 is not None and not single:
+        raise UsageError(f"{shown(address)} is a folder, it has no sha256", hint="leave --sha256 out, or name a file")
+    name = PurePosixPath(address.rstrip("/")).name
+    folder = (out if single else out / name) if out is not None else folder_of(address)
+    refuse_unless_room(folder, sum(size for size, _ in files.values()), shown(address))
+    for name, (size, key) in files.items():
+        target, promise = folder / name, Promise(size, asked=sha256)
+        part = Part(target, target.with_name(f"{target.name}.part"), target.with_name(f".{target.name}.lock"))
+        with part.alone(partial(tell, "waiting", file=name)):
+            if not settings.force and target.is_file() and promise.broken_by(target) is None:
+                continue
+            _bring(fs, key, part, promise, settings, partial(tell, file=name))
+    if out is None:
+        whole = {"address": shown(address), "files": {name: size for name, (size, _) in files.items()}}
+        atomic_write(folder / ".whole.json", _json(whole | ({"single": next(iter(files))} if single else {})))
+    return folder / next(iter(files)) if single else folder
+
+
+def list_files(address: str) -> tuple[dict[str, tuple[int, str]], bool]:
+    """name -> (bytes, key) of what lies at the address, and whether it is one file. Raises as `fetch`."""
+    fs, root = _open(address)
+    with _Said(address):
+        if fs.isfile(root):
+            return {PurePosixPath(root).name: (int(fs.size(root)), root)}, True
+        keys = [key for key in fs.find(root) if not key.endswith("/")]
+        found = {key.removeprefix(root).lstrip("/"): (int(fs.size(key)), key) for key in keys}
+    for name in found:
+        if ".." in name.split("/") or name.startswith("/"):
+            raise UsageError(f"{shown(address)} holds {name!r}, which would not lie in the model's folder")
+    if not found:
+        raise NetworkError(f"nothing is at {shown(address)}", hint="check bucket and key")
+    return dict(sorted(found.items())), False
+
+
+def _bring(fs: Any, key: str, part: Part, promise: Promise, settings: Settings, tell: Callable[..., None]) -> None:
+    began, tries = time.monotonic(), 0
+    if settings.force:
+        part.clear()
+    while True:
+        start = part.size
+        part.room(promise.size)
+        tell("start", url=f"{SCHEME}{key}", resume=start > 0, start=start)
+        try:
+            with _Said(key), disk_errors(part.target, OPTION), fs.open(key, "rb") as source, part.writer() as file:
+                source.seek(start)
+                told = time.monotonic()
+                while block := source.read(BLOCK):
+                    file.write(block)
+                    if time.monotonic() - told >= EVERY:
+                        told = time.monotonic()
+                        tell("progress", downloaded=part.size, total=promise.size)
+            break
+        except TryAgain as again:
+            tries = 1 if part.size > start else tries + 1
+            if tries > settings.retries or time.monotonic() - began > settings.timeout:
+                raise again.final from again
+            wait = back_off(tries)
+            tell("retry", wait_secs=round(wait, 3), msg=again.why)
+            time.sleep(wait)
+    tell("progress", downloaded=part.size, total=promise.size)
+    part.finish(promise)
+    tell("done", bytes=part.target.stat().st_size, ms=round(1000 * (time.monotonic() - began)))
+
+
+def _open(address: str) -> tuple[Any, str]:
+    import fsspec
+
+    try:
+        with _Said(address):
+            fs, root = fsspec.core.url_to_fs(address)
+    except ImportError as error:
+        raise NotReady(f"{shown(address)} needs the package s3fs", hint="pip install s3fs, beside tunebook") from error
+    return fs, str(root).rstrip("/")
+
+
+class _Said:
+    """What an object store's library raises, in our words: it has no errors of its own but the system's."""
+
+    def __init__(self, what: str) -> None:
+        self._what = shown(what) if "://" in what else what
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, PermissionError) or "Credentials" in type(error).__name__:
+            hint = "check the credentials that s3fs uses (AWS_PROFILE, AWS_ACCESS_KEY_ID)"
+            raise NotAuthorised(f"{self._what}: {error}", hint=hint) from error
+        if isinstance(error, FileNotFoundError):
+            raise NetworkError(f"nothing is at {self._what}", hint="check bucket and key") from error
+        if isinstance(error, ConnectionError | TimeoutError) or type(error).__module__.startswith("botocore"):
+            why = f"{self._what}: {error}"
+            raise TryAgain(why, NetworkError(why, hint="check the network and the proxy")) from error
+
+
+def _json(value: Any) -> str:
+    import json
+
+    return json.dumps(value) + "\n"
