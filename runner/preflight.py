@@ -16,13 +16,15 @@ from runner.hardware.lease import lacking
 from runner.inputs.places import fetch, is_here
 from runner.loadgens import loadgens
 from runner.models import convert
+from runner.models.facts import model_facts
 from runner.models.fetch import locate
 from runner.runtimes import needs_folder, runtimes
 
 
 def refuse_unless_ready(campaign: Campaign, project: Path) -> None:
-    """Raises OtherHardware, EngineMissing or ModelMissing with what to do, and UsageError for a bad TUNEBOOK_FAKE_GPUS;
-    returns quietly when the campaign can start here. The hardware comes first: elsewhere the engine is no question."""
+    """Raises OtherHardware, EngineMissing, ModelMissing or ModelDamaged with what to do, and UsageError for a bad
+    TUNEBOOK_FAKE_GPUS; returns quietly when the campaign can start here. The hardware comes first: elsewhere the engine
+    is no question."""
     if campaign.hardware.gpus and deployers.get(campaign.deploy.kind).leases_gpus:
         why = lacking(campaign.hardware)
         if why is not None:
@@ -49,6 +51,8 @@ def refuse_unless_ready(campaign: Campaign, project: Path) -> None:
                 )
                 own = f"{python} -m pip install {' '.join(absent)}"
                 raise NotReady(what, hint=f"run `tunebook engine install transformers`, which can convert it; or {own}")
+    if campaign.deploy.kind != "attach":
+        model_facts(campaign.model, project)  # half a file is found now, and not by each engine in its own words
 
 
 def convert_models(

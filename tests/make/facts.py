@@ -38,6 +38,7 @@ from runner.domain.failure import (
 )
 from runner.domain.hardware import Gpu, HostFacts
 from runner.domain.metrics import STATS
+from runner.domain.model_facts import ModelFacts
 from runner.domain.parameters import Choice, EntrySpace, Int, Parameter, Scalar
 from runner.domain.records import (
     ComparisonFact,
@@ -166,6 +167,27 @@ def run_start(of: Campaign | None = None, **changes: Any) -> RunStart:
         git_commit="0123456789abcdef0123456789abcdef01234567",
         tunebook_version="0.1.0",
         trials_planned=of.search.trials,
+        model_facts=model_facts(),
+    )
+    return replace(fact, **changes)
+
+
+def model_facts(**changes: Any) -> ModelFacts:
+    """Of SmolLM2 135M in 4 bits, as its header says."""
+    fact = ModelFacts(
+        form="gguf",
+        weight_bytes=96_576_768,
+        files=1,
+        architecture="llama",
+        parameters=134_515_008,
+        quantization="Q4_1",
+        dtypes={"F32": 140_544, "Q4_1": 66_355_200, "Q8_0": 30_081_024},
+        positions=8192,
+        layers=30,
+        kv_heads=3,
+        head_dim=64,
+        value_dim=64,
+        vocabulary=49_152,
     )
     return replace(fact, **changes)
 

@@ -53,7 +53,9 @@ def test_a_server_elsewhere_needs_none_here() -> None:
     assert refusal(Hardware(gpus=8, gpu="B200"), Deploy("attach", {"url": "http://h:1"})) is None
 
 
-PACKAGED = Model(package="tb-test==1", file="small.gguf", sha256=hashlib.sha256(b"GGUF").hexdigest())
+CONTENT = b"GGUF" + bytes([3]) + bytes(19)
+"""Of a model without a tensor."""
+PACKAGED = Model(package="tb-test==1", file="small.gguf", sha256=hashlib.sha256(CONTENT).hexdigest())
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TUNEBOOK_CACHE", str(tmp_path))
     path = tmp_path / "models" / str(PACKAGED.sha256) / "small.gguf"
     path.parent.mkdir(parents=True)
-    path.write_bytes(b"GGUF")
+    path.write_bytes(CONTENT)
     return path
 
 

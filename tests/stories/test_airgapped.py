@@ -6,6 +6,7 @@ to be offline, so a program that would ask if it could is seen.
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +80,8 @@ def test_from_campaign_file_to_site(gap: AirGap, carried: Path, tmp_path: Path, 
     built = tunebook("build", "--out", public, results=results)
 
     assert missing_pages(public) == []
+    [model] = json.loads(tunebook("sql", "FROM models", "--format", "json", results=results).stdout)
+    assert (model["architecture"], model["quantization"], model["layers"]) == ("llama", "Q4_1", 30)
     assert "confirm" in (public / "results/campaigns/llama-story/index.html").read_text(encoding="utf-8")
     said = [done.stdout, done.stderr, built.stdout, built.stderr]
     said += [log.read_text(encoding="utf-8") for log in results.glob("records/*/*.log")]

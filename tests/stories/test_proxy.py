@@ -21,7 +21,9 @@ LINES = b"".join(json.dumps({"prompt": f"word {n}", "output": 4}).encode() + b"\
 
 def test_a_dataset_comes_through_it_and_the_load_goes_around_it(tmp_path: Path, results: Path) -> None:
     said = {"TUNEBOOK_CACHE": str(tmp_path / "cache")}
-    dataset = f"dataset: {{url: http://data.example/a.jsonl, sha256: {hashlib.sha256(LINES).hexdigest()}, format: jsonl}}"
+    dataset = (
+        f"dataset: {{url: http://data.example/a.jsonl, sha256: {hashlib.sha256(LINES).hexdigest()}, format: jsonl}}"
+    )
     path = campaign(tmp_path, f"scenarios: [dataset]\n{dataset}\nload: {{concurrency: [1]}}", "worst")
     with proxy(LINES) as between:
         done = tunebook("run", path, results=results, status=0, cwd=tmp_path, **said, **between.environment())
