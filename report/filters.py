@@ -66,7 +66,28 @@ def code(text: str) -> Markup:
     return Markup("<code>") + escape.inline(text) + Markup("</code>")
 
 
+def types(dtypes_json: str) -> str:
+    """Types of number and their share of the weights, the largest first."""
+    found: dict[str, int] = json.loads(dtypes_json)
+    whole = sum(found.values())
+    if not whole:
+        return "types unknown"
+    ordered = sorted(found.items(), key=lambda one: (-one[1], one[0]))
+    return ", ".join(f"{name} {phrases.percent(size / whole)}" for name, size in ordered[:4])
+
+
+def amount(number: int | None) -> str:
+    """A count of parameters as people say it: 135 M, 7.24 B."""
+    if number is None:
+        return "–"
+    for unit, size in (("B", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= size:
+            return f"{significant(number / size)} {unit}"
+    return str(number)
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
+    "amount": amount,
     "at": phrases.at_text,
     "axis": lambda objective, goal: phrases.axis_text(objective, goal),
     "block": escape.block,
@@ -87,6 +108,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "seconds": phrases.seconds_text,
     "shell": wrapped,
     "size": format_size,
+    "types": types,
     "value": phrases.value_text,
     "when": phrases.when,
 }

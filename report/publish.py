@@ -26,7 +26,7 @@ _WORDS = (
     "attempt_id", "basis", "campaign_id", "cause", "client", "client_version", "comparison_id", "currency", "deploy",
     "end_reason", "engine", "engine_version", "fingerprint", "git_commit", "goal", "host_id", "image_digest", "kind",
     "load_kind", "metric", "objective", "objective_at", "outcome", "phase", "python",
-    "prompts_id", "reference_attempt", "rejection_id", "retraction_id", "token_unit",
+    "form", "prompts_id", "reference_attempt", "rejection_id", "retraction_id", "token_unit",
     "best_attempt", "best_basis", "best_client", "best_runtime",
     "near_cause", "near_phase", "role", "rules_id", "run_id", "runtime", "sampler", "scenario",
     "search_key", "slo", "stat", "state", "status",
@@ -38,7 +38,7 @@ _TEXTS = (
     "evidence", "flags_json", "gpu", "gpu_uuids", "hardware", "hint", "hub_id", "image", "kernel", "launch",
     "message", "model", "model_revision", "name", "near_entry", "near_evidence", "near_hint", "near_params_json",
     "os", "params_json", "pass_env", "path", "reason", "reference", "rule", "rules_json", "setting", "shm_size",
-    "signal", "warnings",
+    "signal", "warnings", "architecture", "dtypes_json", "quantization",
 )
 # fmt: on
 COLUMNS: dict[str, Treat] = {

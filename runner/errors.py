@@ -9,6 +9,7 @@
     ├── QueryRefused           2   `tunebook sql` reads and nothing else
     ├── NotReady               4   the environment lacks something: model, engine package, folder, tool
     │   ├── ModelMissing       4
+    │   ├── ModelDamaged       4   a model file whose header can not be true
     │   ├── EngineMissing      4
     │   ├── NoGpu              4   too few GPUs of the wanted kind, or none of them came free
     │   └── Unwritable         4
@@ -124,6 +125,10 @@ class NotReady(TunebookError):
 
 class ModelMissing(NotReady):
     slug = "model-missing"
+
+
+class ModelDamaged(NotReady):
+    slug = "model-damaged"
 
 
 class EngineMissing(NotReady):

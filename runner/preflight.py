@@ -16,14 +16,15 @@ from runner.hardware.lease import lacking
 from runner.inputs.places import fetch, is_here
 from runner.loadgens import loadgens
 from runner.models import convert, hub_offline
+from runner.models.facts import model_facts
 from runner.models.fetch import locate
 from runner.runtimes import loads_hub, needs_folder, runtimes
 
 
 def refuse_unless_ready(campaign: Campaign, project: Path, ask_network: bool = True) -> None:
-    """Raises OtherHardware, EngineMissing or ModelMissing with what to do, and UsageError for a bad TUNEBOOK_FAKE_GPUS;
-    returns quietly when the campaign can start here. The hardware comes first: elsewhere the engine is no question.
-    A hub is asked only for a model that is not complete here, and not at all without `ask_network`."""
+    """Raises OtherHardware, EngineMissing, ModelMissing or ModelDamaged with what to do, and UsageError for a bad
+    TUNEBOOK_FAKE_GPUS; returns quietly when the campaign can start here. The hardware comes first: elsewhere the engine
+    is no question. A hub is asked only for a model that is not complete here, and not at all without `ask_network`."""
     if campaign.hardware.gpus and deployers.get(campaign.deploy.kind).leases_gpus:
         why = lacking(campaign.hardware)
         if why is not None:
@@ -52,6 +53,8 @@ def refuse_unless_ready(campaign: Campaign, project: Path, ask_network: bool = T
                 )
                 own = f"{python} -m pip install {' '.join(absent)}"
                 raise NotReady(what, hint=f"run `tunebook engine install transformers`, which can convert it; or {own}")
+    if campaign.deploy.kind != "attach":
+        model_facts(campaign.model, project)  # half a file is found now, and not by each engine in its own words
 
 
 def convert_models(

@@ -193,7 +193,7 @@ class Run:
 
     def start(self) -> None:
         self.began = time.monotonic()
-        began = run_facts.run_start(self.campaign, self.path, self.run_id, self.series)
+        began = run_facts.run_start(self.campaign, self.path, self.run_id, self.series, self.project)
         seal(self.results, RecordKind.RUN_START, self.run_id, began)
         lineage = self.lineage
         seal_rules(self.results, run_facts.rules_fact(self.campaign, lineage))

@@ -13,13 +13,15 @@ from runner.domain.ids import campaign_id
 from runner.domain.records import RejectionFact, RulesFact, RunEnd, RunStart
 from runner.hardware.facts import host_facts
 from runner.lineage import Lineage
+from runner.models.facts import model_facts
 from runner.scoring.rules import rules_id, rules_to_plain
 from runner.util.clock import new_id, utc_now
 from runner.util.git import commit_of
 
 
-def run_start(campaign: Campaign, path: Path, run_id: str, series: int) -> RunStart:
-    """Called before the first attempt. `path` is the campaign file; its text is part of the fact. Raises OSError."""
+def run_start(campaign: Campaign, path: Path, run_id: str, series: int, project: Path) -> RunStart:
+    """Called before the first attempt. `path` is the campaign file; its text is part of the fact. Raises OSError,
+    ModelDamaged and HashMismatch."""
     return RunStart(
         run_id=run_id,
         campaign_id=campaign_id(campaign.version_sha256),
@@ -36,6 +38,7 @@ def run_start(campaign: Campaign, path: Path, run_id: str, series: int) -> RunSt
         git_commit=commit_of(path.resolve().parent),
         tunebook_version=__version__,
         trials_planned=campaign.search.trials,
+        model_facts=model_facts(campaign.model, project) if campaign.deploy.kind != "attach" else None,
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import compileall
 import difflib
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,9 +23,6 @@ GOLDEN = Path(__file__).parent / "golden"
 
 # Engines on two cores with other tests beside them: threads that spin while they wait take what the others need.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-# Thousands of processes of ours start: a tenth of all time would go into compiling the same sources again.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,6 +31,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 TIERS = ("matrix", "heavy", "docker", "story", "browser", "engine", "genai_bench")
 """Markers from the heaviest down: a test counts for the first that it has."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the sources once, before the workers start: thousands of processes would do so again, a tenth of all time,
+    where PYTHONDONTWRITEBYTECODE is set; and where it is not, one that may not write large files leaves half a one."""
+    if not hasattr(config, "workerinput"):
+        for package in ("runner", "report"):
+            compileall.compile_dir(GOLDEN.parents[1] / package, quiet=2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from runner.cli import _plan_presets
+from runner.cli import _plan_memory, _plan_presets
+from runner.domain.model_facts import ModelFacts
 from runner.domain.units import format_duration
 from runner.errors import Problem
 from runner.plan import Plan
@@ -18,10 +19,18 @@ SHOWN, SHOWN_REFUSED = 12, 6
 
 
 def as_text(
-    plan: Plan, path: Path, absent: Problem | None, known: Known | None, left: Prospect | None, store: str
+    plan: Plan,
+    path: Path,
+    absent: Problem | None,
+    known: Known | None,
+    left: Prospect | None,
+    store: str,
+    facts: ModelFacts | None = None,
 ) -> str:
     lines = [f"{plan.campaign.name} ({path})"]
     lines += [f"  {name:<10} {text}" for name, text in sums(plan, known, left, store)]
+    if facts is not None:
+        lines.append(f"  {'memory':<10} {_plan_memory.text(facts, plan.campaign)}")
     if absent is not None:
         lines.append(f"  not here   {absent.what}" + (f" ({absent.hint})" if absent.hint else ""))
     return "\n".join([*lines, *_presets(plan), *_configurations(plan), *_rejections(plan), *_unchecked(plan)]) + "\n"

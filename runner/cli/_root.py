@@ -6,6 +6,10 @@ import click
 
 from runner import __version__
 from runner.cli._commands import Commands
+from runner.util.dotenv import use_env_files
+from runner.util.environment import hide_ours
+from runner.util.net import keep_loopback_direct
+from runner.util.project import project_folder
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -15,3 +19,6 @@ def root() -> None:
 
     A campaign file says what to try; `run` tries it, `build` makes the site.
     """
+    if use_env_files(project_folder()):
+        hide_ours()
+    keep_loopback_direct()

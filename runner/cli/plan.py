@@ -15,6 +15,7 @@ from runner.util.project import cache_folder, project_folder
 
 if TYPE_CHECKING:
     from runner.domain.campaign import Campaign
+    from runner.domain.model_facts import ModelFacts
     from runner.plan import Plan, Planned
     from runner.prospect import Prospect
     from runner.store.known import Known
@@ -47,7 +48,7 @@ def command(
     Starts nothing. Writes nothing but to the cache: a downloaded snapshot, and a note that a model file was verified.
     """
     from runner.campaign.load import load_all
-    from runner.cli import _plan_markdown, _plan_text
+    from runner.cli import _plan_markdown, _plan_memory, _plan_text
     from runner.plan import plan
     from runner.prospect import prospect
     from runner.store.known import known
@@ -66,13 +67,14 @@ def command(
         planned, absent = plan(result, limit), not_here(result)
         seen = known(snapshot, result) if snapshot else None
         left = prospect(planned, seen) if seen else None
+        facts = _plan_memory.facts_here(result)
         if markdown:
             sections.append(_plan_markdown.of_plan(planned, path, absent, seen, left, label))
         elif as_json:
             read = store or (str(snapshot) if snapshot else None)
-            click.echo(json.dumps(as_plain(planned, path, absent, seen, left, read)))
+            click.echo(json.dumps(as_plain(planned, path, absent, seen, left, read, facts)))
         else:
-            click.echo(_plan_text.as_text(planned, path, absent, seen, left, label))
+            click.echo(_plan_text.as_text(planned, path, absent, seen, left, label, facts))
     if markdown:
         click.echo(_plan_markdown.comment(sections), nl=False)
     if as_json:
@@ -123,9 +125,10 @@ def as_plain(
     known: Known | None = None,
     left: Prospect | None = None,
     store: str | None = None,
+    facts: ModelFacts | None = None,
 ) -> dict[str, Any]:
     """The plan as one JSON object: `event` is `plan`."""
-    from runner.cli import _plan_presets
+    from runner.cli import _plan_memory, _plan_presets
 
     campaign, worst = plan.campaign, plan.worst
     price = campaign.hardware.price_per_gpu_hour
@@ -157,6 +160,7 @@ def as_plain(
             "currency": campaign.hardware.currency if price and campaign.hardware.gpus else None,
             "ended_by": worst.ended_by,
         },
+        "memory": _plan_memory.plain(facts, campaign),
         "store": store,
         "measured": _measured(known, left),
         "would": _would(known, left),

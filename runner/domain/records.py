@@ -9,6 +9,7 @@ from typing import Any
 
 from runner.domain.failure import EndReason, Verdict
 from runner.domain.hardware import HostFacts
+from runner.domain.model_facts import ModelFacts
 from runner.domain.parameters import Scalar
 
 RECORD_VERSION = 1
@@ -27,7 +28,8 @@ class RecordKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class RunStart:
     """A process of `tunebook run` began on a campaign. `campaign` is the resolved file as plain JSON (what
-    `runner.campaign.load.from_resolved` reads back); `campaign_text` the YAML as it was written."""
+    `runner.campaign.load.from_resolved` reads back); `campaign_text` the YAML as it was written. `model_facts`: None
+    where the model's files were not on this machine, or say nothing."""
 
     run_id: str
     campaign_id: str
@@ -45,6 +47,7 @@ class RunStart:
     tunebook_version: str
     trials_planned: int
     warm_start: tuple[Mapping[str, Any], ...] = ()
+    model_facts: ModelFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,13 @@ from runner.domain.campaign import Campaign
 from runner.domain.hardware import HostFacts
 from runner.domain.ids import canonical, content_hash
 from runner.domain.metrics import metric_ref
+from runner.domain.model_facts import ModelFacts
 from runner.domain.records import ComparisonFact, RejectionFact, RetractionFact, RulesFact, RunEnd, RunStart
 from runner.domain.trial import Attempt, LevelResult
 from runner.render.shell import one_line
 from runner.scoring.judge import Judgement
 from runner.scoring.rules import rules_from_plain
+from runner.space.memory import kv_numbers_per_token
 from runner.stats.intervals import wilson
 from runner.util.codec import from_plain, to_plain
 
@@ -25,14 +27,22 @@ Rows = dict[str, list[Row]]
 
 
 def run_start_rows(fact: RunStart) -> Rows:
-    """A run, its version of the campaign and its host. Raises ValueError when the campaign can not be read back."""
+    """A run, its version of the campaign, its host and its model. Raises ValueError when the campaign can not be read
+    back."""
     campaign = from_plain(Campaign, fact.campaign)
     host = _host(fact.host)
     run = _picked(fact, "run_id campaign_id search_key series name seed trials_planned git_commit tunebook_version "
                         "started_utc")  # fmt: skip
     run |= {"host": fact.host.host, "host_id": host["host_id"]}
     run |= {"warm_start_json": canonical([dict(taken) for taken in fact.warm_start])}
-    return {"run": [run], "campaign": [_campaign(fact, campaign)], "host": [host]}
+    models = [_model(fact.run_id, fact.model_facts)] if fact.model_facts else []
+    return {"run": [run], "campaign": [_campaign(fact, campaign)], "host": [host], "model": models}
+
+
+def _model(run_id: str, facts: ModelFacts) -> Row:
+    row: Row = to_plain(facts)
+    types = canonical(row.pop("dtypes"))
+    return row | {"run_id": run_id, "dtypes_json": types, "kv_numbers_per_token": kv_numbers_per_token(facts)}
 
 
 def run_end_rows(fact: RunEnd, record_id: str) -> Rows:

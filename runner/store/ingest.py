@@ -51,7 +51,7 @@ KEYS = {
     "record": "kind, record_id", "campaign": "campaign_id", "run": "run_id", "run_end": "run_id", "host": "host_id",
     "attempt": "attempt_id", "rejection": "rejection_id", "comparison": "comparison_id", "rules": "record_id",
     "score": "attempt_id, rules_id", "slo_verdict": "attempt_id, rules_id, position, slo",
-    "quality": "attempt_id", "retraction": "retraction_id",
+    "model": "run_id", "quality": "attempt_id", "retraction": "retraction_id",
 }  # fmt: skip
 """What a row is known by. Tables that are not listed get all their rows with their attempt, in one transaction."""
 
@@ -293,21 +293,22 @@ def _judge_missing(connection: DuckDBPyConnection, results: Path) -> list[str]:
     ).fetchall()
     warnings: list[str] = []
     gathered: _rows.Rows = {}
-    attempts: dict[str, Attempt | None] = {}
-    for attempt_id, rules_id, rules_json in pairs:
-        if attempt_id not in attempts:
-            attempts[attempt_id] = _sealed_attempt(results, attempt_id)
-            if attempts[attempt_id] is None:
+    read, attempt = "", None
+    for number, (attempt_id, rules_id, rules_json) in enumerate(pairs, 1):
+        if attempt_id != read:
+            read, attempt = attempt_id, _sealed_attempt(results, attempt_id)
+            if attempt is None:
                 warnings.append(
                     f"attempt {attempt_id} can not be scored: its record can not be read; run `tunebook store verify`"
                 )
-        attempt = attempts[attempt_id]
         if attempt is not None:
             judged = judge(attempt, rules_from_plain(json.loads(rules_json)))
             for table, rows in _rows.judgement_rows(attempt_id, rules_id, judged).items():
                 gathered.setdefault(table, []).extend(rows)
-    for table, rows in gathered.items():
-        insert_rows(connection, table, rows)
+        if number % BATCH == 0 or number == len(pairs):  # a large store is judged in little memory
+            for table, rows in gathered.items():
+                insert_rows(connection, table, rows)
+            gathered.clear()
     return warnings
 
 

@@ -28,7 +28,7 @@ class Treat(StrEnum):
 # fmt: off
 _WORDS = (
     "attempt_id", "campaign_id", "client", "client_version", "compared_utc", "comparison_id", "ended_utc",
-    "fingerprint", "git_commit", "image_digest", "load_kind", "metric", "prompts_id", "reference_attempt",
+    "fingerprint", "form", "git_commit", "image_digest", "load_kind", "metric", "prompts_id", "reference_attempt",
     "rejected_utc", "rejection_id", "retracted_utc", "retraction_id", "rules_id", "run_id", "runtime", "scenario",
     "search_key", "started_utc", "stat", "trial_a", "trial_b", "trial_id", "tunebook_version", "unit",
     "version_sha256", "workload_key", "written_utc",
@@ -38,7 +38,7 @@ _TEXTS = (
     "cuda", "driver", "entry", "env", "evidence", "flags", "gpus", "ignore_eos", "kernel", "kind", "limit",
     "message", "model_path", "name", "os", "parameter", "params", "parent", "path", "portable", "python", "reason",
     "reference", "revision", "rule", "rules", "served", "served_model", "signal", "text", "uuid", "value", "values",
-    "version", "warm_start", "warnings", "when", "work_dir",
+    "version", "warm_start", "warnings", "when", "work_dir", "architecture", "dtypes", "quantization",
 )
 _DROPPED = ("argv", "boot_id", "settings")
 # fmt: on

@@ -16,63 +16,13 @@ from typing import TYPE_CHECKING
 from runner import __version__
 from runner.domain import answers, campaign, failure, records
 from runner.errors import StoreDamaged, StoreNewer
+from runner.store.migrations import MIGRATIONS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Raised with every change of schema.sql; the history stands at its head."""
-
-MIGRATIONS: dict[int, str] = {
-    2: "ALTER TABLE store.score ADD COLUMN hint VARCHAR",
-    3: "ALTER TABLE store.attempt ADD COLUMN gpu_uuids VARCHAR[]",
-    4: """CREATE TABLE store.quality (
-  attempt_id VARCHAR PRIMARY KEY,
-  reference VARCHAR NOT NULL,
-  reference_attempt VARCHAR,
-  prompts_id VARCHAR NOT NULL,
-  prompts INTEGER NOT NULL,
-  answered INTEGER NOT NULL,
-  compared INTEGER,
-  exact INTEGER,
-  exact_match DOUBLE CHECK (exact_match BETWEEN 0 AND 1),
-  exact_low DOUBLE CHECK (exact_low BETWEEN 0 AND 1),
-  exact_high DOUBLE CHECK (exact_high BETWEEN 0 AND 1),
-  token_agreement DOUBLE CHECK (token_agreement BETWEEN 0 AND 1),
-  tokens INTEGER,
-  token_unit VARCHAR CHECK (token_unit IN ('token', 'word')),
-  first_divergence DOUBLE CHECK (isfinite(first_divergence)),
-  near_ties INTEGER,
-  logprob_difference DOUBLE CHECK (isfinite(logprob_difference)),
-  logprob_tokens INTEGER
-)""",
-    5: """BEGIN TRANSACTION;
-CREATE TEMP TABLE level_before AS FROM store.level;
-DROP TABLE store.level;
-CREATE TABLE store.level (
-  attempt_id VARCHAR NOT NULL,
-  position INTEGER NOT NULL,
-  scenario VARCHAR NOT NULL,
-  load_kind VARCHAR NOT NULL CHECK (load_kind IN ('concurrency', 'rate', 'ramp', 'burst', 'speed')),
-  load_value DOUBLE NOT NULL CHECK (isfinite(load_value)),
-  state VARCHAR NOT NULL CHECK (state IN ('complete', 'degraded', 'failed', 'not_reached')),
-  sent INTEGER NOT NULL,
-  ok INTEGER NOT NULL,
-  failed INTEGER NOT NULL,
-  lost INTEGER NOT NULL,
-  short INTEGER NOT NULL,
-  seconds DOUBLE NOT NULL CHECK (isfinite(seconds)),
-  load_before DOUBLE CHECK (isfinite(load_before)),
-  load_after DOUBLE CHECK (isfinite(load_after)),
-  steal DOUBLE CHECK (isfinite(steal)),
-  cpus INTEGER,
-  counters_json VARCHAR NOT NULL
-);
-INSERT INTO store.level BY NAME FROM level_before;
-DROP TABLE level_before;
-COMMIT""",
-}
-"""Version -> SQL that takes a store of the version before to it. What ALTER can not do is left to `store rebuild`."""
 
 ENUMS: dict[str, type[StrEnum]] = {
     enum.__name__: enum

@@ -12,9 +12,10 @@
 -- version 3: attempt.gpu_uuids. Rows taken in before have none; `store rebuild` reads them from the records.
 -- version 4: quality. No attempt of an older tunebook was asked for its answers.
 -- version 5: level.load_kind has more words. A CHECK can not be altered: the table is made anew, with all its rows.
+-- version 6: model. Runs of an older tunebook have not read the headers of their model's files.
 --
 -- A change is a new version: raise SCHEMA_VERSION in schema.py, say here what changed, and add the numbered migration
--- to MIGRATIONS there; `store rebuild` is the heavy way that always works.
+-- to migrations.py; `store rebuild` is the heavy way that always works.
 
 -- What the triggers insert into, so that an UPDATE or DELETE fails with a sentence.
 CREATE TABLE store._refuse (
@@ -97,6 +98,26 @@ CREATE TABLE store.run_end (
   succeeded INTEGER NOT NULL, -- of them with a score
   failed INTEGER NOT NULL, -- of them failed
   message VARCHAR NOT NULL -- detail of the reason
+);
+
+-- What the headers of the model's files said when a run began. A run has no row where the files were not on its machine.
+CREATE TABLE store.model (
+  run_id VARCHAR PRIMARY KEY, -- the run
+  form VARCHAR NOT NULL, -- gguf, safetensors or pytorch
+  weight_bytes BIGINT NOT NULL, -- of all tensors
+  files INTEGER NOT NULL, -- that hold them
+  architecture VARCHAR, -- as the files name it; NULL here and below: they do not say
+  parameters BIGINT, -- numbers in the tensors; NULL too where several are packed into one
+  quantization VARCHAR, -- method; NULL where the weights are whole numbers of their type
+  dtypes_json JSON NOT NULL, -- type of number -> bytes of weights
+  positions BIGINT, -- longest context that it was made for, in tokens
+  layers BIGINT, -- blocks of the network
+  kv_heads BIGINT, -- heads of keys and values in a layer
+  head_dim BIGINT, -- numbers in a key
+  value_dim BIGINT, -- numbers in a value
+  kv_latent BIGINT, -- numbers that a layer keeps for a token in place of keys and values
+  kv_numbers_per_token BIGINT, -- that the cache holds, all layers together: x bytes of its type = bytes per token
+  vocabulary BIGINT -- different tokens
 );
 
 -- Facts about a machine, one row per different set of facts.

@@ -611,6 +611,35 @@ CREATE OR REPLACE VIEW hosts (
   SELECT host_id, host, cpu_model, cpu_count, memory_bytes, os, kernel, python, gpu_count, gpu, gpus_json
   FROM store.host;
 
+-- What the headers of a model's files said when a run began. Weights and cache alone: what an engine needs besides is
+-- in neither.
+CREATE OR REPLACE VIEW models (
+  run_id, -- the run
+  campaign_id, -- version of the campaign it ran
+  model, -- short name of the model
+  form, -- gguf, safetensors or pytorch
+  architecture, -- as the files name it; NULL here and below: they do not say
+  parameters, -- numbers in the tensors
+  quantization, -- method; NULL where the weights are whole numbers of their type
+  weight_bytes, -- of all tensors
+  files, -- that hold them
+  dtypes_json, -- type of number -> bytes of weights
+  positions, -- longest context that it was made for, in tokens
+  layers, -- blocks of the network
+  kv_heads, -- heads of keys and values in a layer
+  head_dim, -- numbers in a key
+  value_dim, -- numbers in a value
+  kv_latent, -- numbers that a layer keeps for a token in place of keys and values
+  kv_numbers_per_token, -- that the cache holds: x bytes of its type = bytes per token
+  vocabulary -- different tokens
+) AS
+  SELECT m.run_id, r.campaign_id, c.model, m.form, m.architecture, m.parameters, m.quantization, m.weight_bytes, m.files,
+    m.dtypes_json, m.positions, m.layers, m.kv_heads, m.head_dim, m.value_dim, m.kv_latent, m.kv_numbers_per_token,
+    m.vocabulary
+  FROM store.model m
+  JOIN store.run r USING (run_id)
+  JOIN store.campaign c USING (campaign_id);
+
 -- What measured each attempt, to the last version: all that must be the same before two numbers may be compared, and
 -- what a second measurement needs.
 CREATE OR REPLACE VIEW provenance (

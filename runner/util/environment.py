@@ -54,7 +54,7 @@ def hide_ours() -> None:
     for name, value in os.environ.items():
         if SECRET_NAME.search(name) and value.lower() not in _ORDINARY and not value.startswith(("/", "~", "./")):
             hide(value)
-        for secret in _in_address(value):
+        for secret in _in_address(value, is_proxy(name)):
             hide(secret)
 
 
@@ -78,7 +78,7 @@ def proxies() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name.upper() in (*_PROXIES, "NO_PROXY") and value and not _in_address(value)
+        if name.upper() in (*_PROXIES, "NO_PROXY") and value and not _in_address(value, is_proxy(name))
     }
 
 
@@ -118,17 +118,18 @@ def activated(python: str) -> dict[str, str]:
 
 def _engine_may_have(name: str, value: str) -> bool:
     upper = name.upper()
-    if SECRET_NAME.search(name) or _in_address(value):
+    if SECRET_NAME.search(name) or _in_address(value, is_proxy(name)):
         return False
     return upper in _SYSTEM or upper in _PROXIES or name.startswith(_ENGINE_PREFIXES)
 
 
-def _in_address(value: str) -> list[str]:
-    """The password of `scheme://user:password@host`, as it stands and decoded; none when there is none."""
-    if "://" not in value or "@" not in value:
+def _in_address(value: str, proxy: bool) -> list[str]:
+    """The password of `scheme://user:password@host`, as it stands and decoded; none when there is none. The address of
+    a `proxy` may lack its scheme."""
+    if "@" not in value or not (proxy or "://" in value):
         return []
     try:
-        password = urlsplit(value).password
+        password = urlsplit(value if "://" in value else f"//{value}").password
     except ValueError:  # no address after all
         return []
     return [password, unquote(password)] if password else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import random
 import socket
 import threading
@@ -53,18 +54,25 @@ def _can_bind(host: str, port: int) -> bool:
     return True
 
 
-def without_loopback(environment: Mapping[str, str]) -> dict[str, str]:
+def without_loopback(environment: Mapping[str, str], *endpoints: str) -> dict[str, str]:
     """`environment` for a program that speaks to itself over loopback: where a proxy is set, NO_PROXY names loopback
-    too. What it named before stays."""
+    too, and the hosts of `endpoints`. What it named before stays."""
     found = dict(environment)
+    around = (*LOOPBACK, *(host for host in endpoints if host not in (*LOOPBACK, "0.0.0.0", "::")))
     if not any(name.lower() in _PROXIES and value for name, value in found.items()):
         return found
     for name in ("no_proxy", "NO_PROXY"):  # some programs read only the one, some only the other
         given = found.get(name) or found.get("NO_PROXY") or found.get("no_proxy") or ""
         hosts = [host.strip() for host in given.split(",") if host.strip()]
         if hosts != ["*"]:
-            found[name] = ",".join([*hosts, *(host for host in LOOPBACK if host not in hosts)])
+            found[name] = ",".join([*hosts, *(host for host in around if host not in hosts)])
     return found
+
+
+def keep_loopback_direct() -> None:
+    """For this process: the libraries that it uses ask nobody on loopback through a proxy. Called once, when a command
+    begins."""
+    os.environ.update(without_loopback(os.environ))
 
 
 def get(url: str, timeout: float, headers: dict[str, str] | None = None) -> tuple[int, bytes]:

@@ -13,4 +13,5 @@ from __future__ import annotations
 from runner.fixtures.facts import *  # noqa: F403
 from runner.fixtures.levels import *  # noqa: F403
 from runner.fixtures.sealing import *  # noqa: F403
+from runner.fixtures.verdicts import *  # noqa: F403
 from tests.make.store import *  # noqa: F403

@@ -49,17 +49,36 @@ BY_NAME = {
     "DB_PASSWORD": "words-of-a-database",
     "OPENAI_API_KEY": "words-of-a-model-shop",
     "HTTPS_PROXY": "http://fred:words-of-a-proxy@127.0.0.1:9",
+    "https_proxy": "http://fred:small-words-of-a-proxy@127.0.0.1:9",
+    "all_proxy": "fred:words-without-a-scheme@127.0.0.1:9",
     "PIP_INDEX_URL": "https://ci:words-of-an-index@pypi.example/simple",
 }
 """Of the environment: known by its name, or by the address that it stands in."""
 
 
+ENV_FILES = {
+    ".env": {
+        "WANDB_API_KEY": "words-of-an-env-file",
+        "HTTP_PROXY": "http://fred:words-of-an-env-proxy@127.0.0.1:9",
+    },
+    ".env.local": {
+        "hf_hub_token": "words-of-a-local-env-file",
+        "http_proxy": "http://fred:small-words-of-a-local-proxy@127.0.0.1:9",
+    },
+}
+"""File of the project -> what stands in it."""
+
+
+def named() -> dict[str, str]:
+    """Name -> value, of the environment and of the project's files."""
+    return {**BY_NAME, **{name: value for file in ENV_FILES.values() for name, value in file.items()}}
+
+
 def values() -> list[str]:
     """Every secret part, as it must stand nowhere."""
     found = [*BY_SHAPE.values(), *(value for _, value in IN_CONTEXT.values())]
-    for name, value in BY_NAME.items():
-        inside = value.split("@")[0].rpartition(":")[2] if "@" in value else value
-        found.append(inside if name in ("HTTPS_PROXY", "PIP_INDEX_URL") else value)
+    for value in named().values():
+        found.append(value.split("@")[0].rpartition(":")[2] if "@" in value else value)
     return found
 
 
@@ -67,4 +86,4 @@ def said() -> list[str]:
     """What a careless engine prints: a line for each."""
     lines = [f"loading with {value} now" for value in BY_SHAPE.values()]
     lines += [text.format(value) for text, value in IN_CONTEXT.values()]
-    return lines + [f"{name} is {value}" for name, value in BY_NAME.items()]
+    return lines + [f"{name} is {value}" for name, value in named().items()]

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from runner.domain.campaign import Deploy, Search
 from runner.domain.failure import Cause, Failure, Phase
 from runner.domain.records import RecordKind
-from runner.fixtures import facts, sealing
+from runner.fixtures import facts, sealing, verdicts
 from runner.store.ingest import ingest
 from runner.store.record import seal, seal_rules
 from runner.store.snapshot import snapshot
@@ -126,16 +126,16 @@ def _write(results: Path, n: int, text: str, more: str) -> None:
             hostile = replace(hostile, failure=failed, warnings=(long,))
         sealed.append(hostile)
         sealing.seal_one(results, hostile, log=f"{text}\nE {long}\n")
-    refused = facts.rejection(of, n, run_id=run_id, rejection_id=facts.an_id(first + 50), params={text: text})
+    refused = verdicts.rejection(of, n, run_id=run_id, rejection_id=facts.an_id(first + 50), params={text: text})
     seal(results, RecordKind.REJECTION, refused.rejection_id, replace(poison(refused, text), reason=long))
-    compared = facts.comparison(sealed[2], sealed[0], n, comparison_id=facts.an_id(first + 60), run_id=run_id)
+    compared = verdicts.comparison(sealed[2], sealed[0], n, comparison_id=facts.an_id(first + 60), run_id=run_id)
     seal(
         results,
         RecordKind.COMPARISON,
         compared.comparison_id,
         poison(replace(compared, campaign_id=start.campaign_id), text),
     )
-    withdrawn = replace(facts.retraction(sealed[3]), retraction_id=facts.an_id(first + 70))
+    withdrawn = replace(verdicts.retraction(sealed[3]), retraction_id=facts.an_id(first + 70))
     seal(results, RecordKind.RETRACTION, withdrawn.retraction_id, replace(poison(withdrawn, text), reason=long))
     end = facts.run_end(start, ended_utc=facts.utc(10_050 + 100 * n), trials=4, succeeded=2, failed=1)
     seal(results, RecordKind.RUN_END, run_id, poison(end, text))

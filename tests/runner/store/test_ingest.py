@@ -15,7 +15,7 @@ import pytest
 from runner.domain.campaign import Goal, Objective
 from runner.domain.records import RecordKind
 from runner.errors import StoreDamaged, StoreNewer
-from runner.store import schema
+from runner.store import migrations, schema
 from runner.store.ingest import ingest, insert_rows
 from runner.store.rebuild import rebuild
 from runner.store.record import record_path, seal, seal_attempt, seal_rules
@@ -192,8 +192,8 @@ def test_changed_views_are_applied_at_the_next_open(store: make.Made, monkeypatc
 def test_a_migration_runs_once(store: make.Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "SCHEMA_VERSION", 99)
     for version in range(3, 100):
-        monkeypatch.setitem(schema.MIGRATIONS, version, "SELECT 1")
-    monkeypatch.setitem(schema.MIGRATIONS, 99, "ALTER TABLE store.run ADD COLUMN branch VARCHAR")
+        monkeypatch.setitem(migrations.MIGRATIONS, version, "SELECT 1")
+    monkeypatch.setitem(migrations.MIGRATIONS, 99, "ALTER TABLE store.run ADD COLUMN branch VARCHAR")
     for _ in range(2):
         ingest(store.results)
     with live(store.results) as connection:

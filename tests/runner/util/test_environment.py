@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from runner.util import environment
@@ -49,7 +51,8 @@ def test_a_tool_gets_the_bare_minimum() -> None:
 @pytest.mark.usefixtures("planted")
 def test_our_own_secrets_are_hidden_and_paths_and_switches_are_not() -> None:
     environment.hide_ours()
-    for value in (canaries.BY_NAME["DB_PASSWORD"], "words-of-a-proxy", "words-of-an-index"):
+    for value in (canaries.BY_NAME["DB_PASSWORD"], "words-of-a-proxy", "small-words-of-a-proxy", "words-of-an-index",
+                  "words-without-a-scheme"):  # fmt: skip
         assert redact(f"said {value}.") == "said [redacted]."
     assert redact("/etc/keys/service.json false") == "/etc/keys/service.json false"
 
@@ -64,3 +67,16 @@ def test_names_of_secrets(name: str) -> None:
                                   "VLLM_MAX_TOKENS_PER_STEP", "SSH_AUTH_SOCK", "MONKEY"])  # fmt: skip
 def test_names_of_no_secrets(name: str) -> None:
     assert not environment.SECRET_NAME.search(name)
+
+
+@pytest.mark.parametrize("spelling", [str.upper, str.lower])
+def test_each_proxy_keeps_its_own_value(monkeypatch: pytest.MonkeyPatch, spelling: Callable[[str], str]) -> None:
+    """The one for http was once overwritten with that for https."""
+    given = {"http_proxy": "http://one.example:1", "https_proxy": "http://two.example:2", "no_proxy": "hub.example"}
+    for name, value in given.items():
+        monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(spelling(name), value)
+    wanted = {spelling(name): value for name, value in given.items()}
+    for found in (environment.for_engine(), environment.for_installer(), environment.proxies()):
+        assert {name: value for name, value in found.items() if name.lower() in given} == wanted

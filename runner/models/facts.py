@@ -1,0 +1,130 @@
+"""What the headers of a model's files say of it, for its page and an estimate of its memory. No weight is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from runner.domain.campaign import Model
+from runner.domain.model_facts import ModelFacts
+from runner.errors import ModelMissing
+from runner.models import facts_gguf, facts_safetensors
+from runner.models._header import count, damaged, word
+from runner.models.fetch import locate
+from runner.models.hub_cache import snapshot
+
+_MOST_CONFIG = 4 << 20
+_BY_HAND = ("*.bin", "*.pt", "*.pth")
+"""Weights whose headers only running them would tell."""
+
+
+def model_facts(model: Model, project: Path) -> ModelFacts | None:
+    """Of a campaign's model, where its files are on this machine; None where they are not, or of a form that is not
+    known here. Raises ModelDamaged, HashMismatch and OSError."""
+    if model.id is not None:
+        found = snapshot(model.id, model.revision)
+        return facts_of(found.folder) if found and found.complete else None
+    try:
+        return facts_of(locate(model, project))
+    except ModelMissing:
+        return None
+
+
+def facts_of(path: Path) -> ModelFacts | None:
+    """Of a file or a folder. Raises ModelDamaged and OSError."""
+    if path.is_file():
+        if facts_gguf.is_gguf(path):
+            return facts_gguf.facts(path)
+        return _safetensors([path], {}) if path.suffix == ".safetensors" else None
+    if not path.is_dir():
+        return None
+    config = _config(path)
+    if weights := facts_safetensors.files_of(path):
+        return _safetensors(weights, config)
+    if ggufs := sorted(one for one in path.glob("*.gguf") if facts_gguf.is_gguf(one)):
+        return facts_gguf.facts(ggufs[0])
+    others = [one for pattern in _BY_HAND for one in path.glob(pattern) if one.is_file()]
+    if not others:
+        return None
+    found = ModelFacts(form="pytorch", weight_bytes=sum(one.stat().st_size for one in others), files=len(others))
+    return _with_config(found, config)
+
+
+def _safetensors(files: list[Path], config: Mapping[str, Any]) -> ModelFacts:
+    dtypes: dict[str, int] = {}
+    numbers = 0
+    for file in files:
+        for one in facts_safetensors.tensors(file):
+            dtypes[one.dtype] = dtypes.get(one.dtype, 0) + one.bytes
+            numbers += one.numbers
+    found = ModelFacts(
+        form="safetensors",
+        weight_bytes=sum(dtypes.values()),
+        files=len(files),
+        parameters=numbers or None,
+        dtypes=dict(sorted(dtypes.items())),
+    )
+    return _with_config(found, config)
+
+
+def _with_config(found: ModelFacts, config: Mapping[str, Any]) -> ModelFacts:
+    """What config.json says. A model of several kinds of input has its language model under `text_config`."""
+    inner = config.get("text_config")
+    text = {**config, **inner} if isinstance(inner, dict) else config
+
+    def said(*names: str) -> int | None:
+        return next((number for name in names if (number := count(text.get(name)))), None)
+
+    named = config.get("architectures")
+    architecture = named[0] if isinstance(named, list) and named else config.get("model_type")
+    heads, width = said("num_attention_heads", "n_head"), said("hidden_size", "n_embd", "d_model")
+    head = said("head_dim") or (width // heads if width and heads else None)
+    latent = said("kv_lora_rank")
+    kv_heads = 1 if text.get("multi_query") is True else said("num_key_value_heads", "n_head_kv", "num_kv_heads")
+    quantization = _quantization(config)
+    packed = quantization is not None  # four-bit numbers lie eight to a word: a count of words is none of parameters
+    return replace(
+        found,
+        architecture=word(architecture) if isinstance(architecture, str) else None,
+        parameters=None if packed and not set(found.dtypes) <= _UNPACKED else found.parameters,
+        quantization=quantization,
+        positions=said("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx"),
+        layers=said("num_hidden_layers", "n_layer", "num_layers", "n_layers"),
+        kv_heads=kv_heads or heads,
+        head_dim=head,
+        value_dim=said("v_head_dim") or head,
+        kv_latent=latent + (said("qk_rope_head_dim") or 0) if latent else None,
+        vocabulary=said("vocab_size"),
+    )
+
+
+_UNPACKED = {"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "F8_E8M0"}
+
+
+def _quantization(config: Mapping[str, Any]) -> str | None:
+    """The method, with its bits where it says them: gptq 4 bit, fp8."""
+    about = config.get("quantization_config")
+    if not isinstance(about, dict):
+        return None
+    method = about.get("quant_method") or about.get("quant_algo") or about.get("format")
+    bits = count(about.get("bits") or about.get("w_bit"))
+    return word(method if isinstance(method, str) else "unknown method") + (f" {bits} bit" if bits else "")
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """Empty where there is none. Raises ModelDamaged."""
+    path = folder / "config.json"
+    if not path.is_file():
+        return {}
+    if path.stat().st_size > _MOST_CONFIG:
+        raise damaged("config.json", "it is larger than 4 MiB")
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise damaged("config.json", f"it is no JSON: {word(error)}") from error
+    if not isinstance(found, dict):
+        raise damaged("config.json", "it is no JSON object")
+    return found
