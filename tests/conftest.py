@@ -34,8 +34,9 @@ TIERS = ("matrix", "heavy", "docker", "story", "browser", "engine", "genai_bench
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile the sources once, before the workers start: thousands of processes would do so again, a tenth of all time,
-    where PYTHONDONTWRITEBYTECODE is set; and where it is not, one that may not write large files leaves half a one."""
+    """Compile the sources once, before the workers start: thousands of processes would do so again, a tenth of all
+    time, where PYTHONDONTWRITEBYTECODE is set; elsewhere one that may
+    not write large files leaves half a one."""
     if not hasattr(config, "workerinput"):
         for package in ("runner", "report"):
             compileall.compile_dir(GOLDEN.parents[1] / package, quiet=2)
