@@ -19,7 +19,7 @@ from runner.errors import HashMismatch, NetworkError, UsageError
 from runner.models import hub_cache
 from runner.models.hashes import Promise, note_hash
 from runner.models.part import OPTION, Part, refuse_unless_room
-from runner.models.questions import patiently, quiet
+from runner.models.questions import patiently
 from runner.models.transfer import Settings, Tell, transfer
 from runner.util.download import shown
 from runner.util.files import atomic_write, disk_errors
@@ -146,7 +146,7 @@ def _leave_to_the_library(
     began = time.monotonic()
 
     def ask() -> str:
-        with quiet(), disk_errors(part.target, OPTION):
+        with disk_errors(part.target, OPTION):
             return hf_hub_download(
                 listing.model_id,
                 one.name,
@@ -172,7 +172,7 @@ def _link(wish: Wish, listing: Listing, settings: Settings, tell: Tell) -> Path:
     names = [one.name for one in listing.files]
 
     def ask() -> str:
-        with quiet(), disk_errors(root_of(wish), OPTION):
+        with disk_errors(root_of(wish), OPTION):
             return snapshot_download(
                 listing.model_id,
                 revision=listing.commit,
