@@ -26,6 +26,18 @@ def test_no_name_leads_out_of_the_folder(hub: Hub, tmp_path: Path, name: str, ou
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+@pytest.mark.parametrize("word", ["../../outside", "/outside", "main", "g" * 64])
+def test_no_hash_leads_out_of_the_folder(hub: Hub, tmp_path: Path, word: str) -> None:
+    """A server that is no hub, or a bad one: hashes and commits become names of files."""
+    hub.oid = word
+    with pytest.raises(NetworkError, match="is none"):
+        get(hub, settings=Settings(retries=0))
+    hub.oid, hub.commit = None, word
+    with pytest.raises(NetworkError):
+        get(hub, settings=Settings(retries=0))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 def test_the_old_file_stays_when_the_new_one_is_wrong(hub: Hub, tmp_path: Path) -> None:
     out = get(hub, out=tmp_path / "out")
     hub.files[WEIGHTS] = Lfs(b"version 2" * 1000)
