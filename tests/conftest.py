@@ -34,9 +34,8 @@ TIERS = ("matrix", "heavy", "docker", "story", "browser", "engine", "genai_bench
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile the sources once, before the workers start: thousands of processes would do so again, a tenth of all
-    time, where PYTHONDONTWRITEBYTECODE is set; elsewhere one that may
-    not write large files leaves half a one."""
+    """Compile the sources once, before the workers start. With PYTHONDONTWRITEBYTECODE each of thousands of processes
+    would do so again, a tenth of all time; without it, one whose files may not grow leaves half of one."""
     if not hasattr(config, "workerinput"):
         for package in ("runner", "report"):
             compileall.compile_dir(GOLDEN.parents[1] / package, quiet=2)

@@ -11,7 +11,12 @@ from runner.domain.ids import uuid7
 
 def utc_now() -> str:
     """ISO 8601 with microseconds and a Z."""
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return utc_of(time.time())
+
+
+def utc_of(seconds: float) -> str:
+    """The same of a moment in seconds since 1970."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def new_id() -> str:

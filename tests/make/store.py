@@ -40,14 +40,13 @@ from runner.fixtures.facts import (
     configuration,
     failure,
     gpu_campaign,
-    quality,
     rules,
     run_end,
     run_start,
     utc,
 )
 from runner.fixtures.sealing import seal_one
-from runner.fixtures.verdicts import rejection
+from runner.fixtures.verdicts import quality, rejection
 from runner.store._live import live_path
 from runner.store.ingest import create_if_missing, ingest
 from runner.store.record import seal, seal_rules

@@ -1,0 +1,61 @@
+"""One thing that could go, with what it takes and who uses it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+GROUPS = {
+    "models": "model files and converted models: fetched or converted again when a campaign needs them",
+    "engines": "engines and load generators: `tunebook engine install` gets them back",
+    "downloads": "datasets, snapshots of other sites, scripts for charts: fetched or made again when needed",
+    "results": "cross-checks, and what a rebuild of the store left aside; no record and nothing published",
+    "leftovers": "what killed processes left: attempts, engines, containers, half-made files, locks",
+}
+"""Group -> what it holds and how it comes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """`modified` is when anything in it last changed, in seconds since 1970. `used` says who uses it: such an item is
+    left alone. `take` removes it and gives the lines to tell; without one it is only told of."""
+
+    group: str
+    what: str
+    path: Path
+    bytes: int
+    modified: float
+    take: Callable[[], list[str]]
+    used: str = ""
+
+
+def measure(path: Path) -> tuple[int, float]:
+    """Bytes on the disk and the last change of a file or of all in a folder. No link is followed."""
+    size, changed = 0, 0.0
+    for one in _every(path):
+        try:
+            facts = one.lstat()
+        except OSError:
+            continue  # gone meanwhile
+        size += facts.st_blocks * 512
+        changed = max(changed, facts.st_mtime)
+    return size, changed
+
+
+def children(folder: Path) -> list[Path]:
+    """What lies in a folder, in order; nothing when it is a link, which may lead anywhere. Links in it neither."""
+    if folder.is_symlink() or not folder.is_dir():
+        return []
+    try:
+        return sorted(path for path in folder.iterdir() if not path.is_symlink())
+    except OSError:
+        return []
+
+
+def _every(path: Path) -> Iterator[Path]:
+    yield path
+    if not path.is_symlink() and path.is_dir():
+        for folder, folders, files in os.walk(path):
+            yield from (Path(folder) / name for name in (*folders, *files))
