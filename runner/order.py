@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,14 @@ from runner.engines.choice import with_engine
 from runner.hardware.facts import boot_id, host_facts
 from runner.inputs.prepared import prepared
 from runner.loadgens import loadgens
+from runner.models import hub_cache
 from runner.models.convert import converted, is_gguf
 from runner.models.fetch import locate
 from runner.runtimes import needs_folder
 from runner.util.clock import utc_now
 from runner.util.codec import to_plain
+
+_HUB_ID = re.compile(r"(?<![\w./-])[A-Za-z0-9][\w.-]*/[\w.-]+(?![\w/])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,7 @@ def place_request(order: Order, campaign: Campaign, scratch: Path, gpus: tuple[s
         log_path=scratch / "engine.log",
         labels=order.labels,
         gpus=gpus,
+        hub_model=_hub_model(campaign, order.configuration),
         grace=campaign.timeouts.stop,
         pull_timeout=campaign.timeouts.pull,
         options={**campaign.deploy.options, **entry.options, "pass_env": list(entry.pass_env)},
@@ -127,6 +132,16 @@ def requests_of(campaign: Campaign, project: Path) -> Path | None:
     RequestFileError, HashMismatch, NoSpace, Unwritable."""
     file = campaign.workload.trace or campaign.workload.dataset
     return prepared(file, project) if file is not None else None
+
+
+def _hub_model(campaign: Campaign, configuration: Configuration) -> Path | None:
+    """The hub model's folder, when an engine finds all of it here; also the other models that its flags name, such as
+    a draft model: with one of them to fetch it must ask."""
+    model = campaign.model
+    if model.id is None or not hub_cache.is_whole(model.id, model.revision):
+        return None
+    others = {name for value in configuration.flags.values() for name in _HUB_ID.findall(str(value))}
+    return hub_cache.folder_of(model.id) if all(name == model.id for name in others) else None
 
 
 def _model_path(campaign: Campaign, entry: Entry, project: Path) -> str:

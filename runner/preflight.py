@@ -15,16 +15,16 @@ from runner.errors import EngineMissing, NotReady, OtherHardware, Problem
 from runner.hardware.lease import lacking
 from runner.inputs.places import fetch, is_here
 from runner.loadgens import loadgens
-from runner.models import convert
+from runner.models import convert, hub_offline
 from runner.models.facts import model_facts
 from runner.models.fetch import locate
-from runner.runtimes import needs_folder, runtimes
+from runner.runtimes import loads_hub, needs_folder, runtimes
 
 
-def refuse_unless_ready(campaign: Campaign, project: Path) -> None:
+def refuse_unless_ready(campaign: Campaign, project: Path, ask_network: bool = True) -> None:
     """Raises OtherHardware, EngineMissing, ModelMissing or ModelDamaged with what to do, and UsageError for a bad
     TUNEBOOK_FAKE_GPUS; returns quietly when the campaign can start here. The hardware comes first: elsewhere the engine
-    is no question."""
+    is no question. A hub is asked only for a model that is not complete here, and not at all without `ask_network`."""
     if campaign.hardware.gpus and deployers.get(campaign.deploy.kind).leases_gpus:
         why = lacking(campaign.hardware)
         if why is not None:
@@ -42,6 +42,8 @@ def refuse_unless_ready(campaign: Campaign, project: Path) -> None:
         absent_client = loadgens.get(client).needs()
         if absent_client is not None:
             raise EngineMissing(absent_client.what, hint=absent_client.hint)
+    if campaign.deploy.kind == "local" and any(loads_hub(entry.runtime) for entry in campaign.entries):
+        hub_offline.refuse_unless_whole(campaign.model, ask_network)
     if campaign.deploy.kind != "attach" and campaign.model.id is None:
         locate(campaign.model, project)
         for gguf, python in _conversions(campaign, project):

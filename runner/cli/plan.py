@@ -112,7 +112,7 @@ def not_here(campaign: Campaign) -> Problem | None:
     from runner.preflight import refuse_unless_ready
 
     try:
-        refuse_unless_ready(campaign, project_folder())
+        refuse_unless_ready(campaign, project_folder(), ask_network=False)
     except TunebookError as error:
         return error.problems()[0]
     return None

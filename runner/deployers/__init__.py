@@ -32,6 +32,9 @@ class PlaceRequest:
     revision: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)  # deploy.options + entry.options (image, ...)
     grace: float = 5.0  # seconds between SIGTERM and SIGKILL when the engine's context is left
+    hub_model: Path | None = (
+        None  # the hub id's folder in the hub's cache: all of it is here, the engine need ask nobody
+    )
     pull_timeout: float = 1800.0  # seconds that fetching an image may take
     should_stop: Callable[[], bool] = lambda: False  # asked while something is fetched
     on_phase: Callable[[Phase], None] = lambda phase: None  # told when `pull` begins

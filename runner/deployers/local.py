@@ -107,7 +107,8 @@ def _environment(own: Mapping[str, str], request: PlaceRequest, placement: Place
     """What an engine may have of ours; where a proxy is set, loopback never goes through it."""
     gpus = {"CUDA_VISIBLE_DEVICES": ",".join(placement.gpus)} if placement.gpus else {}
     of_python = environment.activated(request.python) if request.python else {}
-    added = of_python | gpus | dict(own)
+    offline = {"HF_HUB_OFFLINE": "1"} if request.hub_model else {}
+    added = of_python | gpus | offline | dict(own)
     return net.without_loopback(environment.for_engine(request.options.get("pass_env", ()), added), placement.host)
 
 

@@ -113,10 +113,10 @@ def _refuse_unless_sound(asked: Asked) -> None:
         raise UsageError("--sha256 belongs to one file", hint="name it with --file")
     if asked.base_url is not None:
         parts = urlsplit(asked.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f"--base-url {shown(asked.base_url)} is no address", hint="write https://...")
-        if "@" in parts.netloc:
+        if "@" in asked.base_url:
             raise UsageError("user and password can not stand in --base-url", hint="HF_TOKEN carries the login")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UsageError(f"--base-url {asked.base_url} is no address", hint="write https://...")
     if asked.model is not None or bucket.is_bucket(asked.wanted):
         return
     if "://" in asked.wanted:

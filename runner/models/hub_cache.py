@@ -18,6 +18,9 @@ from pathlib import Path
 COMMIT = re.compile(r"[0-9a-f]{40}")
 PREFIX = "models--"
 
+ANY = ("config.json", "tokenizer.json", "model.safetensors")
+"""What a model of which nothing is known has at the least."""
+
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 _OTHER_FORMS = ("*.bin", "*.bin.index.json", "*.pt", "*.pth", "*.h5", "*.msgpack", "*.ot", "*.ckpt", "*.onnx",
                 "*.onnx_data", "*.tflite", "*.mlmodel", "*.gguf")  # fmt: skip
@@ -74,6 +77,12 @@ def snapshot(model_id: str, revision: str | None = None) -> Snapshot | None:
     if commit is None or not (home / "snapshots" / commit).is_dir():
         return None
     return _look(model_id, home, commit)
+
+
+def is_whole(model_id: str, revision: str | None = None) -> bool:
+    """Whether an engine finds all that it needs here, and need ask nobody."""
+    found = snapshot(model_id, revision)
+    return found is not None and found.complete
 
 
 def snapshots() -> list[Snapshot]:

@@ -28,8 +28,10 @@ OPTION = "HF_HOME, TUNEBOOK_CACHE or --out"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`target` is where the file will lie, `path` where it grows, `lock` what keeps a second writer out."""
+    """`name` is what people call the file, `target` where it will lie, `path` where it grows, `lock` what keeps a
+    second writer out."""
 
+    name: str
     target: Path
     path: Path
     lock: Path
@@ -89,7 +91,7 @@ class Part:
     def room(self, size: int | None) -> None:
         """Raises NoSpace unless the rest of the file fits on its disk, with something to spare."""
         if size is not None:
-            refuse_unless_room(self.path.parent, size - self.size, self.target.name)
+            refuse_unless_room(self.path.parent, size - self.size, self.name)
 
     def finish(self, promise: Promise) -> None:
         """Verify the part, flush it to the disk and give it the target's name. Raises HashMismatch; the part and what
@@ -98,7 +100,7 @@ class Part:
         if broken is not None:
             self.clear()
             raise HashMismatch(
-                f"{self.target.name} is not the promised file: {broken}; what came was thrown away",
+                f"{self.name} is not the promised file: {broken}; what came was thrown away",
                 hint="run the command again; if it stays so, a server or proxy changes the file, or --sha256 is wrong",
             )
         with disk_errors(self.target, OPTION):

@@ -103,7 +103,7 @@ def _once(
     part.room(promise.size)
     start = part.size
     asked = {**headers, "Accept-Encoding": "identity", **_rest_of(part)}
-    what = part.target.name if promise.git is None and promise.sha256 is None else shown(url).rpartition("/")[2]
+    what = part.name
     try:
         with get_session().stream("GET", url, headers=asked, timeout=silence, follow_redirects=True) as answer:
             _accept(answer, part, promise, start, what)

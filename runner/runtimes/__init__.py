@@ -122,4 +122,18 @@ def needs_folder(runtime: str) -> bool:
     return isinstance(member, FolderOnly) and member.needs_folder
 
 
+@runtime_checkable
+class OfTheHub(Protocol):
+    """What a runtime may say beside: it finds a hub id in the hub's cache (HF_HOME), and asks the hub for the rest
+    unless HF_HUB_OFFLINE is set."""
+
+    loads_hub: bool
+
+
+def loads_hub(runtime: str) -> bool:
+    """Whether the engine of this name resolves hub ids with the hub's own library."""
+    member = runtimes.get(runtime)
+    return isinstance(member, OfTheHub) and member.loads_hub
+
+
 runtimes: Folder[Runtime] = Folder(__name__, "RUNTIME", "runtime", advice="`command` runs any OpenAI-compatible server")

@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.runner.models.hub import Hub
 from tests.stories._world import ROOT, attempts, environment, tunebook, write_campaign
 
 Golden = Callable[[str, str], None]
@@ -212,3 +213,39 @@ def test_not_a_terminal_means_plain_lines(tmp_path: Path, results: Path) -> None
     done = tunebook("run", write_campaign(tmp_path, trials=1), results=results)
     assert "\x1b" not in done.stderr + done.stdout
     assert re.search(r"^trial   0 ", done.stderr, flags=re.MULTILINE)
+
+
+FETCHES: dict[str, tuple[list[str], int, str]] = {
+    "other-file": (["acme/tiny-model", "--file", "model.safetensor"], 2, ""),
+    "no-id": (["what is this"], 2, ""),
+    "other-source": (["ftp://host/model.gguf"], 2, ""),
+    "no-hash": (["acme/tiny-model", "--file", "config.json", "--sha256", "abc"], 2, ""),
+    "hash-of-many": (["acme/tiny-model", "--sha256", "ab" * 32], 2, ""),
+    "campaign-and-revision": (["campaigns/quickstart.yaml", "--rev", "main"], 2, ""),
+    "no-mirror": (["acme/tiny-model", "--base-url", "mirror.example"], 2, ""),
+    "password-in-mirror": (["acme/tiny-model", "--base-url", "https://me:hunter22@mirror.example"], 2, ""),
+    "other-model": (["acme/other"], 14, ""),
+    "other-revision": (["acme/tiny-model", "--rev", "v9"], 14, ""),
+    "nobody-there": (["acme/tiny-model", "--base-url", "http://127.0.0.1:9", "--retries", "0"], 14, ""),
+    "wants-a-login": (["acme/tiny-model"], 11, "401"),
+    "gated": (["acme/tiny-model"], 11, "403"),
+    "asked-too-often": (["acme/tiny-model", "--retries", "0"], 12, "429:1"),
+    "other-content": (["acme/tiny-model", "--file", "config.json", "--sha256", "ab" * 32], 13, ""),
+    "leads-out": (["acme/tiny-model"], 2, "outside"),
+}
+"""name -> words after `model fetch`, exit status, what the hub does."""
+
+
+@pytest.mark.parametrize("name", FETCHES)
+def test_a_model_that_can_not_be_fetched(name: str, tmp_path: Path, results: Path, golden: Golden) -> None:
+    words, status, step = FETCHES[name]
+    with Hub() as hub:
+        if step == "outside":
+            hub.files["../outside"] = b""
+        elif step:
+            hub.on_api.append(step)
+        ours = {"HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": hub.url, "HF_TOKEN": "", "HF_HUB_OFFLINE": ""}
+        done = tunebook("model", "fetch", *words, results=results, status=status, **ours)  # type: ignore[arg-type]
+    said = "\n".join(line for line in done.stderr.splitlines() if line.startswith(("error", "  hint"))) + "\n"
+    assert "hunter22" not in done.stderr
+    golden(f"bad-input/model-fetch-{name}.txt", scrubbed(said, tmp_path).replace(hub.url, "HUB"))

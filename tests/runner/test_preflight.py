@@ -11,10 +11,11 @@ import pytest
 
 from runner.domain.campaign import Campaign, Deploy, Entry, Hardware, Model
 from runner.engines import environments
-from runner.errors import NotReady, OtherHardware
+from runner.errors import ModelMissing, NotReady, OtherHardware
 from runner.models import convert
 from runner.preflight import convert_models, refuse_unless_ready
 from tests import make
+from tests.make.weights import packed
 
 
 @pytest.fixture(autouse=True)
@@ -134,3 +135,31 @@ def test_without_one_of_its_own_an_installed_engine_converts(
 
 def refuse_to_hear(text: str) -> None:
     raise AssertionError(f"nothing was to be done: {text}")
+
+
+def of_the_hub(*runtimes: str) -> Campaign:
+    of = replace(make.campaign(), model=Model(id="acme/tiny"), hardware=Hardware(), deploy=Deploy("local"))
+    return replace(of, entries=tuple(Entry(name, name) for name in runtimes))
+
+
+@pytest.mark.parametrize("runtime", ["transformers", "simulated"])
+def test_half_a_hub_model_without_a_network_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime: str
+) -> None:
+    monkeypatch.setattr("runner.runtimes.transformers.PACKAGES", ())
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    if runtime == "simulated":  # it loads nothing
+        refuse_unless_ready(of_the_hub(runtime), Path())
+        return
+    with pytest.raises(ModelMissing, match=r"config\.json, tokenizer\.json, model\.safetensors are missing"):
+        refuse_unless_ready(of_the_hub(runtime), Path())
+    snapshot = tmp_path / "hub" / "models--acme--tiny" / "snapshots" / ("ab" * 20)
+    snapshot.mkdir(parents=True)
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
+        (snapshot / name).write_bytes(packed({}) if name.endswith(".safetensors") else b"{}")
+    refs = snapshot.parents[1] / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("ab" * 20)
+    refuse_unless_ready(of_the_hub(runtime), Path())

@@ -143,7 +143,7 @@ class _Inside:
 
 def _tells(line: str, at: str) -> bool:
     event = json.loads(line) if line.startswith("{") else {}
-    return at in (event.get("event"), event.get("phase") if event.get("event") == "phase" else None)
+    return at in (event.get("event"), event.get("phase") if event.get("event") in ("phase", "fetch") else None)
 
 
 def _mount(*words: str) -> None:

@@ -27,6 +27,7 @@ from runner.util.files import disk_errors
 
 HOST = "127.0.0.1"
 MODELS = "/model"
+HUB = "/hub"
 ATTEMPT = "tunebook.attempt"
 DRIVER = "tunebook.driver"
 REAP_GRACE = 2.0
@@ -85,7 +86,7 @@ class Docker:
         with disk_errors(request.log_path):
             request.log_path.touch()
         chosen = options_of(_own(request.options))
-        if chosen.network == "bridge" and (found := _loopback_proxies(_environment(launch, request))):
+        if chosen.network == "bridge" and (found := _loopback_proxies(_environment(launch, request, chosen))):
             return Failure(Phase.START, Cause.INFRA, f"{found[0]}; {_OTHER_WAY}"[:500], rule="loopback-proxy")
         engine = api.client()  # closed with the container, or below
         made: Any = None
@@ -133,7 +134,7 @@ def wanted(launch: Launch, placement: Placement, request: PlaceRequest, chosen: 
         "entrypoint": [program],
         "command": words,
         "labels": dict(request.labels),
-        "environment": _environment(launch, request),
+        "environment": _environment(launch, request, chosen),
         "mounts": _mounts(launch, placement, request, chosen),
         "init": True,  # reaps what the engine's workers leave, and passes SIGTERM on
         "security_opt": ["no-new-privileges"],
@@ -190,14 +191,18 @@ def _mounts(launch: Launch, placement: Placement, request: PlaceRequest, chosen:
     for word in launch.argv:  # a launcher of ours lies where it lies here: its folder, tables included
         if word.startswith("/") and Path(word).is_file() and Path(word).resolve().is_relative_to(_PACKAGE):
             pairs[str(Path(word).parent)] = str(Path(word).resolve().parent)
+    if request.hub_model and not chosen.mounts:
+        pairs[f"{HUB}/{request.hub_model.name}"] = str(request.hub_model.resolve())
     return [Mount(target, source, type="bind", read_only=True) for target, source in sorted(pairs.items())]
 
 
-def _environment(launch: Launch, request: PlaceRequest) -> dict[str, str]:
+def _environment(launch: Launch, request: PlaceRequest, chosen: Options) -> dict[str, str]:
     """What the entry sets, what the campaign passes through, and our proxies: nothing else of ours means anything
-    in there."""
+    in there. A hub model that lies here whole is mounted, and the engine told to ask nobody; not where the campaign
+    has mounts of its own, among them perhaps its hub."""
+    here = {"HF_HUB_CACHE": HUB, "HF_HUB_OFFLINE": "1"} if request.hub_model and not chosen.mounts else {}
     passed = environment.passed_through(request.options.get("pass_env", ()))
-    return net.without_loopback(environment.proxies() | passed | dict(launch.env))
+    return net.without_loopback(environment.proxies() | here | passed | dict(launch.env))
 
 
 def _loopback_proxies(given: Mapping[str, str]) -> list[str]:

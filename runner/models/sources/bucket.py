@@ -69,7 +69,7 @@ def fetch(
     refuse_unless_room(folder, sum(size for size, _ in files.values()), shown(address))
     for name, (size, key) in files.items():
         target, promise = folder / name, Promise(size, asked=sha256)
-        part = Part(target, target.with_name(f"{target.name}.part"), target.with_name(f".{target.name}.lock"))
+        part = Part(name, target, target.with_name(f"{target.name}.part"), target.with_name(f".{target.name}.lock"))
         with part.alone(partial(tell, "waiting", file=name)):
             if not settings.force and target.is_file() and promise.broken_by(target) is None:
                 continue

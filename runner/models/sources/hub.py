@@ -6,24 +6,26 @@ the two the bytes come through `transfer`, into the place where the library look
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
-from runner.errors import NetworkError, UsageError
+from runner import __version__
+from runner.errors import HashMismatch, NetworkError, UsageError
 from runner.models import hub_cache
-from runner.models.answers import TryAgain, back_off, refused
 from runner.models.hashes import Promise, note_hash
 from runner.models.part import OPTION, Part, refuse_unless_room
+from runner.models.questions import patiently, quiet
 from runner.models.transfer import Settings, Tell, transfer
+from runner.util.download import shown
 from runner.util.files import atomic_write, disk_errors
 
-T = TypeVar("T")
+LARGEST = 50_000_000_000
+"""Bytes of a file that the hub gives out over plain HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Wish:
 def list_files(wish: Wish, settings: Settings, tell: Tell) -> Listing:
     """Ask the hub what the revision holds. Raises UsageError (a bad id, no such file), NetworkError, NotAuthorised,
     RateLimited; and UsageError for a file name that would lead out of the folder."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # before the library is loaded: it would ask for more
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoFile
 
@@ -67,7 +70,7 @@ def list_files(wish: Wish, settings: Settings, tell: Tell) -> Listing:
         raise NetworkError(
             f"{wish.model_id}: HF_HUB_OFFLINE is set, so nothing is fetched", hint="unset it, or copy the model here"
         )
-    api = HfApi(endpoint=wish.endpoint, library_name="tunebook")
+    api = HfApi(endpoint=wish.endpoint, library_name="tunebook", library_version=__version__)
     revision = wish.revision or "main"
 
     def ask() -> tuple[str, list[RepoFile]]:
@@ -76,7 +79,7 @@ def list_files(wish: Wish, settings: Settings, tell: Tell) -> Listing:
         tree = api.list_repo_tree(wish.model_id, recursive=True, revision=commit)
         return commit, [one for one in tree if isinstance(one, RepoFile)]
 
-    commit, found = _patiently(ask, wish.model_id, settings, tell)
+    commit, found = patiently(ask, wish.model_id, settings, tell)
     by_name = {one.path: one for one in found}
     for name in by_name:
         _refuse_unless_inside(name)
@@ -108,7 +111,9 @@ def fetch(wish: Wish, listing: Listing, settings: Settings, tell: Callable[..., 
     refuse_unless_room(root_of(wish), rest, wish.model_id)
     for one in to_fetch:
         part = _part(wish, listing, one)
-
+        if (one.promise.size or 0) > LARGEST and wish.out is None:
+            _leave_to_the_library(wish, listing, one, part, settings, tell)
+            continue
         with part.alone(partial(tell, "waiting", file=one.name)):
             if settings.force or not _is_here(wish, listing, one):
                 _bring(wish, listing, one, part, settings, partial(tell, file=one.name))
@@ -122,8 +127,42 @@ def _bring(wish: Wish, listing: Listing, one: Listed, part: Part, settings: Sett
     from huggingface_hub.utils import build_hf_headers
 
     url = hf_hub_url(listing.model_id, one.name, revision=listing.commit, endpoint=wish.endpoint)
-    headers = {name: str(value) for name, value in build_hf_headers(library_name="tunebook").items()}
+    headers = {
+        name: str(value)
+        for name, value in build_hf_headers(library_name="tunebook", library_version=__version__).items()
+    }
     transfer(url, headers, part, one.promise, settings, tell)
+
+
+def _leave_to_the_library(
+    wish: Wish, listing: Listing, one: Listed, part: Part, settings: Settings, tell: Callable[..., None]
+) -> None:
+    """A file that the hub gives out in its chunked protocol only, verified when it is here. The library takes the lock
+    itself. Raises HashMismatch and what `_translated` says."""
+    from huggingface_hub import hf_hub_download, hf_hub_url
+
+    url = hf_hub_url(listing.model_id, one.name, revision=listing.commit, endpoint=wish.endpoint)
+    tell("start", file=one.name, url=shown(url), resume=False, start=0)
+    began = time.monotonic()
+
+    def ask() -> str:
+        with quiet(), disk_errors(part.target, OPTION):
+            return hf_hub_download(
+                listing.model_id,
+                one.name,
+                revision=listing.commit,
+                endpoint=wish.endpoint,
+                cache_dir=hub_cache.hub_folder(),
+                force_download=settings.force,
+                library_name="tunebook",
+                library_version=__version__,
+            )
+
+    patiently(ask, one.name, settings, tell)
+    if (broken := one.promise.broken_by(part.target)) is not None:
+        part.target.unlink()
+        raise HashMismatch(f"{one.name} is not the promised file: {broken}; it was thrown away")
+    tell("done", file=one.name, bytes=part.target.stat().st_size, ms=round(1000 * (time.monotonic() - began)))
 
 
 def _link(wish: Wish, listing: Listing, settings: Settings, tell: Tell) -> Path:
@@ -133,7 +172,7 @@ def _link(wish: Wish, listing: Listing, settings: Settings, tell: Tell) -> Path:
     names = [one.name for one in listing.files]
 
     def ask() -> str:
-        with _quiet(), disk_errors(root_of(wish), OPTION):
+        with quiet(), disk_errors(root_of(wish), OPTION):
             return snapshot_download(
                 listing.model_id,
                 revision=listing.commit,
@@ -141,9 +180,11 @@ def _link(wish: Wish, listing: Listing, settings: Settings, tell: Tell) -> Path:
                 cache_dir=hub_cache.hub_folder(),
                 allow_patterns=[_literal(name) for name in names],
                 max_workers=4,
+                library_name="tunebook",
+                library_version=__version__,
             )
 
-    folder = Path(_patiently(ask, listing.model_id, settings, tell))
+    folder = Path(patiently(ask, listing.model_id, settings, tell))
     if listing.revision != listing.commit:  # last: until now the name leads to what was there before
         ref = root_of(wish) / "refs" / listing.revision
         with disk_errors(ref, OPTION):
@@ -198,9 +239,9 @@ def _part(wish: Wish, listing: Listing, one: Listed) -> Part:
     if wish.out is None:
         blob = root / "blobs" / _etag(one)
         lock = hub_cache.hub_folder() / ".locks" / root.name / f"{_etag(one)}.lock"
-        return Part(blob, blob.with_name(f"{blob.name}.incomplete"), lock)
+        return Part(one.name, blob, blob.with_name(f"{blob.name}.incomplete"), lock)
     target = root / one.name
-    return Part(target, target.with_name(f"{target.name}.part"), target.with_name(f".{target.name}.lock"))
+    return Part(one.name, target, target.with_name(f"{target.name}.part"), target.with_name(f".{target.name}.lock"))
 
 
 def _is_here(wish: Wish, listing: Listing, one: Listed) -> bool:
@@ -218,65 +259,3 @@ def _is_here(wish: Wish, listing: Listing, one: Listed) -> bool:
 def _literal(name: str) -> str:
     """A name as a pattern that matches nothing else."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the library's own bars."""
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-
-    before = are_progress_bars_disabled()
-    disable_progress_bars()
-    try:
-        yield
-    finally:
-        if not before:
-            enable_progress_bars()
-
-
-def _patiently(ask: Callable[[], T], what: str, settings: Settings, tell: Tell) -> T:
-    """The answer of a question to the hub, asked again as often as a download would be."""
-    tries = 0
-    while True:
-        try:
-            return _translated(ask, what)
-        except TryAgain as again:
-            tries += 1
-            if tries > settings.retries:
-                raise again.final from again
-            wait = back_off(tries) if again.wait is None else again.wait
-            if wait > settings.timeout:
-                raise again.final from again
-            tell("retry", wait_secs=round(wait, 3), msg=again.why)
-            time.sleep(wait)
-
-
-def _translated(ask: Callable[[], T], what: str) -> T:
-    """In our words what the library says. Raises TryAgain where another try may help."""
-    import httpx2
-    from huggingface_hub.errors import (
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
-        RevisionNotFoundError,
-    )
-
-    hint = "check the network and the proxy (HTTPS_PROXY, NO_PROXY), or name a mirror with --base-url"
-    try:
-        return ask()
-    except HFValidationError as error:
-        raise UsageError(f"{what!r} is no id of a model", hint="write it as the hub does: OWNER/NAME") from error
-    except RevisionNotFoundError as error:
-        raise NetworkError(f"{what} has no such revision", hint="name a branch, tag or commit with --rev") from error
-    except HfHubHTTPError as error:
-        answer = error.response
-        raise refused(answer.status_code, answer.headers, what, error.server_message or "") from error
-    except (OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
-        cause = error.__cause__
-        if isinstance(cause, HfHubHTTPError):
-            raise refused(cause.response.status_code, cause.response.headers, what) from error
-        raise NetworkError(f"{what}: {error}", hint=hint) from error
-    except httpx2.TransportError as error:
-        why = f"{what}: the hub does not answer: {str(error) or type(error).__name__}"
-        raise TryAgain(why, NetworkError(why, hint=hint)) from error

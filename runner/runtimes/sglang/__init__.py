@@ -43,6 +43,7 @@ class Sglang:
     name = "sglang"
     title = "SGLang"
     needs_file = False
+    loads_hub = True
     abstract = ABSTRACT
 
     def check(self, entry: Entry) -> list[Problem]:

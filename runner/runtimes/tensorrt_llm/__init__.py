@@ -46,6 +46,7 @@ class TensorRTLLM:
     name = "tensorrt_llm"
     title = "TensorRT-LLM"
     needs_file = False
+    loads_hub = True
     needs_folder = True
     abstract = ABSTRACT
 

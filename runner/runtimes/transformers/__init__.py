@@ -44,6 +44,7 @@ class Transformers:
     name = "transformers"
     title = "Transformers"
     needs_file = False
+    loads_hub = True
     needs_folder = True
 
     def check(self, entry: Entry) -> list[Problem]:

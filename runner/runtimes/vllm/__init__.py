@@ -56,6 +56,7 @@ class Vllm:
     name = "vllm"
     title = "vLLM"
     needs_file = False
+    loads_hub = True
     needs_folder = True  # 0.32.0 takes a path to a GGUF for a config file and dies ("... is not a valid JSON file")
     abstract = ABSTRACT
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,18 @@ def test_gpus_by_uuid_the_model_and_our_own_launcher(tmp_path: Path) -> None:
     assert mounts == {"/model/m.gguf": (str(model), True), folder: (str(Path(folder).resolve()), True)}
     assert "ports" not in asked, "the host's own network"
     assert asked["mem_limit"] == asked["memswap_limit"] == 10**9
+
+
+def test_a_hub_model_that_is_here_is_mounted_and_nobody_is_asked(tmp_path: Path) -> None:
+    home = tmp_path / "hub" / "models--org--model"
+    home.mkdir(parents=True)
+    launch, of = Launch(("serve",), {}, Health(), ()), replace(request(tmp_path), hub_model=home)
+    asked = wanted(launch, placed(), of, options_of({}))
+    assert {one["Target"]: one["Source"] for one in asked["mounts"]} == {"/hub/models--org--model": str(home)}
+    assert {"HF_HUB_CACHE": "/hub", "HF_HUB_OFFLINE": "1"}.items() <= asked["environment"].items()
+    own = wanted(launch, placed(), of, options_of({"mounts": ["/data:/root/.cache/huggingface"]}))
+    assert [one["Target"] for one in own["mounts"]] == ["/root/.cache/huggingface"], "the campaign has its own"
+    assert "HF_HUB_OFFLINE" not in own["environment"]
 
 
 def test_another_command_than_planned_is_told() -> None:

@@ -46,6 +46,25 @@ def test_the_engine_gets_its_environment_and_no_secret(tmp_path: Path, monkeypat
     assert "a-secret-of-the-hub" not in redact(said), "what is passed through leaves no text"
 
 
+@pytest.mark.parametrize(
+    ("own", "said"), [({}, '"HF_HUB_OFFLINE": "1"'), ({"HF_HUB_OFFLINE": "0"}, '"HF_HUB_OFFLINE": "0"')]
+)
+def test_an_engine_whose_model_is_here_asks_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: dict[str, str], said: str
+) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    argv = (sys.executable, "-c", DUMP)
+    for offline in (True, False):
+        request = PlaceRequest(
+            "a", "acme/tiny", "m", "", tmp_path, tmp_path / "engine.log", hub_model=Path("/hub") if offline else None
+        )
+        with Local().start(Launch(argv, own, Health(), ()), Local().place(request, Deploy()), request) as engine:
+            while engine.poll() is None:
+                time.sleep(0.01)
+        assert (said in request.log_path.read_text()) is (offline or bool(own)), "what the entry sets goes first"
+        request.log_path.unlink()
+
+
 def test_an_engine_behind_a_proxy_still_speaks_to_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
     monkeypatch.delenv("NO_PROXY", raising=False)

@@ -91,8 +91,7 @@ class Hub:
         class Handler(_Answers):
             of = hub
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
@@ -138,6 +137,13 @@ class Hub:
 
     def etag(self, file: str) -> str:
         return f'"{oid_of(self.files[file])}"'
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is no error of ours: the next request says what is."""
 
 
 class _Answers(BaseHTTPRequestHandler):

@@ -446,7 +446,7 @@ def test_a_missing_model_revision_or_file(hub: Hub) -> None:
         ({"names": ("model.safetensor",)}, UsageError, "has no file model.safetensor"),
     ):
         with pytest.raises(error, match=said):
-            get(hub, **asked)  # type: ignore[arg-type]
+            get(hub, **asked)
     with pytest.raises(NetworkError, match="404"):
         fetch(Asked("acme/other", base_url=hub.url), Settings(), Told())
     with pytest.raises(UsageError, match="is no id of a model"):
@@ -463,3 +463,16 @@ def test_offline_fetches_nothing(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> N
 def test_nobody_answers() -> None:
     with pytest.raises(NetworkError, match="does not answer"):
         fetch(Asked(MODEL, base_url="http://127.0.0.1:9"), Settings(retries=0), Told())
+
+
+@pytest.mark.parametrize("step", ["well", "corrupt"])
+def test_a_file_above_the_limit_of_http_is_the_librarys_and_verified(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    monkeypatch.setattr("runner.models.sources.hub.LARGEST", 1000)
+    hub.script(WEIGHTS, step)
+    if step == "corrupt":
+        with pytest.raises(HashMismatch):
+            get(hub)
+        assert not blob(hub).exists()
+    assert get(hub).read_bytes() == hub.files[WEIGHTS]

@@ -214,3 +214,28 @@ def test_library_shows_the_token_to_the_hub_and_not_to_its_storage(hub: Hub, tmp
     hub.token = "of-the-hub"
     get(hub, tmp_path, token="of-the-hub")
     assert not any("authorization" in one for one in hub.gets(WEIGHTS))
+
+
+def test_library_waits_for_a_drip(hub: Hub, tmp_path: Path) -> None:
+    """Each silence is shorter than its limit; of all of them together there is none."""
+    hub.files["config.json"] = b"x" * 30
+    hub.script("config.json", "drip")
+    assert get(hub, tmp_path, "config.json", etag_timeout=0.5).stat().st_size == 30
+
+
+def test_library_keeps_files_of_one_stem_apart(hub: Hub, tmp_path: Path) -> None:
+    hub.files["model.gguf"] = b"G" * 100
+    assert {get(hub, tmp_path, name).read_bytes() for name in (WEIGHTS, "model.gguf")} == {
+        hub.files[WEIGHTS],
+        hub.files["model.gguf"],
+    }
+
+
+def test_library_moves_the_branch_first(hub: Hub, tmp_path: Path) -> None:
+    snapshot_download(MODEL, endpoint=hub.url, cache_dir=tmp_path)
+    hub.commit = "decade" + "0" * 34
+    hub.files["config.json"] = b'{"version": 2}'
+    hub.script("config.json", "404")
+    with pytest.raises((HfHubHTTPError, LocalEntryNotFoundError)):
+        snapshot_download(MODEL, endpoint=hub.url, cache_dir=tmp_path)
+    assert (tmp_path / "models--acme--tiny-model/refs/main").read_text() == hub.commit
