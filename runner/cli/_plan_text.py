@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from runner.cli import _plan_memory, _plan_presets
+from runner.cli import _plan_memory, _plan_presets, _plan_tokens
 from runner.domain.model_facts import ModelFacts
 from runner.domain.units import format_duration
 from runner.errors import Problem
@@ -13,6 +13,7 @@ from runner.plan import Plan
 from runner.prospect import Prospect
 from runner.space.constraints import show
 from runner.store.known import Known
+from runner.util.project import project_folder
 
 SHOWN, SHOWN_REFUSED = 12, 6
 """Rows of the two tables; `--json` has all."""
@@ -31,6 +32,8 @@ def as_text(
     lines += [f"  {name:<10} {text}" for name, text in sums(plan, known, left, store)]
     if facts is not None:
         lines.append(f"  {'memory':<10} {_plan_memory.text(facts, plan.campaign)}")
+    if (counted := _plan_tokens.text(plan.campaign, project_folder())) is not None:
+        lines.append(f"  {'tokens':<10} {counted}")
     if absent is not None:
         lines.append(f"  not here   {absent.what}" + (f" ({absent.hint})" if absent.hint else ""))
     return "\n".join([*lines, *_presets(plan), *_configurations(plan), *_rejections(plan), *_unchecked(plan)]) + "\n"

@@ -15,6 +15,7 @@ from runner.errors import ModelMissing, NotReady, OtherHardware
 from runner.models import convert
 from runner.preflight import convert_models, refuse_unless_ready
 from tests import make
+from tests.make.weights import packed
 
 
 @pytest.fixture(autouse=True)
@@ -157,7 +158,7 @@ def test_half_a_hub_model_without_a_network_is_refused_before_anything_starts(
     snapshot = tmp_path / "hub" / "models--acme--tiny" / "snapshots" / ("ab" * 20)
     snapshot.mkdir(parents=True)
     for name in ("config.json", "tokenizer.json", "model.safetensors"):
-        (snapshot / name).write_text("{}")
+        (snapshot / name).write_bytes(packed({}) if name.endswith(".safetensors") else b"{}")
     refs = snapshot.parents[1] / "refs"
     refs.mkdir()
     (refs / "main").write_text("ab" * 20)
