@@ -11,6 +11,7 @@ it and publishes the snapshot. Every builder takes keyword changes for any field
 from __future__ import annotations
 
 from runner.fixtures.facts import *  # noqa: F403
+from runner.fixtures.header import *  # noqa: F403
 from runner.fixtures.levels import *  # noqa: F403
 from runner.fixtures.sealing import *  # noqa: F403
 from runner.fixtures.verdicts import *  # noqa: F403
