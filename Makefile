@@ -9,6 +9,7 @@ PYTEST := $(BIN)/python -m pytest -q
 JOBS   ?= 3
 # The stories stand at the end and take the longest: who has nothing left takes of them.
 SPREAD := -n $(JOBS) --dist worksteal
+LINT   := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 # Five minutes of pip's, mostly waiting for the disk, while other tests have the cores.
 BESIDE_CLIENT := sh .ci/beside '$(BIN)/tunebook engine install genai-bench'
 
@@ -33,7 +34,7 @@ demo-engines: $(VENV)/.demo model   ## llama.cpp, Transformers and vLLM on the s
 	$(BIN)/tunebook build
 
 test: system $(VENV)/.tests model   ## install what tests need and run them all
-	@$(BESIDE_CLIENT) '$(MAKE) --no-print-directory lint && $(PYTEST) $(SPREAD) -m "not matrix and not heavy"'
+	@$(BESIDE_CLIENT) '$(LINT) && $(PYTEST) $(SPREAD) -m "not matrix and not heavy"'
 
 test-docker: system $(VENV)/.tests model   ## of these the tests of containers, on a Docker Engine that they start; as root
 	$(PYTEST) -m docker
@@ -42,7 +43,7 @@ test-heavy: $(VENV)/.tests model   ## the real Transformers and vLLM, where `tun
 	$(PYTEST) -m heavy
 
 test-all: system $(VENV)/.tests model   ## the full fault and browser matrices too
-	@$(BESIDE_CLIENT) '$(MAKE) --no-print-directory lint && $(PYTEST) $(SPREAD) -m "not heavy"'
+	@$(BESIDE_CLIENT) '$(LINT) && $(PYTEST) $(SPREAD) -m "not heavy"'
 
 check: $(VENV)/.tests lint   ## lint, types, import rules, invariants, generated pages: a minute
 	$(PYTEST) $(SPREAD) tests/architecture tests/contract/test_seams.py tests/contract/test_schema_docs.py \
@@ -55,10 +56,7 @@ client: $(VENV)/.demo   ## genai-bench, the second load generator, in an environ
 	$(BIN)/tunebook engine install genai-bench
 
 lint: $(VENV)/.tests
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(LINT)
 
 site: $(VENV)/.demo   ## build the site from what was measured, into public/
 	$(BIN)/tunebook build
