@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,10 @@ import click
 
 from runner.cli._options import json_option
 from runner.cli._session import progress
-from runner.errors import HashMismatch, Interrupted, ModelMissing, TunebookError
+from runner.errors import HashMismatch, Interrupted, ModelMissing, TunebookError, UsageError
+
+EVERY = 10.0
+"""Seconds between two lines of progress where none moves."""
 
 
 @click.group("model", no_args_is_help=True)
@@ -55,20 +60,19 @@ def fetch_command(wanted: str, as_json: bool, no_progress: bool, dry_run: bool, 
     tunebook model fetch campaigns/quickstart.yaml
     tunebook model fetch acme/tiny-GGUF --file tiny-q4.gguf --out models/ --json
     """
-    from runner.events import emit
     from runner.models.fetching import Asked, fetch, plan_lines
     from runner.models.transfer import Settings
     from runner.util.visible import visible_lines
 
-    def tell(phase: str, **data: Any) -> None:
-        if not (no_progress and phase == "progress"):
-            emit("fetch", phase=phase, **data)
-
+    tell = _Telling(as_json, no_progress)
     force, retries, timeout = options.pop("force"), options.pop("retries"), options.pop("timeout")
     settings = Settings(retries, timeout, force)
     files = tuple(options.pop("files"))
     with progress(as_json, live=not no_progress), _interruptible(), _closing(as_json) as end:
-        for asked in _all_asked(wanted, Asked(wanted, names=files, **options)):
+        every = _all_asked(wanted, Asked(wanted, names=files, **options))
+        if not every and not as_json:
+            click.echo(f"{wanted} needs no model on this machine")
+        for asked in every:
             if dry_run:
                 lines, plan = plan_lines(asked, settings, tell)
                 end.setdefault("plan", []).append(plan)
@@ -83,12 +87,41 @@ def fetch_command(wanted: str, as_json: bool, no_progress: bool, dry_run: bool, 
             _fetch_requests(wanted, as_json, end)
 
 
+class _Telling:
+    """The words of a download as events; of its progress now and then one for logs, where no line moves."""
+
+    def __init__(self, as_json: bool, no_progress: bool) -> None:
+        self._silent = no_progress
+        self._lines = not (as_json or no_progress or sys.stderr.isatty())
+        self._last = time.monotonic()
+
+    def __call__(self, phase: str, **data: Any) -> None:
+        from runner.domain.units import format_size
+        from runner.events import emit
+
+        if phase == "progress" and self._silent:
+            return
+        emit("fetch", phase=phase, **data)
+        if self._lines and data.get("total") and time.monotonic() - self._last > EVERY:
+            done, total = format_size(data["downloaded"]), format_size(data["total"])
+            emit("notice", message=f"{data['file']}: {done} of {total}")
+        elif phase == "progress":
+            return
+        self._last = time.monotonic()
+
+
 def _all_asked(wanted: str, asked: Any) -> list[Any]:
     from runner.models.fetching import is_campaign, of_model
+    from runner.runtimes import loads_hub
 
     if not is_campaign(wanted):
         return [asked]
-    return [of_model(_campaign(wanted).model, asked)]
+    campaign = _campaign(wanted)
+    names = {entry.runtime for entry in campaign.entries}
+    nobodys = not any(loads_hub(name) or name == "command" for name in names)
+    if campaign.deploy.kind == "attach" or (campaign.model.id is not None and nobodys):
+        return []  # a server elsewhere has it, or a simulated engine only calls itself so
+    return [of_model(campaign.model, asked)]
 
 
 def _fetch_requests(wanted: str, as_json: bool, end: dict[str, Any]) -> None:
@@ -176,6 +209,10 @@ def _shelved(wanted: str | None) -> list[Any]:
         return here
     model = _campaign(wanted).model if is_campaign(wanted) else None
     name = wanted if model is None else str(model.id or model.path or model.file)
+    if model is not None and model.path == name and "://" not in name:
+        raise UsageError(
+            f"{name} is no model that was fetched", hint="`sha256:` of the campaign holds it to its content"
+        )
     chosen = [one for one in here if one.name == name or one.name.endswith(f"/{name}")]
     if not chosen:
         raise ModelMissing(f"{name} is not here", hint=f"`tunebook model fetch {wanted}` gets it")

@@ -215,7 +215,7 @@ class Terminal:
                 self.progress.advance(self._task)
             case "confirm_started":
                 self._show("confirming", 0, data["attempts"])
-            case "fetch" if data["phase"] == "progress" and data["total"]:
+            case "fetch" if data["phase"] == "progress" and (data["total"] or 0) >= 1e6:
                 self._show(f"{data['file']} · MB", data["downloaded"] / 1e6, data["total"] / 1e6)
             case "run_ended":
                 self.progress.update(self._task, visible=False)

@@ -107,6 +107,14 @@ def _wish(asked: Asked) -> hub.Wish:
 
 def _refuse_unless_sound(asked: Asked) -> None:
     """What no source has to be asked for."""
+    of_ours = asked.model is not None and asked.model.id is None
+    if of_ours or bucket.is_bucket(asked.wanted):
+        given: dict[str, object] = {"--file": asked.names, "--rev": asked.rev, "--base-url": asked.base_url}
+        if of_ours and not bucket.is_bucket(asked.wanted):
+            given["--out"] = asked.out
+        for option, value in given.items():
+            if value:
+                raise UsageError(f"{option} belongs to a model of the hub", hint=f"leave {option} out")
     if asked.sha256 is not None and not _SHA256.fullmatch(asked.sha256):
         raise UsageError(f"--sha256 {asked.sha256} is no sha256", hint="64 hex digits, as sha256sum writes them")
     if asked.sha256 is not None and asked.model is None and not asked.names and not bucket.is_bucket(asked.wanted):

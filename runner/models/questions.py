@@ -16,15 +16,17 @@ T = TypeVar("T")
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the library's own bars."""
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    """Without the library's own bars and warnings: what there is to say is in our words."""
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars, logging
 
-    before = are_progress_bars_disabled()
+    bars, level = not are_progress_bars_disabled(), logging.get_verbosity()
     disable_progress_bars()
+    logging.set_verbosity(40)  # logging.ERROR
     try:
         yield
     finally:
-        if not before:
+        logging.set_verbosity(level)
+        if bars:
             enable_progress_bars()
 
 
@@ -33,7 +35,8 @@ def patiently(ask: Callable[[], T], what: str, settings: Settings, tell: Tell) -
     tries = 0
     while True:
         try:
-            return _translated(ask, what)
+            with quiet():
+                return _translated(ask, what)
         except TryAgain as again:
             tries += 1
             if tries > settings.retries:

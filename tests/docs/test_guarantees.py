@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"^\| (\d+) \| (.+?) \| (.+?) \| (.+?) \|$", re.MULTILINE)
 FILES = (
     "tests/runner/models/test_fetch_hub.py",
+    "tests/runner/models/test_fetch_places.py",
     "tests/runner/models/test_hub_library.py",
     "tests/stories/test_model_fetch.py",
 )

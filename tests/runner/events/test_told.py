@@ -70,6 +70,14 @@ STORY: list[tuple[str, dict[str, Any]]] = [
     ("engine_started", {"title": "vLLM 0.33.0", "folder": "/cache/engines/vllm-0.33.0", "bytes": 17e9}),
     ("engine_progress", {"doing": "fetching vllm-0.33.0.whl (500 MB)", "seconds": 75.2}),
     ("engine_ended", {"engine": "vllm", "version": "0.33.0", "bytes": 12e9, "seconds": 300.0}),
+    ("fetch", {"phase": "start", "file": "model.safetensors", "url": "https://hub/m", "resume": False, "start": 0}),
+    ("fetch", {"phase": "progress", "file": "model.safetensors", "downloaded": 1_000_000, "total": 3_000_000}),
+    ("fetch", {"phase": "retry", "file": "model.safetensors", "wait_secs": 5.0, "msg": "it answers \x1b[2J429"}),
+    ("fetch", {"phase": "start", "file": "model.safetensors", "url": "https://hub/m", "resume": True, "start": 10**6}),
+    ("fetch", {"phase": "waiting", "file": "config.json"}),
+    ("fetch", {"phase": "done", "file": "model.safetensors", "bytes": 3_000_000, "ms": 812}),
+    ("verified", {"file": "/hub/config.json", "bytes": 63, "ok": True, "why": None}),
+    ("verified", {"file": "/hub/model.safetensors", "bytes": 5, "ok": False, "why": "it has 5 bytes, not 3,000,000"}),
 ]  # fmt: skip
 
 

@@ -81,6 +81,8 @@ class Hub:
     """Misbehaviours of the questions that are not for bytes, one each."""
     listed: Mapping[str, bytes] | None = None
     """What the listing says, where that is not what is served."""
+    oid: str | None = None
+    """What the listing calls the content of large files, where that is no hash."""
     asked: list[Asked] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -187,7 +189,11 @@ class _Answers(BaseHTTPRequestHandler):
                 names = [{"rfilename": name} for name in listed]
                 self.json({"id": hub.model, "sha": hub.commit, "siblings": names, "tags": [], "private": False})
             case ["tree", "main" | hub.commit]:
-                self.json([_listed(name, content) for name, content in sorted(listed.items())])
+                files = [_listed(name, content) for name, content in sorted(listed.items())]
+                for one in files:
+                    if "lfs" in one and hub.oid is not None:
+                        one["lfs"]["oid"] = hub.oid
+                self.json(files)
             case _:
                 self.status(404, {"X-Error-Code": "RevisionNotFound"})
 

@@ -8,83 +8,19 @@ import hashlib
 import os
 import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from huggingface_hub import close_session
 
-from runner.errors import HashMismatch, NetworkError, NoSpace, NotAuthorised, RateLimited, UsageError
+from runner.errors import HashMismatch, NetworkError, NoSpace, NotAuthorised, RateLimited
 from runner.models import answers, hub_cache
 from runner.models.fetching import Asked, fetch
 from runner.models.transfer import Settings
-from tests.runner.models.hub import MODEL, Hub, Lfs, oid_of, tiny_model
+from tests.runner.models.hub import MODEL, Hub, oid_of
+from tests.runner.models.hub_world import WEIGHTS, Told, blob, get, hub, interrupted, machine, part, ranges, waits
 
-WEIGHTS = "model.safetensors"
-
-
-@pytest.fixture(autouse=True)
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Caches and a token of the test's own."""
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    monkeypatch.setenv("TUNEBOOK_CACHE", str(tmp_path / "cache"))
-    for name in ("HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_ENDPOINT"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", "/nowhere")
-    close_session()
-    yield
-    close_session()
-
-
-@pytest.fixture
-def hub() -> Iterator[Hub]:
-    with Hub() as made:
-        yield made
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What would have been waited, in seconds."""
-    slept: list[float] = []
-    monkeypatch.setattr("time.sleep", slept.append)
-    return slept
-
-
-class Told(list[dict[str, Any]]):
-    """The words of a download."""
-
-    def __call__(self, phase: str, **data: Any) -> None:
-        self.append({"phase": phase, **data})
-
-    def of(self, phase: str) -> list[dict[str, Any]]:
-        return [one for one in self if one["phase"] == phase and one.get("file") in (WEIGHTS, None)]
-
-
-def get(hub: Hub, told: Told | None = None, settings: Settings | None = None, **asked: Any) -> Path:
-    """The model's weights alone, unless `names` says otherwise."""
-    wish = Asked(MODEL, base_url=hub.url, **{"names": (WEIGHTS,), **asked})
-    return fetch(wish, settings or Settings(), told if told is not None else Told())
-
-
-def blob(hub: Hub) -> Path:
-    return hub_cache.folder_of(MODEL) / "blobs" / oid_of(hub.files[WEIGHTS])
-
-
-def part(hub: Hub) -> Path:
-    return blob(hub).with_name(f"{blob(hub).name}.incomplete")
-
-
-def ranges(hub: Hub) -> list[str | None]:
-    return [one.get("range") for one in hub.gets(WEIGHTS)]
-
-
-def interrupted(hub: Hub, *first: str) -> None:
-    """A download that was given up: its part is there."""
-    hub.script(WEIGHTS, *(first or ("short:150000",)), "404")
-    with pytest.raises(NetworkError):
-        get(hub, settings=Settings(retries=1))
-    assert part(hub).is_file()
+__all__ = ("hub", "machine", "waits")
 
 
 def test_a_part_is_gone_on_with(hub: Hub, waits: list[float]) -> None:
@@ -279,15 +215,6 @@ def test_an_interrupt_keeps_the_part_and_frees_the_lock(hub: Hub, monkeypatch: p
     assert ranges(hub) == [None, "bytes=150000-"]
 
 
-@pytest.mark.parametrize("name", ["../outside", "/outside", "a/../../outside", "a//outside", "c:\\outside", "a\x07b"])
-@pytest.mark.parametrize("out", [True, False])
-def test_no_name_leads_out_of_the_folder(hub: Hub, tmp_path: Path, name: str, out: bool) -> None:
-    hub.files[name] = b"outside"
-    with pytest.raises(UsageError, match="would not lie in the model's folder"):
-        get(hub, names=(), out=tmp_path / "out" if out else None)
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-
-
 def test_the_proxy_is_used(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -307,15 +234,6 @@ def test_wrong_content_gets_no_name_and_leaves_nothing(hub: Hub, tmp_path: Path,
     assert hub_cache.snapshot(MODEL) is None
     get(hub, names=(file,))
     assert [path.name for path in blobs.iterdir()] == [oid_of(hub.files[file])]
-
-
-def test_the_old_file_stays_when_the_new_one_is_wrong(hub: Hub, tmp_path: Path) -> None:
-    out = get(hub, out=tmp_path / "out")
-    hub.files[WEIGHTS] = Lfs(b"version 2" * 1000)
-    hub.script(WEIGHTS, "corrupt")
-    with pytest.raises(HashMismatch):
-        get(hub, out=tmp_path / "out")
-    assert out.read_bytes() == tiny_model()[WEIGHTS]
 
 
 def test_a_part_of_another_file_is_found_out_and_begun_anew(hub: Hub, waits: list[float]) -> None:
@@ -376,21 +294,6 @@ def test_force_fetches_again_without_a_condition(hub: Hub) -> None:
     assert not any(name.startswith(("if-", "range")) for one in hub.gets(WEIGHTS) for name in one)
 
 
-def test_files_of_one_stem_do_not_collide(hub: Hub, tmp_path: Path, waits: list[float]) -> None:
-    hub.files["model.gguf"] = Lfs(b"G" * 200_000)
-    hub.script(WEIGHTS, "short:1000", "404")
-    hub.script("model.gguf", "short:2000", "404")
-    for name in (WEIGHTS, "model.gguf"):
-        with pytest.raises(NetworkError):
-            get(hub, names=(name,), out=tmp_path, settings=Settings(retries=1))
-    for name in (WEIGHTS, "model.gguf"):
-        assert get(hub, names=(name,), out=tmp_path).read_bytes() == hub.files[name]
-    assert {path.name for path in (tmp_path / "acme-tiny-model").iterdir() if not path.name.startswith(".")} == {
-        WEIGHTS,
-        "model.gguf",
-    }
-
-
 def test_a_link_of_the_storage_that_is_too_old_is_asked_for_again(hub: Hub, waits: list[float]) -> None:
     hub.script(WEIGHTS, "short:150000", "403")
     assert get(hub).read_bytes() == hub.files[WEIGHTS]
@@ -403,76 +306,3 @@ def test_questions_are_tried_again_too(hub: Hub, waits: list[float], step: str) 
     told = Told()
     assert get(hub, told).is_file()
     assert len(told.of("retry")) == 1
-
-
-def test_a_whole_model_lies_where_engines_look(hub: Hub, tmp_path: Path) -> None:
-    hub.files |= {"pytorch_model.bin": Lfs(b"the same again"), "original/consolidated.00.pth": Lfs(b"and again")}
-    folder = get(hub, names=())
-    assert folder == tmp_path / "hf/hub/models--acme--tiny-model/snapshots" / hub.commit
-    here = hub_cache.snapshot(MODEL)
-    assert here is not None
-    assert (here.complete, here.refs, here.folder) == (True, ("main",), folder)
-    assert sorted(path.name for path in folder.iterdir()) == sorted(tiny_model())
-    for name, content in tiny_model().items():
-        assert (folder / name).read_bytes() == content
-    before = len(hub.asked)
-    close_session()
-    from huggingface_hub import snapshot_download
-
-    assert snapshot_download(
-        MODEL, cache_dir=tmp_path / "hf/hub", local_files_only=True, ignore_patterns=["*.bin", "original/*"]
-    ) == str(folder)
-    assert len(hub.asked) == before
-
-
-def test_a_branch_leads_to_the_old_commit_until_the_new_one_is_whole(hub: Hub, waits: list[float]) -> None:
-    get(hub, names=())
-    hub.commit = "decade" + "0" * 34
-    hub.files[WEIGHTS] = Lfs(b"version 2" * 1000)
-    hub.script(WEIGHTS, "short:10", "404")
-    with pytest.raises(NetworkError):
-        get(hub, names=(), settings=Settings(retries=1))
-    here = hub_cache.snapshot(MODEL)
-    assert here is not None
-    assert here.complete
-    assert here.commit.startswith("c0ffee")
-    assert get(hub, names=()).name == hub.commit
-    assert [one.refs for one in hub_cache.snapshots()] == [(), ("main",)]
-
-
-def test_a_missing_model_revision_or_file(hub: Hub) -> None:
-    for asked, error, said in (
-        ({"rev": "no-such-branch"}, NetworkError, "no such revision"),
-        ({"names": ("model.safetensor",)}, UsageError, "has no file model.safetensor"),
-    ):
-        with pytest.raises(error, match=said):
-            get(hub, **asked)
-    with pytest.raises(NetworkError, match="404"):
-        fetch(Asked("acme/other", base_url=hub.url), Settings(), Told())
-    with pytest.raises(UsageError, match="is no id of a model"):
-        fetch(Asked("what is this", base_url=hub.url), Settings(), Told())
-
-
-def test_offline_fetches_nothing(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(NetworkError, match="HF_HUB_OFFLINE"):
-        get(hub)
-    assert hub.asked == []
-
-
-def test_nobody_answers() -> None:
-    with pytest.raises(NetworkError, match="does not answer"):
-        fetch(Asked(MODEL, base_url="http://127.0.0.1:9"), Settings(retries=0), Told())
-
-
-@pytest.mark.parametrize("step", ["well", "corrupt"])
-def test_a_file_above_the_limit_of_http_is_the_librarys_and_verified(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    monkeypatch.setattr("runner.models.sources.hub.LARGEST", 1000)
-    hub.script(WEIGHTS, step)
-    if step == "corrupt":
-        with pytest.raises(HashMismatch):
-            get(hub)
-        assert not blob(hub).exists()
-    assert get(hub).read_bytes() == hub.files[WEIGHTS]
