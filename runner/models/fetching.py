@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from runner.domain.campaign import Model
 from runner.domain.units import format_size
 from runner.errors import UsageError
+from runner.models import hub_cache
 from runner.models.sources import bucket, hub, package, path
 from runner.models.transfer import Settings
 from runner.util.download import shown
@@ -65,6 +66,10 @@ def fetch(asked: Asked, settings: Settings, tell: Tell) -> Path:
             tell("done", file=model.file, bytes=found.stat().st_size, ms=0)
         return found
     wish = _wish(asked)
+    if hub_cache.is_offline() and not (settings.force or asked.names or asked.out):
+        here = hub_cache.snapshot(wish.model_id, wish.revision)
+        if here is not None and here.complete:
+            return here.folder
     folder = hub.fetch(wish, hub.list_files(wish, settings, tell), settings, tell)
     return folder / asked.names[0] if len(asked.names) == 1 and (folder / asked.names[0]).is_file() else folder
 

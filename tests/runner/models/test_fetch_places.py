@@ -115,6 +115,12 @@ def test_offline_fetches_nothing(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(NetworkError, match="HF_HUB_OFFLINE"):
         get(hub)
     assert hub.asked == []
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    folder = get(hub, names=())
+    hub.asked.clear()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert get(hub, names=()) == folder, "all of it is here"
+    assert hub.asked == []
 
 
 def test_nobody_answers() -> None:
