@@ -15,6 +15,7 @@ from runner.models import facts_gguf, facts_safetensors
 from runner.models._header import count, damaged, word
 from runner.models.fetch import locate
 from runner.models.hub_cache import snapshot
+from runner.space.memory import keeps_latent
 
 _MOST_CONFIG = 4 << 20
 _BY_HAND = ("*.bin", "*.pt", "*.pth")
@@ -81,9 +82,15 @@ def _with_config(found: ModelFacts, config: Mapping[str, Any]) -> ModelFacts:
     named = config.get("architectures")
     architecture = named[0] if isinstance(named, list) and named else config.get("model_type")
     heads, width = said("num_attention_heads", "n_head"), said("hidden_size", "n_embd", "d_model")
-    head = said("head_dim") or (width // heads if width and heads else None)
-    latent = said("kv_lora_rank")
-    kv_heads = 1 if text.get("multi_query") is True else said("num_key_value_heads", "n_head_kv", "num_kv_heads")
+    head = said("head_dim", "kv_channels") or (width // heads if width and heads else None)
+    latent, rope = said("kv_lora_rank"), said("qk_rope_head_dim") or 0
+    if latent and said("qk_nope_head_dim"):
+        head = (said("qk_nope_head_dim") or 0) + rope
+    if not keeps_latent(text.get("model_type")):
+        latent = None
+    kv_heads = said("num_key_value_heads", "n_head_kv", "num_kv_heads", "multi_query_group_num")
+    if text.get("multi_query") is True and text.get("new_decoder_architecture") is not True:
+        kv_heads = 1
     quantization = _quantization(config)
     packed = quantization is not None  # four-bit numbers lie eight to a word: a count of words is none of parameters
     return replace(
@@ -96,7 +103,7 @@ def _with_config(found: ModelFacts, config: Mapping[str, Any]) -> ModelFacts:
         kv_heads=kv_heads or heads,
         head_dim=head,
         value_dim=said("v_head_dim") or head,
-        kv_latent=latent + (said("qk_rope_head_dim") or 0) if latent else None,
+        kv_latent=latent + rope if latent else None,
         vocabulary=said("vocab_size"),
     )
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from runner.domain.model_facts import ModelFacts
 from runner.models._header import Header, count, damaged, require_apart, word
+from runner.space.memory import keeps_latent
 
 MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
@@ -167,7 +168,7 @@ def _with_shape(found: ModelFacts, header: GgufHeader) -> ModelFacts:
         kv_heads=said("attention.head_count_kv") or heads,
         head_dim=key,
         value_dim=said("attention.value_length") or key,
-        kv_latent=latent + (rope or 0) if latent else None,
+        kv_latent=latent + (rope or 0) if latent and keeps_latent(architecture) else None,
         vocabulary=header.lengths.get("tokenizer.ggml.tokens") or said("vocab_size"),
     )
 

@@ -15,6 +15,17 @@ KV_BYTES: Mapping[str, float] = MappingProxyType(
 """Type of the cache -> bytes of a number in it. Those of llama.cpp are blocks of 32 with their scale."""
 
 
+_LATENT = ("deepseek", "kimi", "longcat", "glm_moe_dsa", "glm-dsa")
+"""Models whose compressed keys and values engines keep as they are. Others have them too (MiniCPM3), and engines keep
+their keys and values in full."""
+
+
+def keeps_latent(name: object) -> bool:
+    """Whether engines keep one compressed vector per token and layer for this kind of model: `model_type` of
+    config.json or `general.architecture` of a GGUF."""
+    return isinstance(name, str) and name.startswith(_LATENT)
+
+
 def kv_numbers_per_token(facts: ModelFacts) -> int | None:
     """Numbers that the cache holds for one token, all layers together; None where no header says it.
 

@@ -29,9 +29,14 @@ _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v
 _REFERENCE = re.compile(r"\$\{([^}:]*)(?::-([^}]*))?\}")
 _USABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
-_LOADING = re.compile(r"PATH|LD_.*|DYLD_.*|PYTHON.*|GIT_.*|BASH_ENV|ENV|IFS|SHELL|HOME")
-"""They decide which programs and libraries run. A project comes from a repository, and a mere `check` of it must not
-run its code."""
+_LOADING = re.compile(
+    r"PATH|LD_.*|DYLD_.*|PYTHON.*|GIT_.*|BASH_ENV|ENV|IFS|SHELL|HOME|PIP_.*|UV_.*|KUBECONFIG|DOCKER_CONFIG"
+    r"|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
+)
+"""They decide which programs and libraries run, or whose word is believed. A project comes from a repository, and a
+mere `check` of it must not run its code."""
+_HUB, _TOKENS = "HF_ENDPOINT", ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+_NO_TOKEN = "HF_HUB_DISABLE_IMPLICIT_TOKEN"
 
 
 class Setting(NamedTuple):
@@ -51,6 +56,10 @@ def use_env_files(project: Path) -> list[str]:
         if (text := _read(project / name)) is not None:
             found |= values(text, name, os.environ, found)
     new = [name for name in found if name not in os.environ]
+    if _HUB in new and not any(name in new for name in _TOKENS):
+        # The token of the user's shell or login is for the hub that the user chose, not for one that a project names.
+        found[_NO_TOKEN] = "1"
+        new.append(_NO_TOKEN)
     os.environ.update({name: found[name] for name in new})
     return new
 
@@ -109,7 +118,7 @@ def _refuse(name: str, file: str, line: int) -> None:
     if not _USABLE.match(name):
         raise _bad(f"{name!r} is no name of an environment variable", file, line)
     if _LOADING.fullmatch(name):
-        what = f"{name} decides which programs run and is not taken from a file of the project"
+        what = f"{name} decides which programs run or whom they trust, and is not taken from a file of the project"
         raise UsageError(what, hint="set it in your shell, or remove the line", where=Where(file, line))
 
 

@@ -29,8 +29,8 @@ class Exchange:
     `on_tokens(n)` is told of every n chunks with content when they are read."""
 
     __slots__ = (
-        "_aside", "_heads", "_on_tokens", "_response", "_tail", "_text", "_told", "_whole", "answer", "done", "error",
-        "message",
+        "_aside", "_ended", "_heads", "_on_tokens", "_response", "_tail", "_text", "_told", "_whole", "answer", "done",
+        "error", "message",
     )  # fmt: skip
 
     def __init__(self, done: asyncio.Future[None], on_tokens: Callable[[int], None], *, whole: bool = False) -> None:
@@ -43,6 +43,7 @@ class Exchange:
         self._response = http.Response()
         self._on_tokens = on_tokens
         self._told = 0
+        self._ended = False  # `done` says it too, but is also done when whoever waits for it was cancelled
         self._aside: list[tuple[bytes, float]] = []  # what came and is not read
         self._tail = _UNKNOWN  # how a piece ends that is one more token,
         self._heads: dict[int, bytes] = {}  # and how it begins, by its length
@@ -71,7 +72,7 @@ class Exchange:
             if data.startswith(head) and data.endswith(self._tail) and PLAIN(data, len(head), length - len(self._tail)):
                 stamps.append(now)
                 continue
-            if self.done.done():
+            if self._ended:
                 break
             self._take(data, now)
         self._tell()
@@ -113,7 +114,7 @@ class Exchange:
     def lost(self, error: Exception | None) -> None:
         """The connection is gone: closed by the server (None), broken, or never there."""
         self.read()
-        if self.done.done():
+        if self._ended:
             return
         if error is None:
             self._response.end()
@@ -136,13 +137,14 @@ class Exchange:
     def expire(self, seconds: float) -> None:
         """Its deadline has passed."""
         self.read()
-        if not self.done.done():
+        if not self._ended:
             self._fail("timeout", f"no end after {seconds:g} s")
 
     def cancel(self) -> None:
         """The level was given up, by ourselves."""
         self.read()
-        self.error, self.message = ("cancelled" if self.answer.chunks else "lost"), ""
+        if not self._ended:
+            self._fail("cancelled" if self.answer.chunks else "lost", "")
 
     def _end(self, now: float) -> None:
         """The response is over: is it an answer?"""
@@ -163,7 +165,9 @@ class Exchange:
 
     def _over(self) -> None:
         self._tail = _UNKNOWN
-        self.done.set_result(None)
+        self._ended = True
+        if not self.done.done():
+            self.done.set_result(None)
 
     def _fail(self, kind: str, message: str) -> None:
         self.error, self.message = kind, message

@@ -122,6 +122,21 @@ def test_one_token_in_one_chunk_has_the_time_of_its_read(exchange: Callable[[], 
     assert sum(told) == len(WORDS)
 
 
+def test_what_came_before_a_level_was_given_up_counts(exchange: Callable[[], Exchange]) -> None:
+    """Whoever waited was cancelled: what was put aside is read all the same, plain or not."""
+    words = ["plain", "plain", "plain", "two\nlines", "plain", "流", "plain"]
+    made = exchange()
+    for now, piece in enumerate(each([delta({"content": word}) for word in words])[:-1]):
+        made._aside.append((piece, float(now)))  # nothing was read yet
+    made.done.cancel()
+    made.cancel()
+    assert (made.error, made.answer.chunks) == ("cancelled", len(words))
+    nothing = exchange()
+    nothing.done.cancel()
+    nothing.cancel()
+    assert nothing.error == "lost"
+
+
 @pytest.mark.parametrize("form", ["chunked", "with a length", "odd chunks"])
 def test_a_response_that_breaks_off_anywhere_is_no_answer(form: str, exchange: Callable[[], Exchange]) -> None:
     stream = FORMS[form]

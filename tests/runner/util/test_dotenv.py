@@ -55,6 +55,8 @@ def test_the_outer_environment_wins_in_references_too() -> None:
         ("LD_PRELOAD=/x.so", 1, "decides which programs run"),
         ("A=1\nPATH=/x", 2, "decides which programs run"),
         ("PYTHONPATH=.", 1, "decides which programs run"),
+        ("PIP_INDEX_URL=http://x", 1, "decides which programs run or whom they trust"),
+        ("SSL_CERT_FILE=x", 1, "whom they trust"),
     ],
 )
 def test_a_bad_line_is_named_without_its_value(text: str, line: int, words: str) -> None:
@@ -94,6 +96,20 @@ def test_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(use_env_files(tmp_path)) == ["TB_FOUR", "TB_ONE", "TB_TWO"]
     assert [os.environ[f"TB_{name}"] for name in ("ONE", "TWO", "THREE", "FOUR")] == ["env", "local", "", "env"]
     assert use_env_files(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"), [("HF_ENDPOINT=http://a", "1"), ("HF_ENDPOINT=http://a\nHF_TOKEN=b", None), ("HF_TOKEN=b", None)]
+)
+def test_a_token_of_the_user_is_not_for_a_hub_that_the_project_names(
+    text: str, kept: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text(text)
+    for name in ("HF_ENDPOINT", "HF_TOKEN", "HF_HUB_DISABLE_IMPLICIT_TOKEN"):
+        monkeypatch.setenv(name, "to be removed after the test")
+        monkeypatch.delenv(name)
+    use_env_files(tmp_path)
+    assert os.environ.get("HF_HUB_DISABLE_IMPLICIT_TOKEN") == kept
 
 
 def test_other_bytes_are_named_by_line(tmp_path: Path) -> None:
