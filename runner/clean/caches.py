@@ -6,37 +6,44 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 
 from runner.clean.in_use import Held
-from runner.clean.items import Item, children, measure
+from runner.clean.items import Item, Taken, children, measure
 from runner.engines import environments
 from runner.engines.remove import remove as remove_engine
 from runner.util import procfs
-from runner.util.files import disk_errors
+from runner.util.files import disk_errors, locked, remove_abandoned
 from runner.util.project import cache_folder
 
 NOTES = "by-package"
 """In the folder of models: which content a package's file has."""
 ADDRESSES = "by-address"
 """There too: a folder for each model of an object store."""
-_DOWNLOADS = {"inputs": "dataset", "snapshots": "snapshot of another site"}
+_INPUTS = {"files": "datasets that were fetched", "prepared": "prompts made from datasets"}
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_ADDRESS = re.compile(r"[0-9a-f]{16}")
+_CONVERTED = re.compile(r".+-hf\d+")
+_SNAPSHOT = re.compile(r"[0-9a-f]{32}\.duckdb")
+_BUNDLE = re.compile(r"vega-bundle-.+\.js")
+_PART = re.compile(r"\.(.+\.)?([0-9a-f]{8}|removed)\.part")
 _HALF = (".part", ".lock", ".etag", ".lastmod")
 
 
 def models(used: str, held: Held) -> Iterator[Item]:
-    """A file under its hash, or what it was converted to, by itself, with the notes of its package; else a whole
-    folder, which has the name of a model or of its address. The hub's own cache is not ours."""
-    for folder in children(cache_folder() / "models"):
-        if folder.name == NOTES or folder.suffix in _HALF:
-            continue
-        for path in children(folder) if folder.name == ADDRESSES or _SHA256.fullmatch(folder.name) else [folder]:
-            if path.suffix not in _HALF:
-                what = f"model {path.name}" if path.is_file() else f"model {path.name}, a folder"
-                yield _item("models", what, path, used or held.by(path), _model_goes(path))
+    """A file under its hash, or what it was converted to, by itself, with the notes of its package; or the folder of
+    an address. Only names that tunebook gives: people keep models of theirs in this folder too (`--out models/`)."""
+    for folder in _by_hash():
+        for path in children(folder):
+            if path.is_file() and path.suffix not in _HALF and path.name[0] != ".":
+                yield _item("models", f"model {path.name}", path, used or held.by(path), _model_goes(path))
+            elif path.is_dir() and _CONVERTED.fullmatch(path.name):
+                yield _item("models", f"model {path.name}, a folder", path, used or held.by(path), _model_goes(path))
+    for path in _by_address():
+        yield _item("models", f"model {path.name}, a folder", path, used or held.by(path), _model_goes(path))
 
 
 def engines(used: str, held: Held) -> Iterator[Item]:
@@ -48,28 +55,68 @@ def engines(used: str, held: Held) -> Iterator[Item]:
 
 def downloads(used: str, held: Held) -> Iterator[Item]:
     """What is fetched or made again without being asked for."""
-    for name, what in _DOWNLOADS.items():
-        for path in children(cache_folder() / name):
-            if path.suffix not in _HALF:
-                named = "prompts made from datasets" if path.name == "prepared" else f"{what} {path.name}"
-                yield _item("downloads", named, path, used or held.by(path), _goes(path))
+    for path in children(cache_folder() / "inputs"):
+        if path.is_dir() and path.name in _INPUTS:
+            yield _item("downloads", _INPUTS[path.name], path, used or held.by(path), _goes(path))
+    for path in children(cache_folder() / "snapshots"):
+        if path.is_file() and _SNAPSHOT.fullmatch(path.name):
+            what = f"snapshot of another site {path.name}"
+            yield _item("downloads", what, path, used or held.by(path), _goes(path))
     for path in children(cache_folder()):
-        if path.is_file() and path.name.startswith("vega-bundle-"):
+        if path.is_file() and _BUNDLE.fullmatch(path.name):
             yield _item("downloads", f"scripts for charts {path.name}", path, held.by(path), _goes(path))
 
 
 def half_made(held: Held) -> Iterator[Item]:
     """Parts without a process that fills them, and installations that nobody goes on with."""
-    models_folder = cache_folder() / "models"
-    homes = [*children(models_folder), *children(models_folder / ADDRESSES)]
-    for folder in (models_folder, *homes, cache_folder() / "inputs", cache_folder() / "snapshots"):
+    cache, resumed = cache_folder(), _by_address()
+    homes = (cache / "models", cache / "models" / ADDRESSES, *_by_hash(), *resumed)
+    places = (*homes, *(cache / "inputs" / name for name in _INPUTS), cache / "inputs", cache / "snapshots")
+    for folder in places:
         for path in children(folder):
-            if path.suffix == ".part":
-                used = held.by(path) or _locked(path) or _locked(path.with_name(f".{path.stem}.lock"))
-                yield _item("leftovers", f"half of {path.stem.lstrip('.')}", path, used, _goes(path))
+            if _PART.fullmatch(path.name) or (folder in resumed and path.suffix == ".part"):
+                used = held.by(path) or _locked(path) or _locked(lock_of_part(path))
+                yield _item("leftovers", f"half of {path.stem.lstrip('.')}", path, used, partial(half_goes, path))
     for path, busy in environments.unfinished():
-        used = "it is being installed" if busy else ""
-        yield _item("leftovers", f"half an installation, {path.name}", path, used, _engine_goes(path))
+        if not path.is_symlink() and environments.is_ours(path):
+            used = "it is being installed" if busy else ""
+            yield _item("leftovers", f"half an installation, {path.name}", path, used, _engine_goes(path))
+
+
+def _by_hash() -> list[Path]:
+    return [path for path in children(cache_folder() / "models") if path.is_dir() and _SHA256.fullmatch(path.name)]
+
+
+def _by_address() -> list[Path]:
+    found = children(cache_folder() / "models" / ADDRESSES)
+    return [path for path in found if path.is_dir() and _ADDRESS.fullmatch(path.name)]
+
+
+def lock_of_part(path: Path) -> Path:
+    """What whoever goes on with a download holds, see `models.part`."""
+    return path.with_name(f".{path.stem}.lock")
+
+
+def half_goes(path: Path) -> Taken:
+    """Remove what is half made, and keep everybody from going on with it meanwhile. Raises Unwritable."""
+    try:
+        with disk_errors(path, "TUNEBOOK_CACHE"), _kept_out(path):
+            if not path.exists():
+                return Taken()
+            if user := Held().by(path):
+                return Taken(left=(f"in use by {user}",))
+            if not remove_abandoned(path) and path.exists():
+                return Taken(left=("another process fills it, or it can not be removed",))
+            path.with_name(f"{path.name}.etag").unlink(missing_ok=True)
+    except BlockingIOError:
+        return Taken(left=("another process fills it",))
+    return Taken()
+
+
+def _kept_out(path: Path) -> AbstractContextManager[None]:
+    """Only a download from an address is gone on with; any other part has a name by chance and no lock beside it."""
+    resumed = _ADDRESS.fullmatch(path.parent.name) and not _PART.fullmatch(path.name)
+    return locked(lock_of_part(path), lambda: False) if resumed else nullcontext()
 
 
 def remove(path: Path) -> None:
@@ -82,21 +129,21 @@ def remove(path: Path) -> None:
         shutil.rmtree(gone) if gone.is_dir() and not gone.is_symlink() else gone.unlink()
 
 
-def _item(group: str, what: str, path: Path, used: str, take: Callable[[], list[str]]) -> Item:
+def _item(group: str, what: str, path: Path, used: str, take: Callable[[], Taken]) -> Item:
     size, changed = measure(path)
     return Item(group, what, path, size, changed, take, used)
 
 
-def _goes(path: Path) -> Callable[[], list[str]]:
-    def take() -> list[str]:
+def _goes(path: Path) -> Callable[[], Taken]:
+    def take() -> Taken:
         remove(path)
-        return []
+        return Taken()
 
     return take
 
 
-def _model_goes(path: Path) -> Callable[[], list[str]]:
-    def take() -> list[str]:
+def _model_goes(path: Path) -> Callable[[], Taken]:
+    def take() -> Taken:
         remove(path)
         for beside in (".etag", ".lastmod"):
             path.with_name(path.name + beside).unlink(missing_ok=True)
@@ -104,7 +151,7 @@ def _model_goes(path: Path) -> Callable[[], list[str]]:
             with suppress(OSError):  # something else lies there
                 path.parent.rmdir()
             _forget(path.parent.name)
-        return []
+        return Taken()
 
     return take
 
@@ -124,10 +171,10 @@ def _forget(sha256: str) -> None:
             package.rmdir()
 
 
-def _engine_goes(folder: Path) -> Callable[[], list[str]]:
-    def take() -> list[str]:
+def _engine_goes(folder: Path) -> Callable[[], Taken]:
+    def take() -> Taken:
         remove_engine(folder)
-        return []
+        return Taken()
 
     return take
 

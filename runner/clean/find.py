@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runner.clean import caches, leftovers
 from runner.clean.in_use import Held, running
-from runner.clean.items import Item
+from runner.clean.items import Item, Taken
 from runner.crosscheck import FOLDER
 from runner.errors import AlreadyRunning
 
@@ -25,16 +25,16 @@ def find(groups: Iterable[str], results: Path) -> list[Item]:
     return [item for group in groups for item in sorted(found[group](), key=lambda one: (-one.bytes, one.what))]
 
 
-def take(item: Item, results: Path) -> list[str] | None:
-    """Remove one, unless somebody came to use it since it was found: None, and it stays. The lines are for people.
+def take(item: Item, results: Path) -> Taken:
+    """Remove one, unless somebody came to use it since it was found: then it stays. The lines are for people.
 
     Raises Unwritable, NoSpace, StoreError.
     """
     if item.group != "leftovers" and (running((results, results / FOLDER)) or Held().by(item.path)):
-        return None
+        return Taken(left=("somebody uses it now",))
     try:
         return item.take()
-    except AlreadyRunning:
-        return None
+    except AlreadyRunning as error:
+        return Taken(left=(error.what,))
     except FileNotFoundError:
-        return []  # gone meanwhile
+        return Taken()  # gone meanwhile

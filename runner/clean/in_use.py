@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from runner.lineage_lock import owners
@@ -46,14 +47,17 @@ class Held:
 def _paths_of(pid: int) -> set[str]:
     folder = procfs.PROC / str(pid)
     found: set[str] = set()
-    try:
-        words = (folder / "cmdline").read_bytes().split(b"\0")
-        found |= {os.fsdecode(word.partition(b"=")[2] or word) for word in words if b"/" in word}
+    # each by itself: a process ends, or closes a file, while it is looked at, and what else it holds still counts
+    with suppress(OSError):
+        for word in (folder / "cmdline").read_bytes().split(b"\0"):
+            found |= {os.fsdecode(word), os.fsdecode(word.partition(b"=")[2])}  # a path, or --option=path
+    with suppress(OSError):
         lines = (folder / "maps").read_bytes().splitlines()
         found |= {os.fsdecode(line.split(maxsplit=5)[5]) for line in lines if b" /" in line}
+    with suppress(OSError):
         for name in os.listdir(folder / "fd"):  # noqa: PTH208
-            found.add(os.readlink(folder / "fd" / name))  # noqa: PTH115
+            with suppress(OSError):
+                found.add(os.readlink(folder / "fd" / name))  # noqa: PTH115
+    with suppress(OSError):
         found.add(os.readlink(folder / "cwd"))  # noqa: PTH115
-    except OSError:
-        pass  # it ended, or is not ours to look at: what was seen so far counts
     return {path for path in found if path.startswith("/")}

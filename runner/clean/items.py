@@ -18,16 +18,25 @@ GROUPS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of an item: lines to tell, and why it, or something of it, stays. Without a `left` all is gone."""
+
+    told: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """`modified` is when anything in it last changed, in seconds since 1970. `used` says who uses it: such an item is
-    left alone. `take` removes it and gives the lines to tell; without one it is only told of."""
+    left alone. `take` removes it, unless somebody came to use it since it was found:
+    people think before they say yes."""
 
     group: str
     what: str
     path: Path
     bytes: int
     modified: float
-    take: Callable[[], list[str]]
+    take: Callable[[], Taken]
     used: str = ""
 
 

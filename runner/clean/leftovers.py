@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from runner.clean.caches import remove
+from runner.clean.caches import half_goes, remove
 from runner.clean.in_use import Held
-from runner.clean.items import Item, children, measure
+from runner.clean.items import Item, Taken, children, measure
 from runner.crosscheck import FOLDER
 from runner.deployers import deployers
 from runner.lineage_lock import read_owner
@@ -40,17 +40,16 @@ def leftovers(folder: Path, held: Held) -> Iterator[Item]:
         for path in children(running_folder(one)):
             if path.suffix == ".lock" and (owner := read_owner(path)) and runner_lives(owner) is False:
                 used = "a process holds it" if procfs.lock_holders(path) else ""
-                yield _item("leftovers", f"lock of {owner['campaign']}, whose run is dead", path, used)
+                what = f"lock of {owner['campaign']}, whose run is dead"
+                yield Item("leftovers", what, path, *measure(path), partial(_unlocked, path), used)
     for path in (p for p in children(folder) if p.name.startswith(".") and p.suffix == ".part"):
         used = "another process writes it" if procfs.lock_holders(path) else held.by(path)
-        take = partial(_abandoned, path)
+        take = partial(half_goes, path)
         yield Item("leftovers", f"half of {path.stem.lstrip('.')}", path, *measure(path), take, used)
     dead = _dead_drivers()
     for label in sorted(set(dead)):
         what = f"{dead.count(label)} of a runner that died ({label})"
-        yield Item(
-            "leftovers", f"containers or pods: {what}", folder, 0, time.time(), partial(sweep, deployers.names())
-        )
+        yield Item("leftovers", f"containers or pods: {what}", folder, 0, time.time(), _swept_containers)
 
 
 def _attempts(folder: Path) -> Iterator[Item]:
@@ -61,18 +60,18 @@ def _attempts(folder: Path) -> Iterator[Item]:
             size, changed = measure(scratch_folder(folder, attempt_id))
             yield Item(
                 "leftovers", f"attempt of {name}, whose runner died", running_file(folder, attempt_id), size,
-                changed or measure(running_file(folder, attempt_id))[1], partial(_reap, folder),
+                changed or measure(running_file(folder, attempt_id))[1], partial(_reap, folder, attempt_id),
             )  # fmt: skip
 
 
-def _reap(folder: Path) -> list[str]:
-    """All of the folder at once: the first item takes the others with it."""
-    return [_told(one) for one in reap(folder)]
+def _reap(folder: Path, attempt_id: str) -> Taken:
+    """All of the folder at once: the first item takes the others with it. One that stays is told with its own item."""
+    done = list(reap(folder))
+    told = tuple(_told(one) for one in done if not one.trouble)
+    return Taken(told, tuple(str(one.trouble) for one in done if one.trouble and one.attempt_id == attempt_id))
 
 
 def _told(one: Reaped) -> str:
-    if one.trouble:
-        return f"left: attempt {one.attempt_id} of {one.campaign}: {one.trouble}"
     ended = f", ended {', '.join(one.ended)}" if one.ended else ""
     return f"attempt {one.attempt_id} of {one.campaign} is sealed as interrupted{ended}"
 
@@ -82,12 +81,27 @@ def _unfinished(folder: Path) -> Iterator[Item]:
         if path.name.startswith(UNFINISHED):
             used = "it is being sealed" if procfs.lock_holders(path) else ""
             what = f"unfinished record {path.name.removeprefix(UNFINISHED)}"
-            yield Item("leftovers", what, path, *measure(path), partial(_swept, folder), used)
+            yield Item("leftovers", what, path, *measure(path), partial(_swept, folder, path), used)
 
 
-def _swept(folder: Path) -> list[str]:
+def _swept(folder: Path, path: Path) -> Taken:
     sweep_unfinished(folder)
-    return []
+    return Taken(left=("it is being sealed",)) if path.exists() else Taken()
+
+
+def _swept_containers() -> Taken:
+    return Taken(tuple(sweep(deployers.names())))
+
+
+def _unlocked(path: Path) -> Taken:
+    """Unlinked while it is held, and only if it still is what lies there: a run that took the lock since it was found
+    keeps it, and one that waits for this inode sees that its path is gone."""
+    owner = read_owner(path)
+    if owner is not None and runner_lives(owner) is not False:
+        return Taken(left=("a run holds it now",))
+    if not remove_abandoned(path) and path.exists():
+        return Taken(left=("a process holds it, or it can not be removed",))
+    return Taken()
 
 
 def _dead_drivers() -> list[str]:
@@ -104,13 +118,9 @@ def _dead_drivers() -> list[str]:
     return dead
 
 
-def _abandoned(path: Path) -> list[str]:
-    return [] if remove_abandoned(path) or not path.exists() else [f"left: {path} is being made"]
-
-
 def _item(group: str, what: str, path: Path, used: str) -> Item:
-    def take() -> list[str]:
+    def take() -> Taken:
         remove(path)
-        return []
+        return Taken()
 
     return Item(group, what, path, *measure(path), take, used)

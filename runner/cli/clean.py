@@ -124,16 +124,16 @@ def _take(free: Sequence[Item], results: Path, as_json: bool) -> bool:
     gone = 0
     whole = True
     for item in free:
-        lines = take(item, results)
-        whole &= lines is not None
-        gone += item.bytes if lines is not None else 0
+        taken = take(item, results)
+        whole &= not taken.left
+        gone += 0 if taken.left else item.bytes
         if as_json:
-            event = "left" if lines is None else "removed"
-            click.echo(json.dumps({"event": event, **_plain(item), "told": lines or []}))
+            event = "left" if taken.left else "removed"
+            click.echo(json.dumps({"event": event, **_plain(item), "told": [*taken.told, *taken.left]}))
             continue
-        if lines is None:
-            click.echo(visible_lines(f"  left: {item.what}: somebody uses it now"), err=True)
-        for line in lines or ():
+        for line in taken.left:
+            click.echo(visible_lines(f"  left: {item.what}: {line}"), err=True)
+        for line in taken.told:
             click.echo(visible_lines(f"  {line}"))
     if not as_json:
         click.echo(f"  {format_size(gone)} are free again")

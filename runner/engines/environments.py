@@ -104,6 +104,11 @@ def unfinished() -> list[tuple[Path, bool]]:
     return [(folder, bool(procfs.lock_holders(_lock_of(folder)))) for folder in _folders() if read(folder) is None]
 
 
+def is_ours(folder: Path) -> bool:
+    """Whether an installation made a folder that has no note: people put other things into a cache."""
+    return (folder / "pyvenv.cfg").is_file() or _lock_of(folder).is_file()
+
+
 def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
     """Sorts as versions do: 5.9 < 5.10, 1.0rc1 < 1.0 < 1.0.1 and 1.0.post1."""
     parts = []

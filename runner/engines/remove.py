@@ -28,13 +28,17 @@ def remove(folder: Path) -> Removed | None:
     """
     try:
         with locked(folder, lambda: False):
-            if not folder.exists():
+            if not folder.exists() and not folder.is_symlink():
                 return None
             if read(folder) is None:
                 process.end_labelled(label_of(folder), _pip.GRACE)
             elif users := users_of(folder):
                 told = ", ".join(f"{procfs.command_name(pid)} (pid {pid})" for pid in users[:5])
                 raise AlreadyRunning(f"{folder.name} is in use by {told}", hint="wait for the run to end, or end it")
+            if folder.is_symlink():  # somebody keeps it elsewhere, and that is theirs: only the link is in our folder
+                with disk_errors(folder, "TUNEBOOK_CACHE"):
+                    folder.unlink()
+                return Removed(folder, 0)
             size = _pip.disk_use(folder)
             with disk_errors(folder, "TUNEBOOK_CACHE"):
                 (folder / NOTE).unlink(missing_ok=True)  # first: what is half removed must not look whole

@@ -44,8 +44,8 @@ def cache(tmp_path: Path) -> Path:
         if name == "one":
             (folder / "one-hf1").mkdir()
             (folder / "one-hf1/config.json").write_text("{}", encoding="utf-8")
-    (cache / "inputs").mkdir()
-    (cache / "inputs" / "prompts.jsonl").write_text("{}\n", encoding="utf-8")
+    (cache / "inputs/files").mkdir(parents=True)
+    (cache / "inputs/files" / "prompts.jsonl").write_text("{}\n", encoding="utf-8")
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "work.txt").write_text("years of it", encoding="utf-8")
@@ -70,7 +70,7 @@ def files(folder: Path) -> set[str]:
 
 
 def test_what_a_run_may_need_and_what_a_process_holds_stays(tmp_path: Path, results: Path, cache: Path) -> None:
-    everything = {"model one.gguf", "model one-hf1, a folder", "model two.gguf", "dataset prompts.jsonl"}
+    everything = {"model one.gguf", "model one-hf1, a folder", "model two.gguf", "datasets that were fetched"}
     campaign = write_campaign(tmp_path, trials=1, flags=", fault: slow_load:20")
     before = files(cache)
     running = start("run", campaign, "--json", results=results)
@@ -102,7 +102,7 @@ def test_what_a_run_may_need_and_what_a_process_holds_stays(tmp_path: Path, resu
     assert names(cleaned("models", "--yes", results=results, cache=cache), "removed") == {"model two.gguf"}
     assert (tmp_path / "mine/work.txt").read_text(encoding="utf-8") == "years of it"
     assert (cache / "models/elsewhere").is_symlink()
-    assert (cache / "inputs/prompts.jsonl").exists(), "nobody named it"
+    assert (cache / "inputs/files/prompts.jsonl").exists(), "nobody named it"
 
 
 def test_what_a_killed_run_left_is_listed_and_then_taken_away(tmp_path: Path, results: Path, cache: Path) -> None:

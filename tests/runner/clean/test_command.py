@@ -19,8 +19,8 @@ SHA256 = "ab" * 32
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cache = tmp_path / "cache"
     monkeypatch.setenv("TUNEBOOK_CACHE", str(cache))
-    for name in (f"models/{SHA256}/m.gguf", "models/org--name/config.json", "models/by-address/key/w.bin",
-                 "snapshots/site.duckdb", "vega-bundle-1.js", "verified/x.json"):  # fmt: skip
+    for name in (f"models/{SHA256}/m.gguf", "models/by-address/0123456789abcdef/w.bin", "models/my-own/config.json",
+                 f"snapshots/{SHA256[:32]}.duckdb", "vega-bundle-1.js", "verified/x.json"):  # fmt: skip
         path = cache / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x" * 10_000)
@@ -34,7 +34,7 @@ def asked(answers: str, *words: str) -> Result:
 def test_each_group_is_asked_for(cache: Path, results: Path) -> None:
     done = asked("n\ny\n")
     assert done.exit_code == 0, done.output
-    assert re.search(r"^remove 3 things of models, [\d.]+ kB\? \[y/N\]: n$", done.stdout, re.M)
+    assert re.search(r"^remove 2 things of models, [\d.]+ kB\? \[y/N\]: n$", done.stdout, re.M)
     assert re.search(r"^remove 2 things of downloads, [\d.]+ kB\? \[y/N\]: y$", done.stdout, re.M)
     assert re.search(r"^  [\d.]+ kB are free again$", done.stdout, re.M)
     assert "engines: nothing (" in done.stdout
