@@ -111,7 +111,7 @@ def _once(
                 _read(answer, file, promise, tell, end, what, part)
     except httpx2.TimeoutException as error:
         raise _broken(f"{what}: no answer in {silence:g} s") from error
-    except httpx2.TransportError as error:
+    except (httpx2.TransportError, httpx2.DecodingError) as error:
         raise _broken(f"{what}: {str(error) or type(error).__name__}") from error
     except (httpx2.InvalidURL, httpx2.TooManyRedirects) as error:
         raise NetworkError(f"{what}: {error}", hint="check --base-url and HF_ENDPOINT") from error
