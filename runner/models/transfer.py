@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from runner.errors import HashMismatch, NetworkError
 from runner.models.answers import TryAgain, back_off, goes_on_at, is_strong, refused
 from runner.models.hashes import Promise
-from runner.models.part import OPTION, Part
+from runner.models.part import OPTION, Part, write_all
 from runner.util.download import shown
 from runner.util.files import disk_errors
 
@@ -164,7 +164,7 @@ def _read(
 ) -> None:
     got, told = part.size, time.monotonic()
     for block in answer.iter_bytes():
-        file.write(block)
+        write_all(file, block)
         got += len(block)
         now = time.monotonic()
         if promise.size is not None and got > promise.size:

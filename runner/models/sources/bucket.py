@@ -17,7 +17,7 @@ from typing import Any
 from runner.errors import ModelMissing, NetworkError, NotAuthorised, NotReady, UsageError
 from runner.models.answers import TryAgain, back_off
 from runner.models.hashes import BLOCK, Promise, read_json, verified
-from runner.models.part import OPTION, Part, refuse_unless_room
+from runner.models.part import OPTION, Part, refuse_unless_room, write_all
 from runner.models.transfer import EVERY, Settings
 from runner.util.download import shown
 from runner.util.files import atomic_write, disk_errors
@@ -109,7 +109,7 @@ def _bring(fs: Any, key: str, part: Part, promise: Promise, settings: Settings, 
                 source.seek(start)
                 told = time.monotonic()
                 while block := source.read(BLOCK):
-                    file.write(block)
+                    write_all(file, block)
                     if time.monotonic() - told >= EVERY:
                         told = time.monotonic()
                         tell("progress", downloaded=part.size, total=promise.size)
