@@ -22,9 +22,9 @@ ANY = ("config.json", "tokenizer.json", "model.safetensors")
 """What a model of which nothing is known has at the least."""
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
-_OTHER_FORMS = ("*.bin", "*.bin.index.json", "*.pt", "*.pth", "*.h5", "*.msgpack", "*.ot", "*.ckpt", "*.onnx",
-                "*.onnx_data", "*.tflite", "*.mlmodel", "*.gguf")  # fmt: skip
-_OTHER_FOLDERS = ("original/", "onnx/", "openvino/", "coreml/", "metal/", "consolidated")
+_TORCH_FORMS = ("*.bin", "*.bin.index.json", "*.pt", "*.pth")
+_OTHER_FORMS = ("*.h5", "*.msgpack", "*.ot", "*.ckpt", "*.onnx", "*.onnx_data", "*.tflite", "*.mlmodel", "*.gguf")
+_OTHER_FOLDERS = ("original/", "onnx/", "openvino/", "coreml/", "metal/")
 _FOR_PEOPLE = (".gitattributes", ".gitignore", "*.md", "LICENSE*", "NOTICE*", "*.png", "*.jpg", "*.jpeg", "*.gif",
                "*.svg", "*.webp", "*.pdf", "*.mp4", "USE_POLICY*")  # fmt: skip
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json",
@@ -105,11 +105,24 @@ def parts(model_id: str) -> int:
 def wanted(names: Iterable[str]) -> list[str]:
     """Of all files of a model those to fetch: where there are safetensors, no second form of the same weights."""
     every = sorted(names)
-    if not any(name.endswith(".safetensors") and "/" not in name for name in every):
+    safe = [name for name in every if name.endswith(".safetensors")]
+    at_root = [name for name in safe if "/" not in name]
+    if not at_root:
         return every
-    return [
-        name for name in every if not (_like(name.rpartition("/")[2], _OTHER_FORMS) or name.startswith(_OTHER_FOLDERS))
-    ]
+    folders = {name.rpartition("/")[0] for name in safe}
+    # Mistral's own form is a second one only beside the usual: alone it is the weights
+    twice = any(not name.startswith("consolidated") for name in at_root)
+
+    def is_second(name: str) -> bool:
+        folder, _, last = name.rpartition("/")
+        return (
+            name.startswith(_OTHER_FOLDERS)
+            or _like(last, _OTHER_FORMS)
+            or (folder in folders and _like(last, _TORCH_FORMS))
+            or (twice and name.startswith("consolidated"))
+        )
+
+    return [name for name in every if not is_second(name)]
 
 
 def needed(names: Iterable[str]) -> list[str]:

@@ -121,6 +121,13 @@ class Part:
         return self.path.with_name(f"{self.path.name}.etag")
 
 
+def write_all(file: BinaryIO, block: bytes) -> None:
+    """Every byte of a block: an unbuffered file may take a part of it, on a disk that is nearly full."""
+    rest = memoryview(block)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
 def refuse_unless_room(folder: Path, size: int, what: str) -> None:
     """Raises NoSpace when `size` bytes more and something to spare do not fit on the disk of `folder`."""
     there = next(one for one in (folder, *folder.parents) if one.exists())

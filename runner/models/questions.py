@@ -74,6 +74,8 @@ def _translated(ask: Callable[[], T], what: str) -> T:
         if isinstance(cause, HfHubHTTPError):
             raise refused(cause.response.status_code, cause.response.headers, what) from error
         raise NetworkError(f"{what}: {error}", hint=hint) from error
-    except httpx2.TransportError as error:
+    except httpx2.RequestError as error:
         why = f"{what}: the hub does not answer: {str(error) or type(error).__name__}"
         raise TryAgain(why, NetworkError(why, hint=hint)) from error
+    except (ValueError, KeyError) as error:  # a page to log in to the network, say, where the hub's JSON should be
+        raise NetworkError(f"{what}: what answers is no hub: {str(error)[:200]}", hint=hint) from error

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from runner.errors import HashMismatch, NetworkError
 from runner.models.answers import TryAgain, back_off, goes_on_at, is_strong, refused
 from runner.models.hashes import Promise
-from runner.models.part import OPTION, Part
+from runner.models.part import OPTION, Part, write_all
 from runner.util.download import shown
 from runner.util.files import disk_errors
 
@@ -111,7 +111,7 @@ def _once(
                 _read(answer, file, promise, tell, end, what, part)
     except httpx2.TimeoutException as error:
         raise _broken(f"{what}: no answer in {silence:g} s") from error
-    except httpx2.TransportError as error:
+    except (httpx2.TransportError, httpx2.DecodingError) as error:
         raise _broken(f"{what}: {str(error) or type(error).__name__}") from error
     except (httpx2.InvalidURL, httpx2.TooManyRedirects) as error:
         raise NetworkError(f"{what}: {error}", hint="check --base-url and HF_ENDPOINT") from error
@@ -164,7 +164,7 @@ def _read(
 ) -> None:
     got, told = part.size, time.monotonic()
     for block in answer.iter_bytes():
-        file.write(block)
+        write_all(file, block)
         got += len(block)
         now = time.monotonic()
         if promise.size is not None and got > promise.size:

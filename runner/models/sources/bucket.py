@@ -17,7 +17,7 @@ from typing import Any
 from runner.errors import ModelMissing, NetworkError, NotAuthorised, NotReady, UsageError
 from runner.models.answers import TryAgain, back_off
 from runner.models.hashes import BLOCK, Promise, read_json, verified
-from runner.models.part import OPTION, Part, refuse_unless_room
+from runner.models.part import OPTION, Part, refuse_unless_room, write_all
 from runner.models.transfer import EVERY, Settings
 from runner.util.download import shown
 from runner.util.files import atomic_write, disk_errors
@@ -67,15 +67,21 @@ def fetch(
     name = PurePosixPath(address.rstrip("/")).name
     folder = (out if single else out / name) if out is not None else folder_of(address)
     refuse_unless_room(folder, sum(size for size, _ in files.values()), shown(address))
+    noted = read_json(folder / ".whole.json") if out is None else None
+    before = noted.get("etags") if isinstance(noted, dict) else None
+    etags: dict[str, str | None] = {}
     for name, (size, key) in files.items():
+        etags[name] = etag = _etag(fs, key)
+        same = out is not None or (etag is not None and isinstance(before, dict) and before.get(name) == etag)
         target, promise = folder / name, Promise(size, asked=sha256)
         part = Part(name, target, target.with_name(f"{target.name}.part"), target.with_name(f".{target.name}.lock"))
         with part.alone(partial(tell, "waiting", file=name)):
-            if not settings.force and target.is_file() and promise.broken_by(target) is None:
+            if not settings.force and (same or sha256) and target.is_file() and promise.broken_by(target) is None:
                 continue
             _bring(fs, key, part, promise, settings, partial(tell, file=name))
     if out is None:
         whole = {"address": shown(address), "files": {name: size for name, (size, _) in files.items()}}
+        whole["etags"] = etags
         atomic_write(folder / ".whole.json", _json(whole | ({"single": next(iter(files))} if single else {})))
     return folder / next(iter(files)) if single else folder
 
@@ -96,20 +102,38 @@ def list_files(address: str) -> tuple[dict[str, tuple[int, str]], bool]:
     return dict(sorted(found.items())), False
 
 
+def _etag(fs: Any, key: str) -> str | None:
+    """What names the content of an object now; None where the store says nothing of the kind."""
+    with _Said(key):
+        fs.invalidate_cache()
+        told = fs.info(key)
+    found = told.get("ETag") or told.get("LastModified") or told.get("mtime")
+    return str(found) if found else None
+
+
 def _bring(fs: Any, key: str, part: Part, promise: Promise, settings: Settings, tell: Callable[..., None]) -> None:
     began, tries = time.monotonic(), 0
     if settings.force:
         part.clear()
     while True:
+        etag = _etag(fs, key)
+        if etag is None or part.etag != etag:
+            part.clear()
+            part.began(etag)
         start = part.size
         part.room(promise.size)
         tell("start", url=f"{SCHEME}{key}", resume=start > 0, start=start)
         try:
-            with _Said(key), disk_errors(part.target, OPTION), fs.open(key, "rb") as source, part.writer() as file:
+            with (
+                _Said(key, again=True),
+                disk_errors(part.target, OPTION),
+                fs.open(key, "rb") as source,
+                part.writer() as file,
+            ):
                 source.seek(start)
                 told = time.monotonic()
                 while block := source.read(BLOCK):
-                    file.write(block)
+                    write_all(file, block)
                     if time.monotonic() - told >= EVERY:
                         told = time.monotonic()
                         tell("progress", downloaded=part.size, total=promise.size)
@@ -140,7 +164,8 @@ def _open(address: str) -> tuple[Any, str]:
 class _Said:
     """What an object store's library raises, in our words: it has no errors of its own but the system's."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, again: bool = False) -> None:
+        self._again = again
         self._what = shown(what) if "://" in what else what
 
     def __enter__(self) -> None: ...
@@ -153,7 +178,8 @@ class _Said:
             raise NetworkError(f"nothing is at {self._what}", hint="check bucket and key") from error
         if isinstance(error, ConnectionError | TimeoutError) or type(error).__module__.startswith("botocore"):
             why = f"{self._what}: {error}"
-            raise TryAgain(why, NetworkError(why, hint="check the network and the proxy")) from error
+            final = NetworkError(why, hint="check the network and the proxy")
+            raise (TryAgain(why, final) if self._again else final) from error
 
 
 def _json(value: Any) -> str:

