@@ -51,7 +51,7 @@ def of_model(model: Model, asked: Asked) -> Asked:
 
 
 def fetch(asked: Asked, settings: Settings, tell: Tell) -> Path:
-    """The file or folder, here and verified. Raises UsageError and what its source raises."""
+    """The file or folder, here; what came now is verified. Raises UsageError and what its source raises."""
     _refuse_unless_sound(asked)
     model = asked.model
     if bucket.is_bucket(asked.wanted):
