@@ -28,8 +28,8 @@ class Taken:
 @dataclass(frozen=True, slots=True)
 class Item:
     """`modified` is when anything in it last changed, in seconds since 1970. `used` says who uses it: such an item is
-    left alone. `take` removes it, unless somebody came to use it since it was found:
-    people think before they say yes."""
+    left alone. `take` removes it, unless somebody came to use it since it was found: people think before they say
+    yes."""
 
     group: str
     what: str

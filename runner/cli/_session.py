@@ -1,4 +1,4 @@
-"""What surrounds a long command: its progress, and what a signal does to it."""
+"""What surrounds a long command: its progress, what a signal does to it, and its last word."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from types import FrameType
 from typing import Any
 
 import click
+
+from runner.errors import TunebookError
 
 
 @contextmanager
@@ -47,8 +49,15 @@ def listening_to_signals(
         stop.set()
         click.echo(told, err=True)
 
+    with handling(handle, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        yield
+
+
+@contextmanager
+def handling(handle: Callable[[int, FrameType | None], Any], *numbers: signal.Signals) -> Iterator[None]:
+    """These signals go to `handle` while the block runs."""
     before: dict[signal.Signals, Callable[[int, FrameType | None], Any] | int | None] = {}
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in numbers:
         if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
             continue  # nohup: the terminal may go
         before[number] = signal.signal(number, handle)
@@ -57,3 +66,24 @@ def listening_to_signals(
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def closing(as_json: bool) -> Iterator[dict[str, Any]]:
+    """The last JSON line: what came of it (put into what is given) and the exit status, whatever happens in the
+    block."""
+    from runner.events import emit
+
+    end: dict[str, Any] = {}
+    status = 3  # what a program reads when our own bug ends us
+    try:
+        yield end
+        status = 0
+    except TunebookError as error:
+        status = error.status
+        if as_json:
+            emit("error", slug=error.slug, what=error.what, where="", hint=error.hint)
+        raise
+    finally:
+        if as_json:
+            emit("end", exit_code=status, **end)

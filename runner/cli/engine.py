@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Event
-from typing import Any
 
 import click
 
 from runner.cli._options import json_option
-from runner.cli._session import listening_to_signals, progress
-from runner.errors import TunebookError, UnknownId, UsageError
+from runner.cli._session import closing, listening_to_signals, progress
+from runner.errors import UnknownId, UsageError
 
 
 @click.group("engine", no_args_is_help=True)
@@ -64,7 +61,7 @@ def install_command(wanted: str, python: str | None, dry_run: bool, as_json: boo
 
     stop = Event()
     told = "stopping: what was installed so far is removed; once more to end pip at once"
-    with progress(as_json), listening_to_signals(stop, told), _closing(as_json) as end:
+    with progress(as_json), listening_to_signals(stop, told), closing(as_json) as end:
         recipe, version = recipes.wanted(wanted)
         planned = plan(recipe, version, python)
         if dry_run:
@@ -80,26 +77,6 @@ def install_command(wanted: str, python: str | None, dry_run: bool, as_json: boo
         if not as_json:
             head = "installed" if made else "installed already:"
             click.echo(visible_lines(f"{head} {engine.name} {line_of(engine)}"))
-
-
-@contextmanager
-def _closing(as_json: bool) -> Iterator[dict[str, Any]]:
-    """The last JSON line: what came of it and the exit status, whatever happens in the block."""
-    from runner.events import emit
-
-    end: dict[str, Any] = {}
-    status = 3  # what a program reads when our own bug ends us
-    try:
-        yield end
-        status = 0
-    except TunebookError as error:
-        status = error.status
-        if as_json:
-            emit("error", slug=error.slug, what=error.what, where="", hint=error.hint)
-        raise
-    finally:
-        if as_json:
-            emit("end", exit_code=status, **end)
 
 
 @command.command("remove")

@@ -15,8 +15,8 @@ from typing import Any
 import click
 
 from runner.cli._options import json_option
-from runner.cli._session import progress
-from runner.errors import HashMismatch, Interrupted, ModelMissing, TunebookError, UsageError
+from runner.cli._session import closing, handling, progress
+from runner.errors import HashMismatch, Interrupted, ModelMissing, UsageError
 
 EVERY = 10.0
 """Seconds between two lines of progress where none moves."""
@@ -68,7 +68,7 @@ def fetch_command(wanted: str, as_json: bool, no_progress: bool, dry_run: bool, 
     force, retries, timeout = options.pop("force"), options.pop("retries"), options.pop("timeout")
     settings = Settings(retries, timeout, force)
     files = tuple(options.pop("files"))
-    with progress(as_json, live=not no_progress), _interruptible(), _closing(as_json) as end:
+    with progress(as_json, live=not no_progress), closing(as_json) as end, _interruptible():
         every = _all_asked(wanted, Asked(wanted, names=files, **options))
         if not every and not as_json:
             click.echo(f"{wanted} needs no model on this machine")
@@ -179,7 +179,7 @@ def verify_command(wanted: str | None, as_json: bool) -> None:
     from runner.util.visible import visible_lines
 
     wrong, missing = [], []
-    with progress(as_json), _closing(as_json) as end:
+    with progress(as_json), closing(as_json) as end, _interruptible():
         chosen = _shelved(wanted)
         for one in chosen:
             for found in check(one):
@@ -221,44 +221,17 @@ def _shelved(wanted: str | None) -> list[Any]:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP end a download as Ctrl-C does: at once, wherever it waits; what came is kept."""
+    """Ctrl-C, SIGTERM and SIGHUP end it at once, wherever it waits; what came is kept. Raises Interrupted."""
 
     def handle(received: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {}
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            before[number] = signal.signal(number, handle)
     try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _closing(as_json: bool) -> Iterator[dict[str, Any]]:
-    """The last JSON line: what came of it and the exit status, whatever happens in the block."""
-    from runner.events import emit
-
-    end: dict[str, Any] = {}
-    status = 3  # what a program reads when our own bug ends us
-    try:
-        try:
-            yield end
-        except KeyboardInterrupt:
-            hint = "what came is kept: run the command again and it goes on there"
-            raise Interrupted("interrupted", hint=hint) from None
-        status = 0
-    except TunebookError as error:
-        status = error.status
-        if as_json:
-            emit("error", slug=error.slug, what=error.what, where="", hint=error.hint)
-        raise
-    finally:
-        if as_json:
-            emit("end", exit_code=status, **end)
+        with handling(handle, signal.SIGTERM, signal.SIGHUP):
+            yield
+    except KeyboardInterrupt:
+        hint = "what came is kept: run the command again and it goes on there"
+        raise Interrupted("interrupted", hint=hint) from None
 
 
 COMMAND: click.Command = command

@@ -23,8 +23,8 @@ class Recipe:
     `first` are packages that come with `arguments` of pip's, from an index of their own, before all others and without
     what they ask for: no other package is looked for there. `options` of pip's come with the others. `alone` is a
     package whose own list of dependencies is wrong: it is installed without them, and what it asks for besides, but
-    for `without`. `python` are the first and the
-    last version of Python that it runs on. Bytes are what it takes on the disk, and what passes the network besides.
+    for `without`. `python` are the first and the last version of Python that it runs on. Bytes are what it takes on
+    the disk, and what passes the network besides.
     """
 
     name: str

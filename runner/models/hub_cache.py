@@ -161,7 +161,7 @@ def _missing_of_any(folder: Path) -> Iterator[str]:
     yield from sorted(dangling)
     if any(name.endswith(".gguf") for name in here):
         return  # one file that holds all of it
-    if "config.json" not in here | dangling:
+    if not (here | dangling) & {"config.json", "params.json"}:  # the second is Mistral's own form
         yield "config.json"
     if not (here | dangling) & set(_TOKENIZERS):
         yield "tokenizer.json"

@@ -1,4 +1,4 @@
-"""One file over HTTP into its part: resumed, tried again, watched. The client is huggingface_hub's own.
+"""One file into its part: resumed, tried again, watched. Over HTTP the client is huggingface_hub's own.
 
 Ours because the library's way of fetching one file keeps nothing of an interrupted one (its part has a random name and
 is removed), checks neither the range that it gets nor the content, and can not be told how often to try; it has no
@@ -8,7 +8,7 @@ place where that could be added. Everything around it is the library's: listing,
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -49,9 +49,18 @@ class Settings:
 def transfer(
     url: str, headers: Mapping[str, str], part: Part, promise: Promise, settings: Settings, tell: Tell
 ) -> None:
-    """Bring the file at `url` into `part`, verify it and give it its name. The caller holds the part's lock.
+    """Bring the file at `url`, over HTTP. As `bring`, and raises NotAuthorised, RateLimited too."""
+    silence = min(SILENCE, settings.timeout)
+    bring(shown(url), part, promise, settings, tell, lambda end: _once(url, headers, part, promise, tell, end, silence))
 
-    Raises NetworkError, NotAuthorised, RateLimited, NoSpace, Unwritable: the part is kept. HashMismatch: it is not.
+
+def bring(
+    url: str, part: Part, promise: Promise, settings: Settings, tell: Tell, once: Callable[[float], None]
+) -> None:
+    """Fill `part`, verify it and give it its name. The caller holds the part's lock. `once` adds what is missing in one
+    go, until that moment of the monotonic clock, or raises TryAgain; `url` is only told.
+
+    Raises NetworkError, NoSpace, Unwritable and what `once` does: the part is kept. HashMismatch: it is not.
     """
     began = time.monotonic()
     end = began + settings.timeout + (promise.size or 0) / SLOWEST
@@ -59,7 +68,7 @@ def transfer(
         part.clear()
     resumed = part.size > 0
     while True:
-        _whole(url, headers, part, promise, settings, tell, end)
+        _whole(url, part, promise, settings, tell, once, end)
         try:
             part.finish(promise)
             break
@@ -72,15 +81,21 @@ def transfer(
 
 
 def _whole(
-    url: str, headers: Mapping[str, str], part: Part, promise: Promise, settings: Settings, tell: Tell, end: float
+    url: str,
+    part: Part,
+    promise: Promise,
+    settings: Settings,
+    tell: Tell,
+    once: Callable[[float], None],
+    end: float,
 ) -> None:
     """All the bytes that were promised, in as many tries as it takes."""
     tries = 0
     while promise.size is None or part.size < promise.size or part.size == 0:
         start = part.size
-        tell("start", url=shown(url), resume=start > 0, start=start)
+        tell("start", url=url, resume=start > 0, start=start)
         try:
-            _once(url, headers, part, promise, tell, end, min(SILENCE, settings.timeout))
+            once(end)
             return
         except TryAgain as again:
             tries = 1 if part.size > start else tries + 1
@@ -108,11 +123,11 @@ def _once(
         with get_session().stream("GET", url, headers=asked, timeout=silence, follow_redirects=True) as answer:
             _accept(answer, part, promise, start, what)
             with disk_errors(part.target, OPTION), part.writer() as file:
-                _read(answer, file, promise, tell, end, what, part)
+                read_into(file, answer.iter_bytes(), part, promise, tell, end)
     except httpx2.TimeoutException as error:
-        raise _broken(f"{what}: no answer in {silence:g} s") from error
+        raise broken(f"{what}: no answer in {silence:g} s") from error
     except (httpx2.TransportError, httpx2.DecodingError) as error:
-        raise _broken(f"{what}: {str(error) or type(error).__name__}") from error
+        raise broken(f"{what}: {str(error) or type(error).__name__}") from error
     except (httpx2.InvalidURL, httpx2.TooManyRedirects) as error:
         raise NetworkError(f"{what}: {error}", hint="check --base-url and HF_ENDPOINT") from error
 
@@ -133,10 +148,10 @@ def _accept(answer: httpx2.Response, part: Part, promise: Promise, start: int, w
     if status == 206 and start > 0:
         if not goes_on_at(headers, start, promise.size):
             part.clear()
-            raise _broken(f"{what}: asked for the bytes from {start:,}, the server sends others; from the start")
+            raise broken(f"{what}: asked for the bytes from {start:,}, the server sends others; from the start")
         if part.etag and etag and is_strong(etag) and etag != part.etag:
             part.clear()
-            raise _broken(f"{what}: the file changed on the server; from the start")
+            raise broken(f"{what}: the file changed on the server; from the start")
         return
     if status == 200:
         part.clear()  # nothing of it, or the server does not know ranges, or the file is another one now
@@ -145,11 +160,11 @@ def _accept(answer: httpx2.Response, part: Part, promise: Promise, start: int, w
         length = headers.get("Content-Length", "")
         plain = length.isdigit() and "Content-Encoding" not in headers
         if promise.size is not None and plain and int(length) != promise.size:
-            raise _broken(f"{what}: the server sends {int(length):,} bytes, the hub lists {promise.size:,}")
+            raise broken(f"{what}: the server sends {int(length):,} bytes, the hub lists {promise.size:,}")
         return
     if status in (206, 304, 416):
         part.clear()
-        raise _broken(f"{what}: the server answers {status}, which does not fit the question; from the start")
+        raise broken(f"{what}: the server answers {status}, which does not fit the question; from the start")
     said = headers.get("X-Error-Message") or headers.get("X-Error-Code") or ""
     raise refused(status, headers, what, said, stored=_is_storage(answer))
 
@@ -159,17 +174,17 @@ def _is_storage(answer: httpx2.Response) -> bool:
     return bool(answer.history) and answer.history[0].url.host != answer.url.host
 
 
-def _read(
-    answer: httpx2.Response, file: BinaryIO, promise: Promise, tell: Tell, end: float, what: str, part: Part
-) -> None:
+def read_into(file: BinaryIO, blocks: Iterable[bytes], part: Part, promise: Promise, tell: Tell, end: float) -> None:
+    """Add what comes to the part. Raises TryAgain when it is not all, or too much, and NetworkError at the `end`."""
+    what = part.name
     got, told = part.size, time.monotonic()
-    for block in answer.iter_bytes():
+    for block in blocks:
         write_all(file, block)
         got += len(block)
         now = time.monotonic()
         if promise.size is not None and got > promise.size:
             part.clear()
-            raise _broken(f"{what}: the server sends more than the {promise.size:,} bytes that the hub lists")
+            raise broken(f"{what}: the server sends more than the {promise.size:,} bytes that the hub lists")
         if now > end:
             raise NetworkError(
                 f"{what}: not here in time, {got:,} of {_count(promise.size)} bytes came",
@@ -179,7 +194,7 @@ def _read(
             tell("progress", downloaded=got, total=promise.size)
             told = now
     if promise.size is not None and got < promise.size:
-        raise _broken(f"{what}: cut off after {got:,} of {promise.size:,} bytes")
+        raise broken(f"{what}: cut off after {got:,} of {promise.size:,} bytes")
     tell("progress", downloaded=got, total=promise.size)
 
 
@@ -187,7 +202,7 @@ def _count(size: int | None) -> str:
     return "unknown" if size is None else f"{size:,}"
 
 
-def _broken(why: str) -> TryAgain:
+def broken(why: str) -> TryAgain:
     hint = "run the command again: it goes on where it stopped; check the network and the proxy (HTTPS_PROXY, NO_PROXY)"
     return TryAgain(why, NetworkError(why, hint=hint))
 

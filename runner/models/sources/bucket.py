@@ -8,17 +8,16 @@ last and says what belongs to it.
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Callable
+import json
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from runner.errors import ModelMissing, NetworkError, NotAuthorised, NotReady, UsageError
-from runner.models.answers import TryAgain, back_off
+from runner.models.answers import TryAgain
 from runner.models.hashes import BLOCK, Promise, read_json, verified
-from runner.models.part import OPTION, Part, refuse_unless_room, write_all
-from runner.models.transfer import EVERY, Settings
+from runner.models.part import OPTION, Part, refuse_unless_room
+from runner.models.transfer import Settings, Tell, bring, read_into
 from runner.util.download import shown
 from runner.util.files import atomic_write, disk_errors
 from runner.util.project import cache_folder
@@ -55,9 +54,7 @@ def missing(address: str) -> ModelMissing:
     return ModelMissing(f"{shown(address)} is not here", hint=f"run `tunebook model fetch {shown(address)}`")
 
 
-def fetch(
-    address: str, settings: Settings, tell: Callable[..., None], sha256: str | None = None, out: Path | None = None
-) -> Path:
+def fetch(address: str, settings: Settings, tell: Tell, sha256: str | None = None, out: Path | None = None) -> Path:
     """Bring the file or the files under the address here. Raises NotReady without s3fs, NetworkError, NotAuthorised,
     NoSpace, Unwritable, HashMismatch."""
     files, single = list_files(address)
@@ -78,11 +75,13 @@ def fetch(
         with part.alone(partial(tell, "waiting", file=name)):
             if not settings.force and (same or sha256) and target.is_file() and promise.broken_by(target) is None:
                 continue
-            _bring(fs, key, part, promise, settings, partial(tell, file=name))
+            _keep_if_same(part, etag)
+            told = partial(tell, file=name)
+            bring(f"{SCHEME}{key}", part, promise, settings, told, partial(_once, fs, key, part, promise, told))
     if out is None:
         whole = {"address": shown(address), "files": {name: size for name, (size, _) in files.items()}}
         whole["etags"] = etags
-        atomic_write(folder / ".whole.json", _json(whole | ({"single": next(iter(files))} if single else {})))
+        atomic_write(folder / ".whole.json", json.dumps(whole | ({"single": next(iter(files))} if single else {})))
     return folder / next(iter(files)) if single else folder
 
 
@@ -111,43 +110,20 @@ def _etag(fs: Any, key: str) -> str | None:
     return str(found) if found else None
 
 
-def _bring(fs: Any, key: str, part: Part, promise: Promise, settings: Settings, tell: Callable[..., None]) -> None:
-    began, tries = time.monotonic(), 0
-    if settings.force:
+def _once(fs: Any, key: str, part: Part, promise: Promise, tell: Tell, end: float) -> None:
+    """What is missing of an object, in one go, if it is still the same. Raises as `read_into`."""
+    _keep_if_same(part, _etag(fs, key))
+    part.room(promise.size)
+    with _Said(key, again=True), disk_errors(part.target, OPTION), fs.open(key, "rb") as source, part.writer() as file:
+        source.seek(part.size)
+        read_into(file, iter(lambda: source.read(BLOCK), b""), part, promise, tell, end)
+
+
+def _keep_if_same(part: Part, etag: str | None) -> None:
+    """Go on with the beginning of this content only; of a store that names none, with nothing."""
+    if etag is None or part.etag != etag:
         part.clear()
-    while True:
-        etag = _etag(fs, key)
-        if etag is None or part.etag != etag:
-            part.clear()
-            part.began(etag)
-        start = part.size
-        part.room(promise.size)
-        tell("start", url=f"{SCHEME}{key}", resume=start > 0, start=start)
-        try:
-            with (
-                _Said(key, again=True),
-                disk_errors(part.target, OPTION),
-                fs.open(key, "rb") as source,
-                part.writer() as file,
-            ):
-                source.seek(start)
-                told = time.monotonic()
-                while block := source.read(BLOCK):
-                    write_all(file, block)
-                    if time.monotonic() - told >= EVERY:
-                        told = time.monotonic()
-                        tell("progress", downloaded=part.size, total=promise.size)
-            break
-        except TryAgain as again:
-            tries = 1 if part.size > start else tries + 1
-            if tries > settings.retries or time.monotonic() - began > settings.timeout:
-                raise again.final from again
-            wait = back_off(tries)
-            tell("retry", wait_secs=round(wait, 3), msg=again.why)
-            time.sleep(wait)
-    tell("progress", downloaded=part.size, total=promise.size)
-    part.finish(promise)
-    tell("done", bytes=part.target.stat().st_size, ms=round(1000 * (time.monotonic() - began)))
+        part.began(etag)
 
 
 def _open(address: str) -> tuple[Any, str]:
@@ -180,9 +156,3 @@ class _Said:
             why = f"{self._what}: {error}"
             final = NetworkError(why, hint="check the network and the proxy")
             raise (TryAgain(why, final) if self._again else final) from error
-
-
-def _json(value: Any) -> str:
-    import json
-
-    return json.dumps(value) + "\n"

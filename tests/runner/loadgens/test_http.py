@@ -127,7 +127,7 @@ def test_what_came_before_a_level_was_given_up_counts(exchange: Callable[[], Exc
     words = ["plain", "plain", "plain", "two\nlines", "plain", "流", "plain"]
     made = exchange()
     for now, piece in enumerate(each([delta({"content": word}) for word in words])[:-1]):
-        made._aside.append((piece, float(now)))  # nothing was read yet
+        made.got(piece, float(now))
     made.done.cancel()
     made.cancel()
     assert (made.error, made.answer.chunks) == ("cancelled", len(words))

@@ -20,8 +20,9 @@ from huggingface_hub import close_session, hf_hub_download, snapshot_download
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
 
 from tests.runner.models.hub import MODEL, Hub
+from tests.runner.models.hub_world import WEIGHTS, hub, waits
 
-WEIGHTS = "model.safetensors"
+__all__ = ["hub", "waits"]
 
 
 @pytest.fixture(autouse=True)
@@ -33,20 +34,6 @@ def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     close_session()
     yield
     close_session()
-
-
-@pytest.fixture
-def hub() -> Iterator[Hub]:
-    with Hub() as made:
-        yield made
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What would have been waited, in seconds."""
-    slept: list[float] = []
-    monkeypatch.setattr("time.sleep", slept.append)
-    return slept
 
 
 def get(hub: Hub, cache: Path, file: str = WEIGHTS, **options: Any) -> Path:
