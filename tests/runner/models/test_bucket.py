@@ -118,6 +118,20 @@ def test_another_content_of_the_same_size_is_neither_kept_nor_mixed(store: Store
     assert fetch(Asked(address), Settings(), quiet).read_bytes() == b"n" * 3_000_000
 
 
+def test_a_wrong_beginning_is_begun_anew(store: Store) -> None:
+    """Of the right content by its name, and yet not: the hash finds it out, and that is not the last word."""
+    address, content = "s3://models/tiny/model.safetensors", b"w" * 3_000_000
+    part = bucket.folder_of(address) / "model.safetensors.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"x" * 1000)
+    part.with_name(f"{part.name}.etag").write_text(hashlib.md5(content).hexdigest())
+    said: list[str] = []
+    asked = Asked(address, sha256=hashlib.sha256(content).hexdigest())
+    found = fetch(asked, Settings(), lambda phase, **data: said.append(phase))
+    assert found.read_bytes() == content
+    assert said.count("retry") == 1
+
+
 def test_a_store_that_can_not_be_listed_is_a_network_error(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: Store, path: str) -> bool:
         raise ConnectionError("refused")
