@@ -93,7 +93,7 @@ def _by_address() -> list[Path]:
 
 
 def lock_of_part(path: Path) -> Path:
-    """What whoever goes on with a download holds, see `models.part`."""
+    """What whoever goes on with a download holds, see `models.download.part`."""
     return path.with_name(f".{path.stem}.lock")
 
 

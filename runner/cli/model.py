@@ -60,8 +60,8 @@ def fetch_command(wanted: str, as_json: bool, no_progress: bool, dry_run: bool, 
     tunebook model fetch campaigns/quickstart.yaml
     tunebook model fetch acme/tiny-GGUF --file tiny-q4.gguf --out models/ --json
     """
+    from runner.models.download.transfer import Settings
     from runner.models.fetching import Asked, fetch, plan_lines
-    from runner.models.transfer import Settings
     from runner.util.visible import visible_lines
 
     tell = _Telling(as_json, no_progress)

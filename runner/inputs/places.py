@@ -15,7 +15,7 @@ from typing import IO
 from runner.domain.load import RequestFile
 from runner.domain.units import format_size
 from runner.errors import HashMismatch, NetworkError, RequestFileError
-from runner.models.fetch import sha256_of
+from runner.models.hashes import sha256_of
 from runner.util.files import disk_errors
 from runner.util.project import cache_folder
 

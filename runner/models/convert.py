@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runner.errors import Interrupted, ModelMissing, NoSpace, NotReady
-from runner.models.fetch import sha256_of
+from runner.models.hashes import sha256_of
 from runner.util import environment, interpreter, process
 from runner.util.files import disk_errors, fsync_folder, locked, new_folder, remove_abandoned
 from runner.util.project import cache_folder

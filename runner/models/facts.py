@@ -11,9 +11,9 @@ from typing import Any
 from runner.domain.campaign import Model
 from runner.domain.model_facts import ModelFacts
 from runner.errors import ModelMissing
-from runner.models import facts_gguf, facts_safetensors
-from runner.models._header import count, damaged, word
 from runner.models.fetch import locate
+from runner.models.headers import gguf, safetensors
+from runner.models.headers.reading import count, damaged, word
 from runner.models.hub_cache import snapshot
 from runner.space.memory import keeps_latent
 
@@ -37,16 +37,16 @@ def model_facts(model: Model, project: Path) -> ModelFacts | None:
 def facts_of(path: Path) -> ModelFacts | None:
     """Of a file or a folder. Raises ModelDamaged and OSError."""
     if path.is_file():
-        if facts_gguf.is_gguf(path):
-            return facts_gguf.facts(path)
+        if gguf.is_gguf(path):
+            return gguf.facts(path)
         return _safetensors([path], {}) if path.suffix == ".safetensors" else None
     if not path.is_dir():
         return None
     config = _config(path)
-    if weights := facts_safetensors.files_of(path):
+    if weights := safetensors.files_of(path):
         return _safetensors(weights, config)
-    if ggufs := sorted(one for one in path.glob("*.gguf") if facts_gguf.is_gguf(one)):
-        return facts_gguf.facts(ggufs[0])
+    if ggufs := sorted(one for one in path.glob("*.gguf") if gguf.is_gguf(one)):
+        return gguf.facts(ggufs[0])
     others = [one for pattern in _BY_HAND for one in path.glob(pattern) if one.is_file()]
     if not others:
         return None
@@ -58,7 +58,7 @@ def _safetensors(files: list[Path], config: Mapping[str, Any]) -> ModelFacts:
     dtypes: dict[str, int] = {}
     numbers = 0
     for file in files:
-        for one in facts_safetensors.tensors(file):
+        for one in safetensors.tensors(file):
             dtypes[one.dtype] = dtypes.get(one.dtype, 0) + one.bytes
             numbers += one.numbers
     found = ModelFacts(

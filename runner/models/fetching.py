@@ -13,8 +13,8 @@ from runner.domain.campaign import Model
 from runner.domain.units import format_size
 from runner.errors import UsageError
 from runner.models import hub_cache
+from runner.models.download.transfer import Settings
 from runner.models.sources import bucket, hub, package, path
-from runner.models.transfer import Settings
 from runner.util.download import shown
 from runner.util.project import project_folder
 

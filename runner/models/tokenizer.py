@@ -17,8 +17,8 @@ from runner.domain.campaign import Model
 from runner.domain.ids import content_hash
 from runner.errors import ModelMissing, NoSpace, Unwritable
 from runner.models import hub_cache
-from runner.models.facts_gguf import is_gguf, read_header
 from runner.models.fetch import locate
+from runner.models.headers.gguf import is_gguf, read_header
 from runner.util import environment, process
 from runner.util.files import atomic_write
 from runner.util.project import cache_folder

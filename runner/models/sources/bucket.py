@@ -14,10 +14,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from runner.errors import ModelMissing, NetworkError, NotAuthorised, NotReady, UsageError
-from runner.models.answers import TryAgain
+from runner.models.download.answers import TryAgain
+from runner.models.download.part import OPTION, Part, refuse_unless_room
+from runner.models.download.transfer import Settings, Tell, bring, read_into
 from runner.models.hashes import BLOCK, Promise, read_json, verified
-from runner.models.part import OPTION, Part, refuse_unless_room
-from runner.models.transfer import Settings, Tell, bring, read_into
 from runner.util.download import shown
 from runner.util.files import atomic_write, disk_errors
 from runner.util.project import cache_folder

@@ -18,10 +18,10 @@ from pathlib import Path
 from runner import __version__
 from runner.errors import HashMismatch, NetworkError, UsageError
 from runner.models import hub_cache
+from runner.models.download.part import OPTION, Part, refuse_unless_room
+from runner.models.download.questions import patiently
+from runner.models.download.transfer import Settings, Tell, transfer
 from runner.models.hashes import Promise, note_hash
-from runner.models.part import OPTION, Part, refuse_unless_room
-from runner.models.questions import patiently
-from runner.models.transfer import Settings, Tell, transfer
 from runner.util.download import shown
 from runner.util.files import atomic_write, disk_errors
 

@@ -17,7 +17,7 @@ from runner.domain.load import RequestFile
 from runner.errors import HashMismatch, NetworkError, RequestFileError
 from runner.inputs import places
 from runner.inputs.prepared import Facts, facts, prepared
-from runner.models.fetch import sha256_of
+from runner.models.hashes import sha256_of
 
 ROWS = [("Where does the river begin?", 12), ('A "quoted", line\nand another', 3), ("Grüße", 1)]
 WANTED = [{"text": text, "prompt": max(1, round(len(text) / 4)), "output": tokens} for text, tokens in ROWS]

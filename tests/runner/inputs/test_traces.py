@@ -13,7 +13,7 @@ import pytest
 from runner.domain.load import RequestFile
 from runner.errors import HashMismatch, RequestFileError
 from runner.inputs.prepared import Facts, facts, prepared
-from runner.models.fetch import sha256_of
+from runner.models.hashes import sha256_of
 
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
 GOOD = AZURE + "2023-11-16 18:15:46.6805900,374,44\n2023-11-16 18:15:50.9951690,396,0\n"

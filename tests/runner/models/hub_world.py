@@ -11,8 +11,8 @@ from huggingface_hub import close_session
 
 from runner.errors import NetworkError
 from runner.models import hub_cache
+from runner.models.download.transfer import Settings
 from runner.models.fetching import Asked, fetch
-from runner.models.transfer import Settings
 from tests.runner.models.hub import MODEL, Hub, oid_of
 
 WEIGHTS = "model.safetensors"

@@ -14,10 +14,10 @@ import pytest
 
 from runner.errors import NetworkError
 from runner.models import hub_offline
+from runner.models.download.part import Part
+from runner.models.download.questions import patiently
+from runner.models.download.transfer import Settings, silent, transfer
 from runner.models.hashes import Promise
-from runner.models.part import Part
-from runner.models.questions import patiently
-from runner.models.transfer import Settings, silent, transfer
 
 
 @contextmanager

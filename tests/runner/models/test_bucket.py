@@ -14,11 +14,11 @@ from fsspec.registry import _registry, register_implementation
 
 from runner.domain.campaign import Model
 from runner.errors import HashMismatch, ModelMissing, NetworkError, NotAuthorised, NotReady
+from runner.models.download.transfer import Settings
 from runner.models.fetch import locate
 from runner.models.fetching import Asked, fetch, plan_lines
 from runner.models.shelf import everything
 from runner.models.sources import bucket
-from runner.models.transfer import Settings
 
 
 class Store(MemoryFileSystem):  # type: ignore[misc]

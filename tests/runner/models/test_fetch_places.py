@@ -9,8 +9,8 @@ from huggingface_hub import close_session
 
 from runner.errors import HashMismatch, NetworkError, UsageError
 from runner.models import hub_cache
+from runner.models.download.transfer import Settings
 from runner.models.fetching import Asked, fetch
-from runner.models.transfer import Settings
 from tests.runner.models.hub import MODEL, Hub, Lfs, tiny_model
 from tests.runner.models.hub_world import WEIGHTS, Told, blob, get, hub, machine, waits
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from runner.models.download.part import Part
+from runner.models.download.transfer import Settings, silent, transfer
 from runner.models.hashes import Promise
-from runner.models.part import Part
-from runner.models.transfer import Settings, silent, transfer
 from tests.runner.models.test_bad_answers import says
 
 

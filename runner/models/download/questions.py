@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from runner.errors import NetworkError, UsageError
-from runner.models.answers import TryAgain, back_off, refused
-from runner.models.transfer import Settings, Tell
+from runner.models.download.answers import TryAgain, back_off, refused
+from runner.models.download.transfer import Settings, Tell
 
 T = TypeVar("T")
 

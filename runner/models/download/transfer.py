@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from runner.errors import HashMismatch, NetworkError
-from runner.models.answers import TryAgain, back_off, goes_on_at, is_strong, refused
+from runner.models.download.answers import TryAgain, back_off, goes_on_at, is_strong, refused
+from runner.models.download.part import OPTION, Part, write_all
 from runner.models.hashes import Promise
-from runner.models.part import OPTION, Part, write_all
 from runner.util.download import shown
 from runner.util.files import disk_errors
 

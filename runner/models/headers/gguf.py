@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from runner.domain.model_facts import ModelFacts
-from runner.models._header import Header, count, damaged, require_apart, word
+from runner.models.headers.reading import Header, count, damaged, require_apart, word
 from runner.space.memory import keeps_latent
 
 MAGIC = b"GGUF"

@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from runner.models._header import Header, damaged, require_apart, word
+from runner.models.headers.reading import Header, damaged, require_apart, word
 
 INDEX = "model.safetensors.index.json"
 _MOST_JSON = 100_000_000

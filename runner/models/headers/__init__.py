@@ -1,0 +1,1 @@
+"""What the headers of a model's files say: one file for each form. No weight is read."""
