@@ -17,7 +17,8 @@ from runner.domain.campaign import Campaign
 from runner.domain.failure import EndReason
 from runner.due import Due, due, until_text
 from runner.errors import AlreadyRunning, CampaignError, OtherHardware, TunebookError, UsageError
-from runner.run_campaign import Run, RunResult, run_campaign
+from runner.run_campaign import Run, run_campaign
+from runner.run_state import RunResult
 from runner.util.project import project_folder
 
 Loaded = tuple[Path, Campaign | CampaignError]

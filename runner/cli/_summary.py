@@ -14,7 +14,7 @@ from runner.domain.metrics import format_value, metric_ref
 from runner.events.console import values_text
 from runner.render.comparison import comparison_text
 from runner.render.shell import one_line
-from runner.run_campaign import RunResult
+from runner.run_state import RunResult
 from runner.scoring.guard import equal, percent
 from runner.scoring.judge import Judgement, judge
 from runner.util.redact import redact

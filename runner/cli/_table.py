@@ -18,7 +18,7 @@ from runner.domain.records import ComparisonFact
 from runner.domain.units import format_duration
 from runner.render.comparison import change_text
 from runner.render.table import markdown, markdown_table, text_table, visible
-from runner.run_campaign import RunResult
+from runner.run_state import RunResult
 
 WORDS = {
     FileOutcome.FINISHED: "finished already",
