@@ -10,10 +10,12 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from itertools import count
 
+from runner.allot import UNLEARNED, narrowed, owed
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.failure import EndReason
 from runner.domain.parameters import Point
 from runner.domain.trial import Configuration
+from runner.enough import found_enough
 from runner.lineage import Lineage
 from runner.precheck import precheck
 from runner.runtimes import configuration as configuration_of
@@ -44,11 +46,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """`cut_short`: the run was told to stop here (`--max-trials`), the search itself is not over."""
+    """`cut_short`: the run was told to stop here (`--max-trials`), the search itself is not over. `message` says of a
+    rule that ended it why."""
 
     reason: EndReason
     refused: tuple[Refused, ...] = ()
     cut_short: bool = False
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,8 @@ class SoFar:
 
 
 def next_step(campaign: Campaign, lineage: Lineage, so_far: SoFar) -> Step | Over:
-    """Unjudged numbers first, then each entry's default, then what the sampler proposes, within the budget."""
+    """Unjudged numbers first, then each entry's default, then warm starts, then what the sampler proposes, within the
+    budget."""
     spent = _spent(campaign, lineage, so_far)
     if spent is not None:
         return Over(spent)
@@ -79,6 +84,13 @@ def next_step(campaign: Campaign, lineage: Lineage, so_far: SoFar) -> Step | Ove
         default = configuration_of(entry, Point(entry.name))
         if default.fingerprint not in deployed:
             return Step(number, default)
+    for warm in lineage.prior.warm_start:
+        configuration = configuration_of(campaign.entry(warm.entry), Point(warm.entry, warm.values))
+        if configuration.fingerprint not in deployed and precheck(configuration, campaign) is None:
+            return Step(number, configuration)
+    found = found_enough(campaign, lineage)
+    if found is not None:
+        return Over(EndReason.CONVERGED, message=found)
     return _proposed(campaign, lineage, number, deployed)
 
 
@@ -94,7 +106,10 @@ def baselines(campaign: Campaign) -> list[Entry]:
 def _proposed(campaign: Campaign, lineage: Lineage, number: int, deployed: Set[str]) -> Step | Over:
     """A configuration that was never deployed and that the pre-check lets pass."""
     sampler = samplers.get(campaign.search.sampler)
-    told, space, goal = lineage.told, campaign.space, campaign.objective.goal
+    tried = [configuration.entry for configuration in lineage.known.values() if not configuration.is_default]
+    poorest = owed(campaign.search, campaign.space, tried)
+    known = [told for told in lineage.told if told.number >= 0 or sampler.name not in UNLEARNED]
+    (space, told), goal = narrowed(campaign.space, known, poorest), campaign.objective.goal
     refused: dict[str, Refused] = {}
     for skip in range(MOST_ASKS):
         point = sampler.ask(space, goal, told, (), campaign.search, number, skip)

@@ -10,14 +10,17 @@ from runner.domain.campaign import Campaign
 from runner.domain.failure import Outcome, Phase, Role, TrialStatus
 from runner.domain.ids import trial_id
 from runner.domain.parameters import Point
+from runner.domain.prior import Prior
 from runner.domain.trial import Attempt, Configuration
+from runner.replay import told_before
 from runner.samplers import Told
 from runner.scoring.judge import Judgement, judge
-from runner.scoring.rules import Rules, rules_of
+from runner.scoring.rules import Rules, rules_id, rules_of
 from runner.stats.failing import Tried
 
 SEARCH_ROLES = (Role.SEARCH, Role.BASELINE, Role.RETRY)
 JUDGED_OUTCOMES = (Outcome.MEASURED, Outcome.FAILED)
+NOTHING = Prior()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Lineage:
     `trials` holds one judged trial per number that has a judged attempt of the search: its first one, or where that
     failed the first retry that succeeded. None of them is UNMEASURED. `withdrawn` are retracted attempts: nobody is
     told of them, but a number keeps the configuration that it had, and a trial that lost its judged attempt is
-    measured again.
+    measured again. `prior` is what the series took from other lineages when it began.
     """
 
     campaign: Campaign
@@ -36,17 +39,34 @@ class Lineage:
     attempts: tuple[Attempt, ...]
     trials: tuple[JudgedTrial, ...]
     withdrawn: tuple[Attempt, ...] = ()
+    prior: Prior = NOTHING
 
     @classmethod
     def of(
-        cls, campaign: Campaign, series: int, attempts: Sequence[Attempt], withdrawn: Sequence[Attempt] = ()
+        cls,
+        campaign: Campaign,
+        series: int,
+        attempts: Sequence[Attempt],
+        withdrawn: Sequence[Attempt] = (),
+        prior: Prior = NOTHING,
     ) -> Lineage:
         rules = rules_of(campaign)
-        return cls(campaign, series, rules, tuple(attempts), tuple(_judged(attempts, rules)), tuple(withdrawn))
+        return cls(campaign, series, rules, tuple(attempts), tuple(_judged(attempts, rules)), tuple(withdrawn), prior)
 
     @property
     def told(self) -> list[Told]:
-        """The history a sampler sees: judged trials by number; infra and interrupted attempts are in none."""
+        """The history a sampler sees: judged trials by number; infra and interrupted attempts are in none. Before them
+        what other lineages know, with negative numbers."""
+        return [*self._told_before(), *self._told_here()]
+
+    def _told_before(self) -> list[Told]:
+        if not self.prior.replayed:
+            return []
+        measured = {trial.configuration.fingerprint: trial.judgement.value for trial in self.trials}
+        versions = {a.configuration.entry: a.engine.version for a in self.attempts if a.engine is not None}
+        return told_before(self.prior.replayed, measured, rules_id(self.rules), versions)
+
+    def _told_here(self) -> list[Told]:
         return [
             Told(
                 trial.number,

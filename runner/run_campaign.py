@@ -80,7 +80,7 @@ class Run(RunSteps):
             step = next_step(self.campaign, lineage, self.so_far())
             self.reject(step.refused)
             if isinstance(step, Over):
-                self.cut_short = step.cut_short
+                self.cut_short, self.message = step.cut_short, step.message
                 return step.reason
             if self.time_is_up():
                 break

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runner.domain.campaign import Campaign
-from runner.domain.failure import TrialStatus
+from runner.domain.failure import Role, TrialStatus
 from runner.domain.metrics import metric_ref
 from runner.domain.records import ComparisonFact, RunEnd
 from runner.domain.trial import Attempt
@@ -24,6 +24,9 @@ def run_started(campaign: Campaign, lineage: Lineage) -> dict[str, Any]:
         "series": lineage.series,
         "trials_done": len(lineage.trials),
         "trials_planned": campaign.search.trials,
+        "warm_start": [{**to_plain(warm), "text": warm.text} for warm in lineage.prior.warm_start],
+        "replayed": len(lineage.prior.replayed),
+        "replayed_from": sorted({one.campaign for one in lineage.prior.replayed}),
         "sampler": campaign.search.sampler,
         "objective": f"{objective.goal.value} {objective.metric} at {objective.at}",
     }
@@ -59,9 +62,16 @@ def trial_ended(order: Order, attempt: Attempt, lineage: Lineage) -> dict[str, A
         "cause": failure.cause.value if failure else None,
         "evidence": failure.evidence if failure and judgement.status is not TrialStatus.SUCCEEDED else None,
         "hint": judgement.hint.text if judgement.hint else None,
+        "warm_start": _warm_start(order, lineage),
         "seconds": attempt.seconds,
         "token_agreement": attempt.quality.agreement.share if attempt.quality and attempt.quality.agreement else None,
     }
+
+
+def _warm_start(order: Order, lineage: Lineage) -> str | None:
+    """Where the configuration of a search attempt came from, when it came from another campaign."""
+    warm = (one for one in lineage.prior.warm_start if one.fingerprint == order.configuration.fingerprint)
+    return next((one.text for one in warm if order.role is Role.SEARCH), None)
 
 
 def run_ended(campaign: Campaign, end: RunEnd) -> dict[str, Any]:
@@ -72,6 +82,7 @@ def run_ended(campaign: Campaign, end: RunEnd) -> dict[str, Any]:
         "succeeded": end.succeeded,
         "failed": end.failed,
         "seconds": end.seconds,
+        "message": end.message,
     }
 
 

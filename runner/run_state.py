@@ -12,6 +12,7 @@ from runner.confirm import comparisons, confirm_targets, missing_attempts
 from runner.decide import Over, SoFar, next_step
 from runner.domain.campaign import Campaign
 from runner.domain.failure import EndReason
+from runner.domain.prior import Prior
 from runner.domain.records import ComparisonFact
 from runner.executors import Executor, executors
 from runner.lineage import Lineage
@@ -64,6 +65,7 @@ class RunState:
     snapshot_at: float = 0.0
     pending: int = 0
     over: EndReason = EndReason.TRIALS
+    message: str = ""  # of the rule that ended the search
     cut_short: bool = False
     out_of_time: bool = False
 
@@ -92,7 +94,13 @@ class RunState:
     def lineage(self) -> Lineage:
         """Read afresh from the sealed records: the one source of truth, also for this process."""
         mine = self.results, self.campaign.search_key, self.series
-        return Lineage.of(self.campaign, self.series, history(*mine), withdrawn(*mine))
+        return Lineage.of(self.campaign, self.series, history(*mine), withdrawn(*mine), self.prior)
+
+    @property
+    def prior(self) -> Prior:
+        """What the first run of the series froze; nothing before there is one."""
+        first = next((start for start in self.facts.starts if start.series == self.series), None)
+        return first.prior if first is not None else Prior()
 
     def so_far(self) -> SoFar:
         """A killed run left no end record: it counts the attempts that it sealed."""

@@ -6,15 +6,16 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runner import run_events, run_facts
 from runner.campaign.load import resolved
 from runner.decide import Refused
 from runner.domain.failure import EndReason, Role
-from runner.domain.records import RecordKind
+from runner.domain.records import RecordKind, RunStart
 from runner.domain.trial import Attempt, Configuration
+from runner.earlier import prior
 from runner.errors import StoreError
 from runner.events import emit
 from runner.order import Order
@@ -38,13 +39,21 @@ class RunSteps(RunState):
     def start(self) -> None:
         self.began = time.monotonic()
         began = run_facts.run_start(self.campaign, self.path, self.run_id, self.series, self.project)
-        seal(self.results, RecordKind.RUN_START, self.run_id, began)
+        seal(self.results, RecordKind.RUN_START, self.run_id, self.taking(began))
+        self.facts = lineage_facts(self.results, self.campaign.search_key)
         lineage = self.lineage
         seal_rules(self.results, run_facts.rules_fact(self.campaign, lineage))
         emit("run_started", self.run_id, **run_events.run_started(self.campaign, lineage))
 
+    def taking(self, began: RunStart) -> RunStart:
+        """With what the series takes from earlier lineages: the first run of it looks, the later ones repeat."""
+        first = all(start.series != self.series for start in self.facts.starts)
+        model = began.model_facts.architecture if began.model_facts else None
+        taken = prior(self.results, self.campaign, began.host, model) if first else self.prior
+        return replace(began, warm_start=taken.warm_start, replayed=taken.replayed)
+
     def end(self, reason: EndReason) -> None:
-        message = "the time of --budget was used up" if self.out_of_time else ""
+        message = "the time of --budget was used up" if self.out_of_time else self.message
         end = run_facts.run_end(self.campaign, self.lineage, self.run_id, reason, self.seconds, message)
         seal(self.results, RecordKind.RUN_END, new_id(), end)
         self.store(last=True)

@@ -41,7 +41,7 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def check(file: CampaignFile, document: Document, reading: Reading) -> list[Problem]:
     """Every problem of a file that the schema could read."""
     problems: list[Problem] = []
-    more = (_quality, _times, _later, check_client, check_load, check_expressions)
+    more = (_quality, _times, check_client, check_load, check_expressions)
     for one in (_members, _entries, _hardware, _deploy, _objective, _slos, *more):
         problems += one(file, document, reading)
     return problems
@@ -334,10 +334,3 @@ def _times(file: CampaignFile, document: Document, reading: Reading) -> Iterator
         what = f"a level of {format_duration(duration)} does not fit into timeouts.level, {format_duration(longest)}"
         where = document.at_value("workload", "each_level", "duration")
         yield Problem("wrong-value", what, where, "raise timeouts: {level: ...}, or shorten each_level.duration")
-
-
-def _later(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
-    """Settings that are read, and that no release acts on."""
-    if reading.sound("search") and file.search.warm_start:
-        where = document.at_value("search", "warm_start")
-        yield Problem("not-yet", "search.warm_start is not supported yet", where, "write 0, or leave it out")

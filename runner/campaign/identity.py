@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from runner.domain.campaign import Campaign, Entry, Workload
+from runner.domain.campaign import Campaign, Entry, Search, Workload
 from runner.domain.ids import content_hash
 from runner.util.codec import from_plain, to_plain
 
@@ -14,6 +14,8 @@ _USUAL = Workload()
 _FILES = ("trace", "dataset")
 _YOUNGER = ("task", "shape", "prefix", *_FILES)
 """Fields that came later. A workload that does not use one says nothing of it, and keeps the hashes it had."""
+_USUAL_SEARCH = Search()
+_YOUNGER_SEARCH = ("history", "stop")
 _WHERE_IT_LIES = ("path", "url", "max_size", "longest", "requests")
 _OUTSIDE_VERSION = ("extended", "path", "version_sha256", "search_key")
 
@@ -26,6 +28,9 @@ def resolved(campaign: Campaign) -> dict[str, Any]:
     if plain["quality"] is None:
         del plain["quality"]
     plain["workload"] = _plain_workload(campaign.workload)
+    for name in _YOUNGER_SEARCH:
+        if getattr(campaign.search, name) == getattr(_USUAL_SEARCH, name):
+            del plain["search"][name]
     return plain
 
 

@@ -226,12 +226,17 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Search:
+    """`warm_start` configurations of earlier campaigns are deployed after the defaults; with `history` the sampler is
+    told what other lineages measured of the same launches; `stop` is `auto` or `never`."""
+
     sampler: str = "tpe"
     trials: int = 20
     seed: int = 0
     baseline: bool = True
     warm_start: int = 0
     startup: int = 6
+    history: bool = True
+    stop: str = "never"
 
 
 @dataclass(frozen=True, slots=True)

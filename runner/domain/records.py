@@ -11,6 +11,7 @@ from runner.domain.failure import EndReason, Verdict
 from runner.domain.hardware import HostFacts
 from runner.domain.model_facts import ModelFacts
 from runner.domain.parameters import Scalar
+from runner.domain.prior import Prior, Replayed, WarmStart
 
 RECORD_VERSION = 1
 
@@ -29,7 +30,8 @@ class RecordKind(StrEnum):
 class RunStart:
     """A process of `tunebook run` began on a campaign. `campaign` is the resolved file as plain JSON (what
     `runner.campaign.load.from_resolved` reads back); `campaign_text` the YAML as it was written. `model_facts`: None
-    where the model's files were not on this machine, or say nothing."""
+    where the model's files were not on this machine, or say nothing. `warm_start` and `replayed` are what its
+    series takes from earlier lineages: the first run of the series finds it, the later ones repeat it."""
 
     run_id: str
     campaign_id: str
@@ -46,8 +48,13 @@ class RunStart:
     git_commit: str
     tunebook_version: str
     trials_planned: int
-    warm_start: tuple[Mapping[str, Any], ...] = ()
+    warm_start: tuple[WarmStart, ...] = ()
     model_facts: ModelFacts | None = None
+    replayed: tuple[Replayed, ...] = ()
+
+    @property
+    def prior(self) -> Prior:
+        return Prior(self.warm_start, self.replayed)
 
 
 @dataclass(frozen=True, slots=True)

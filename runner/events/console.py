@@ -67,7 +67,7 @@ def describe(event: Event) -> str | None:
             series = f" (series {data['series']})" if data["series"] else ""
             return (
                 f"{data['campaign']}: {how}{series}, {data['trials_done']} of {data['trials_planned']} trials done, "
-                f"sampler {data['sampler']}, objective {data['objective']}"
+                f"sampler {data['sampler']}, objective {data['objective']}{_taken(data)}"
             )
         case "trial_ended":
             head = f"{_trial_name(data)}  {data['entry']:<12}"
@@ -78,6 +78,7 @@ def describe(event: Event) -> str | None:
             else:
                 body = f"{data['outcome']} at {data['phase']}: {data['cause']}"
             tail = f"  {values_text(data['values'])}  [{format_duration(round(data['seconds'], 1))}]"
+            tail += f"  as {data['warm_start']}" if data.get("warm_start") else ""
             proof = f"\n           {_one_line(data['evidence'])[:160]}" if data.get("evidence") else ""
             return f"{head}  {body}{tail}{proof}"
         case "waiting":
@@ -91,9 +92,12 @@ def describe(event: Event) -> str | None:
         case "comparison":
             return f"trial {data['number_a']} against {data['against']}: {data['text']}"
         case "run_ended":
+            why = ENDS.get(data["end_reason"], data["end_reason"])
+            why = "enough was found" if data["end_reason"] == "converged" and data.get("message") else why
+            because = f": {data['message']}" if data.get("message") else ""
             return (
                 f"{data['campaign']}: {data['trials']} trials, {data['succeeded']} succeeded, {data['failed']} failed; "
-                f"{ENDS.get(data['end_reason'], data['end_reason'])} after {format_duration(round(data['seconds']))}"
+                f"{why} after {format_duration(round(data['seconds']))}{because}"
             )
         case "engine_started":
             return f"{data['title']}: into {data['folder']}, about {format_size(data['bytes'])} while it is installed"
@@ -111,6 +115,20 @@ def describe(event: Event) -> str | None:
             return str(data["message"])
         case _:
             return None
+
+
+def _taken(data: Mapping[str, Any]) -> str:
+    """What a search that begins takes from earlier campaigns: a line for each."""
+    if data["trials_done"]:
+        return ""
+    lines = [
+        f"\n  warm start: {warm['text']}: {warm['entry']} {values_text(warm['values'])}"
+        for warm in data.get("warm_start", ())
+    ]
+    if data.get("replayed"):
+        told = f"{data['replayed']} trial{'s'[: data['replayed'] > 1]} of {', '.join(data['replayed_from'])}"
+        lines.append(f"\n  history: the sampler is told of {told}")
+    return "".join(lines)
 
 
 def _fetch_line(data: Mapping[str, Any]) -> str | None:

@@ -13,7 +13,8 @@ from runner.util.plugins import Folder
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One judged trial of the lineage. `score` (objective's unit, soft penalty included) is None for a failure;
+    """One judged trial of the lineage, or with a negative number one that another lineage has measured: it is known,
+    and may be proposed all the same. `score` (objective's unit, soft penalty included) is None for a failure;
     `severity` is 0 for a success, else in (0, 1)."""
 
     number: int

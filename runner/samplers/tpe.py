@@ -54,7 +54,7 @@ class Tpe:
                 seed=seed_of(search.seed, number, skip),
             )
         study = study_of(space, goal, known, pending, sampler)
-        taken = {point_key(point) for point in (*(told.point for told in history), *pending)}
+        taken = {point_key(point) for point in (*(told.point for told in history if told.number >= 0), *pending)}
         for _ in range(SAME_STUDY):
             point = suggested_point(space, study.ask())
             if point_key(point) not in taken:

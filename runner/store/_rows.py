@@ -34,7 +34,7 @@ def run_start_rows(fact: RunStart) -> Rows:
     run = _picked(fact, "run_id campaign_id search_key series name seed trials_planned git_commit tunebook_version "
                         "started_utc")  # fmt: skip
     run |= {"host": fact.host.host, "host_id": host["host_id"]}
-    run |= {"warm_start_json": canonical([dict(taken) for taken in fact.warm_start])}
+    run |= {"warm_start_json": canonical([to_plain(taken) for taken in fact.warm_start])}
     models = [_model(fact.run_id, fact.model_facts)] if fact.model_facts else []
     return {"run": [run], "campaign": [_campaign(fact, campaign)], "host": [host], "model": models}
 

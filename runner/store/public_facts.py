@@ -31,14 +31,14 @@ _WORDS = (
     "fingerprint", "form", "git_commit", "image_digest", "load_kind", "metric", "prompts_id", "reference_attempt",
     "rejected_utc", "rejection_id", "retracted_utc", "retraction_id", "rules_id", "run_id", "runtime", "scenario",
     "search_key", "started_utc", "stat", "trial_a", "trial_b", "trial_id", "tunebook_version", "unit",
-    "version_sha256", "workload_key", "written_utc",
+    "version_sha256", "workload_key", "written_utc", "lineage",
 )
 _TEXTS = (
     "build", "by", "campaign", "campaign_path", "campaign_text", "compute_capability", "counters", "cpu_model",
     "cuda", "driver", "entry", "env", "evidence", "flags", "gpus", "ignore_eos", "kernel", "kind", "limit",
     "message", "model_path", "name", "os", "parameter", "params", "parent", "path", "portable", "python", "reason",
     "reference", "revision", "rule", "rules", "served", "served_model", "signal", "text", "uuid", "value", "values",
-    "version", "warm_start", "warnings", "when", "work_dir", "architecture", "dtypes", "quantization",
+    "version", "warm_start", "warnings", "when", "work_dir", "architecture", "dtypes", "quantization", "model",
 )
 _DROPPED = ("argv", "boot_id", "settings")
 # fmt: on
