@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -68,13 +69,65 @@ Address: TypeAlias = Annotated[Text, AfterValidator(_address)]
 Hash: TypeAlias = Annotated[Text, Field(pattern="^[0-9a-f]{64}$")]
 
 
+class SearchedLoad(Section):
+    """A load that is looked for on one running server, for `objective: {at: goodput}`."""
+
+    search: list[Any] = Field(
+        description="Lowest and highest load: the highest one that holds the SLOs is looked for between them.",
+    )
+    levels: Annotated[Whole, Field(ge=2, le=32)] = Field(8, description="Levels at most, of each scenario.")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        low, high = self.search
+        return float(low), float(high)
+
+
+def _searched(whole: bool) -> BeforeValidator:
+    """A mapping stands for a search: its bounds are checked here, where the kind of load is known."""
+
+    def look(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value if isinstance(value, list) else _no_list(value)
+        bounds = value.get("search")
+        if bounds is not None:
+            _bounds(bounds, whole)
+        return value
+
+    return BeforeValidator(look)
+
+
+def _no_list(value: Any) -> Any:
+    raise complaint("wrong-type", f"must be a list of loads, or {{search: [LOWEST, HIGHEST]}}, not {spelled(value)}")
+
+
+def _bounds(bounds: Any, whole: bool) -> None:
+    hint = "write search: [1, 256]" if whole else "write search: [0.5, 64]"
+    if not isinstance(bounds, list) or len(bounds) != 2:
+        raise complaint("wrong-value", "search: two loads, the lowest and the highest", hint)
+    for one in bounds:
+        if isinstance(one, bool) or not isinstance(one, int if whole else int | float) or not math.isfinite(one):
+            kind = "a whole number" if whole else "a number"
+            raise complaint("wrong-type", f"search: a load is {kind}, not {spelled(one)}", hint)
+    low, high = bounds
+    least = 1 if whole else 0
+    if low < least or (not whole and low <= 0):
+        raise complaint("wrong-value", f"search: the lowest load must be {'at least 1' if whole else 'above 0'}", hint)
+    if low >= high:
+        raise complaint("wrong-value", f"search: the lowest load {low:g} is not below the highest, {high:g}", hint)
+
+
 class LoadSection(Section):
     """Exactly one of `concurrency` (closed loop), `rate`, `ramp`, `burst` and `speed` (open loops)."""
 
-    concurrency: Counts | None = Field(
-        None, description="Users at a time; each waits for its answer before the next request."
+    concurrency: Annotated[Counts | SearchedLoad, _searched(whole=True)] | None = Field(
+        None,
+        description="Users at a time; each waits for its answer before the next request. A list, or "
+        "{search: [1, 256]}: the most that hold the SLOs.",
     )
-    rate: Loads | None = Field(None, description="Requests per second, whatever the answers do.")
+    rate: Annotated[Loads | SearchedLoad, _searched(whole=False)] | None = Field(
+        None, description="Requests per second, whatever the answers do. A list, or {search: [0.5, 64]}."
+    )
     ramp: Loads | None = Field(
         None, description="Requests per second at the end of each_level.duration; the rate rises evenly up to it."
     )
@@ -107,7 +160,15 @@ class LoadSection(Section):
         return next(kind for kind in LoadKind if getattr(self, kind.value) is not None)
 
     @property
+    def searched(self) -> SearchedLoad | None:
+        given = getattr(self, self.kind.value)
+        return given if isinstance(given, SearchedLoad) else None
+
+    @property
     def loads(self) -> list[float]:
+        """Those that are listed, or the two ends of a search."""
+        if (searched := self.searched) is not None:
+            return list(searched.bounds)
         return [float(value) for value in getattr(self, self.kind.value)]
 
 
