@@ -32,6 +32,7 @@ from runner.preflight import convert_models, fetch_requests, refuse_unless_ready
 from runner.reap import reap, sweep
 from runner.reference import reference_answers
 from runner.scoring.judge import judge
+from runner.scoring.rules import rules_of
 from runner.store.history import LineageFacts, history, lineage_facts, withdrawn
 from runner.store.ingest import ingest
 from runner.store.record import seal, seal_rules
@@ -255,9 +256,19 @@ class Run:
                     break
         return EndReason.INTERRUPTED if self.stop() else None
 
-    def deploy(self, number: int, configuration: Configuration, role: Role, repeat: int = 0) -> Attempt:
-        """One attempt, from order to sealed record and ingest."""
-        lineage = self.lineage
+    def deploy(
+        self,
+        number: int,
+        configuration: Configuration,
+        role: Role,
+        repeat: int = 0,
+        campaign: Campaign | None = None,
+    ) -> Attempt:
+        """One attempt, from order to sealed record and ingest; of `campaign`, where it asks another question of the
+        same lineage."""
+        lineage = (
+            self.lineage if campaign is None else replace(self.lineage, campaign=campaign, rules=rules_of(campaign))
+        )
         order = Order(
             attempt_id=new_id(),
             run_id=self.run_id,
@@ -266,7 +277,7 @@ class Run:
             number=number,
             role=role,
             configuration=configuration,
-            campaign=resolved(self.campaign),
+            campaign=resolved(campaign or self.campaign),
             results=str(self.results),
             project=str(self.project),
             repeat=repeat,
