@@ -6,7 +6,7 @@ import math
 from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from runner.campaign.fields import Duration, Number, Section, Text, Whole, complaint, lasting, spelled
 from runner.domain.load import LoadKind, Shape
@@ -74,6 +74,7 @@ class SearchedLoad(Section):
 
     search: list[Any] = Field(
         description="Lowest and highest load: the highest one that holds the SLOs is looked for between them.",
+        json_schema_extra={"items": {"type": "number", "exclusiveMinimum": 0}, "minItems": 2, "maxItems": 2},
     )
     levels: Annotated[Whole, Field(ge=2, le=32)] = Field(8, description="Levels at most, of each scenario.")
 
@@ -83,22 +84,16 @@ class SearchedLoad(Section):
         return float(low), float(high)
 
 
-def _searched(whole: bool) -> BeforeValidator:
-    """A mapping stands for a search: its bounds are checked here, where the kind of load is known."""
-
-    def look(value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value if isinstance(value, list) else _no_list(value)
-        bounds = value.get("search")
-        if bounds is not None:
-            _bounds(bounds, whole)
+def _load(value: Any, *, whole: bool) -> Any:
+    """A list, or a mapping for a search, whose bounds are checked here, where the kind of load is known."""
+    if isinstance(value, list):
         return value
-
-    return BeforeValidator(look)
-
-
-def _no_list(value: Any) -> Any:
-    raise complaint("wrong-type", f"must be a list of loads, or {{search: [LOWEST, HIGHEST]}}, not {spelled(value)}")
+    if not isinstance(value, dict):
+        what = f"must be a list of loads, or {{search: [LOWEST, HIGHEST]}}, not {spelled(value)}"
+        raise complaint("wrong-type", what)
+    if "search" in value:
+        _bounds(value["search"], whole)
+    return value
 
 
 def _bounds(bounds: Any, whole: bool) -> None:
@@ -117,15 +112,25 @@ def _bounds(bounds: Any, whole: bool) -> None:
         raise complaint("wrong-value", f"search: the lowest load {low:g} is not below the highest, {high:g}", hint)
 
 
+_LOOKED_FOR: TypeAlias = Annotated[SearchedLoad, Tag("looked for")]
+_WHICH = Discriminator(lambda value: "looked for" if isinstance(value, dict | SearchedLoad) else "a list")
+SomeUsers: TypeAlias = Annotated[
+    Annotated[Counts, Tag("a list")] | _LOOKED_FOR, _WHICH, BeforeValidator(lambda value: _load(value, whole=True))
+]
+SomeRates: TypeAlias = Annotated[
+    Annotated[Loads, Tag("a list")] | _LOOKED_FOR, _WHICH, BeforeValidator(lambda value: _load(value, whole=False))
+]
+
+
 class LoadSection(Section):
     """Exactly one of `concurrency` (closed loop), `rate`, `ramp`, `burst` and `speed` (open loops)."""
 
-    concurrency: Annotated[Counts | SearchedLoad, _searched(whole=True)] | None = Field(
+    concurrency: SomeUsers | None = Field(
         None,
         description="Users at a time; each waits for its answer before the next request. A list, or "
         "{search: [1, 256]}: the most that hold the SLOs.",
     )
-    rate: Annotated[Loads | SearchedLoad, _searched(whole=False)] | None = Field(
+    rate: SomeRates | None = Field(
         None, description="Requests per second, whatever the answers do. A list, or {search: [0.5, 64]}."
     )
     ramp: Loads | None = Field(
