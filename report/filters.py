@@ -16,6 +16,7 @@ from report.launches import forms
 from report.ranking import rankings
 from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
+from runner.render.capacity import capacity_detail, capacity_text
 from runner.render.shell import wrapped
 from runner.scoring import client_bound
 from runner.scoring.severity import SEVERITY
@@ -115,6 +116,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
 
 GLOBALS: dict[str, Any] = {
     "MEASURED_CLIENTS": measured_clients(),
+    "capacity": capacity_text,
+    "capacity_detail": capacity_detail,
     "count": phrases.count,
     "load": phrases.load_text,
     "load_axis": phrases.load_axis,

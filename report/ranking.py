@@ -45,12 +45,9 @@ def rankings(rows: Sequence[Row]) -> list[Ranking]:
 
 def _ranking(rows: Sequence[Row], setting: str, scenario: str) -> Ranking:
     mine = [row for row in rows if row["scenario"] in (scenario, None) and row["setting"] in (setting, None)]
-    loads = sorted({(row["position"], row["load_kind"], row["load_value"]) for row in mine if row["scenario"]})
     names = {row["number"]: _name(row) for row in mine}
-    at: list[Samples] = [
-        {names[row["number"]]: row["samples"] for row in mine if row["position"] == position and row["samples"]}
-        for position, _, _ in loads
-    ]
+    loads = _loads(mine)
+    at: list[Samples] = [_at(mine, names, value) for _, value in loads]
     higher = mine[0]["goal"] == "maximize"
     placed = [standings(samples, higher_is_better=higher) for samples in at]
     lines = [
@@ -59,8 +56,27 @@ def _ranking(rows: Sequence[Row], setting: str, scenario: str) -> Ranking:
         for row in (next(row for row in mine if row["number"] == number),)
     ]
     lines.sort(key=lambda line: [cell.rank if cell else len(names) + 1 for cell in reversed(line.cells)])
-    texts = tuple(load_text(kind, value) for _, kind, value in loads)
+    texts = tuple(load_text(kind, value) for kind, value in loads)
     return Ranking(setting, scenario, texts, tuple(lines), turns(at, higher_is_better=higher))
+
+
+def _loads(rows: Sequence[Row]) -> list[tuple[str, float]]:
+    """The loads, ascending. Where each configuration looked for one of its own, those that two of them share."""
+    of: dict[tuple[str, float], set[int]] = {}
+    for row in rows:
+        if row["scenario"]:
+            of.setdefault((row["load_kind"], row["load_value"]), set()).add(row["number"])
+    searched = len({row["position"] for row in rows if row["scenario"]}) < len(of)
+    return sorted((load for load, numbers in of.items() if len(numbers) > 1 or not searched), key=lambda one: one[1])
+
+
+def _at(rows: Sequence[Row], names: Mapping[int, str], load: float) -> dict[str, list[float]]:
+    """What each configuration measured at one load; repeats of a search may have come to it at different places."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        if row["load_value"] == load and row["samples"]:
+            found.setdefault(names[row["number"]], []).extend(row["samples"])
+    return found
 
 
 def _name(row: Row) -> str:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from runner.capacity import run_capacity
 from runner.domain.campaign import Campaign
 from runner.domain.failure import EndReason
 from runner.due import Due, due, until_text
@@ -48,6 +49,7 @@ class Wanted:
     max_trials: int | None = None
     budget: float | None = None
     retry_failed: bool = False
+    best: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ class Batch:
 
     def try_file(self, path: Path, campaign: Campaign) -> FileEnd:
         """Due and in time: run it. Raises what `run_campaign` raises."""
+        if self.wanted.best:
+            return self.only_best(path, campaign)
         retry = self.wanted.retry_failed
         run = Run.open(campaign, path, self.results, project_folder(path.parent), retry_failed=retry)
         idle = run.nothing_to_do()
@@ -128,6 +132,21 @@ class Batch:
             retry_failed=retry,
         )
         return FileEnd(path, campaign, *_outcome(result), exit_code=result.exit_code, result=result)
+
+    def only_best(self, path: Path, campaign: Campaign) -> FileEnd:
+        """The capacity of its winner, and nothing else of it."""
+        if self.stop() or self.enough():
+            why = "interrupted before" if self.stop() else "the time of --budget was used up"
+            return FileEnd(path, campaign, FileOutcome.NOT_REACHED, why)
+        project = project_folder(path.parent)
+        again = self.wanted.again
+        found = run_capacity(path, self.results, project, again=again, stop=self.stop, enough=self.enough)
+        outcome, reason = _outcome(found.result)
+        if outcome in (FileOutcome.RAN, FileOutcome.FINISHED):
+            reason = f"the capacity of trial {found.number} " + (
+                "is measured" if found.fresh else "was measured before"
+            )
+        return FileEnd(path, campaign, outcome, reason, found.exit_code, result=found.result)
 
     def enough(self) -> bool:
         """Whether the time for all files is used up: then no further attempt starts."""
@@ -176,6 +195,20 @@ def chosen(files: Sequence[Loaded], names: Sequence[str]) -> list[Loaded]:
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
         raise UsageError(f"--only: no campaign is called {missing[0]!r}", hint=hint)
     return kept
+
+
+BEST = "best"
+"""The word of `--only` that names no campaign but the winner of each."""
+
+
+def only(files: Sequence[Loaded], names: Sequence[str]) -> tuple[list[Loaded], bool]:
+    """The chosen files, and whether their winners alone are asked for. Raises UsageError, as `chosen`."""
+    if BEST not in names:
+        return chosen(files, names), False
+    if any(isinstance(one, Campaign) and one.name == BEST for _, one in files):
+        what = "--only best means the winner of each campaign, and a campaign here is called so"
+        raise UsageError(what, hint="give that campaign another name; it is outside of the lineage: its trials stay")
+    return chosen(files, [name for name in names if name != BEST]), True
 
 
 def shared(files: Sequence[Loaded]) -> list[str]:

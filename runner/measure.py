@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from runner.hardware.telemetry import Sample
 from runner.loadgens import Job, Row, loadgens
 from runner.loadgens._driver import Child
 from runner.scoring.aggregate import WARMUP, aggregate, beside, loop_lag, not_reached
+from runner.scoring.capacity import capacity_doubts, never_begun, next_level, with_capacity
 from runner.scoring.client_bound import not_ranked
 from runner.scoring.doubts import doubts, repeated
 from runner.scoring.levels import counts, needed_levels, success_rate
@@ -67,7 +68,8 @@ def measure(
     gpus: Sequence[str] = (),
     requests: Path | None = None,
 ) -> Measured:
-    """Measure every level, lightest first, until one decides.
+    """Measure every level, lightest first, until one decides; where the load is searched, whichever the search asks
+    for, until it has its answer.
 
     Called when the engine has answered its first completion. `scratch` exists and takes job.json and rows.jsonl;
     `label` names the attempt for `reap` (default: the name of `scratch`), `gpus` the UUIDs of its own, which are
@@ -91,6 +93,7 @@ def measure(
         workload.shape,
         workload.prefix,
         str(requests) if requests else None,
+        workload.most_levels,
     )
     name = label or scratch.name
     with (
@@ -98,17 +101,38 @@ def measure(
         Child(loadgens.get(workload.client), job, scratch, client_log, name) as child,
     ):
         run = _Run(campaign, engine, child, read_counters, should_stop, on_event, observer)
-        for plan in workload.levels:
-            result = run.level(plan)
-            if run.failure is not None or not judge_level(result):
+        for plan in _course(campaign, run.results, judge_level):
+            run.level(plan)
+            if run.failure is not None:
                 break
         done = run.results
+    if workload.load_search is not None and run.failure is None:
+        rules = rules_of(campaign)
+        run.warnings += capacity_doubts(done, rules)
+        done = with_capacity(done, rules)
     if run.failure is None or run.failure.cause is Cause.ERROR_RATE:
         run.failure = not_ranked(done, rules_of(campaign)) or run.failure
-    rest = tuple(not_reached(plan) for plan in workload.levels[len(done) :])
+    unbegun = workload.levels[len(done) :] if workload.load_search is None else never_begun(workload, done)
+    rest = tuple(not_reached(plan) for plan in unbegun)
     return Measured(
         (*done, *rest), run.failure, child.rows_path, tuple(run.warnings), run.warmup_seconds, observer.samples()
     )
+
+
+def _course(
+    campaign: Campaign, results: Sequence[LevelResult], judge_level: Callable[[LevelResult], bool]
+) -> Iterator[LevelPlan]:
+    """The levels in the order of measuring; `results` grows by one between two of them. Where the load is searched
+    what was measured says which one is next."""
+    workload, rules = campaign.workload, rules_of(campaign)
+    if workload.load_search is not None:
+        while (plan := next_level(workload, rules, results)) is not None:
+            yield plan
+        return
+    for plan in workload.levels:
+        yield plan
+        if not judge_level(results[-1]):
+            return
 
 
 @dataclass(slots=True)
@@ -143,7 +167,7 @@ class _Run:
 
     def level(self, plan: LevelPlan) -> LevelResult:
         """Run one level to its end, whichever that is, and put its result beside the others."""
-        result, rows, observed = self._once(plan, lambda: self.child.order("next"))
+        result, rows, observed = self._once(plan, lambda: self.child.next(plan))
         if observed.contended and self.failure is None and self.engine.poll() is None:
             self._warn(plan, [*observed.warnings, "measured once more for that"])
             result, rows, observed = self._once(plan, self.child.again)
@@ -284,7 +308,7 @@ class _Run:
         rules = rules_of(self.campaign)
         if counts(result, rules):
             return self._short(result)
-        if plan.position not in {key.position for key in needed_levels(rules)}:
+        if plan.position not in {key.position for key in needed_levels(rules.seen(self.results))}:
             return None  # the answer lies below this level, or at another
         if not result.sent:
             return _errors_failure(f"all {len(bad)} warm-up requests failed", bad)

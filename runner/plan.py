@@ -145,7 +145,7 @@ def _trials(campaign: Campaign, defaults: int, others: int | None) -> int:
 def _worst_case(campaign: Campaign, trials: int) -> WorstCase:
     """Every phase of every attempt runs into its deadline; budgets cut the sum off."""
     times, each = campaign.timeouts, campaign.workload.each_level
-    levels = len(campaign.workload.levels)
+    levels = campaign.workload.most_levels
     attempt = times.load + times.ready + levels * times.level + times.stop
     if campaign.deploy.kind in ("docker", "kubernetes"):
         attempt += times.pull

@@ -12,6 +12,7 @@ from typing import Any
 from runner import run_events, run_facts
 from runner.campaign.load import resolved
 from runner.decide import Refused
+from runner.domain.campaign import Campaign
 from runner.domain.failure import EndReason, Role
 from runner.domain.records import RecordKind, RunStart
 from runner.domain.trial import Attempt, Configuration
@@ -21,6 +22,7 @@ from runner.events import emit
 from runner.order import Order
 from runner.reference import reference_answers
 from runner.run_state import RunState
+from runner.scoring.rules import rules_of
 from runner.store.history import lineage_facts
 from runner.store.ingest import ingest
 from runner.store.record import seal, seal_rules
@@ -77,9 +79,19 @@ class RunSteps(RunState):
             self.executor.cancel()
             self.executor.close()
 
-    def deploy(self, number: int, configuration: Configuration, role: Role, repeat: int = 0) -> Attempt:
-        """One attempt, from order to sealed record and ingest."""
-        lineage = self.lineage
+    def deploy(
+        self,
+        number: int,
+        configuration: Configuration,
+        role: Role,
+        repeat: int = 0,
+        campaign: Campaign | None = None,
+    ) -> Attempt:
+        """One attempt, from order to sealed record and ingest; of `campaign`, where it asks another question of the
+        same lineage."""
+        lineage = (
+            self.lineage if campaign is None else replace(self.lineage, campaign=campaign, rules=rules_of(campaign))
+        )
         order = Order(
             attempt_id=new_id(),
             run_id=self.run_id,
@@ -88,7 +100,7 @@ class RunSteps(RunState):
             number=number,
             role=role,
             configuration=configuration,
-            campaign=resolved(self.campaign),
+            campaign=resolved(campaign or self.campaign),
             results=str(self.results),
             project=str(self.project),
             repeat=repeat,

@@ -151,7 +151,7 @@ class _Trial:
                 "phase_utc": self.phase_utc,
                 "trials": self.campaign.search.trials,
                 "repeats": self.campaign.confirm.repeats,
-                "levels": len(self.campaign.workload.levels),
+                "levels": self.campaign.workload.most_levels,
                 "labels": self.order.labels,
                 "secrets": secrets(self.campaign, self.entry),
                 "attempt": to_plain(self.attempt),
@@ -211,7 +211,7 @@ class _Trial:
     def is_measured(self, engine: Engine) -> bool:
         """Every level, lightest first, up to the first one that decides."""
         assert self.attempt.launch is not None
-        if not self.campaign.workload.levels:
+        if not self.campaign.workload.most_levels:
             return True  # only its answers are wanted
         self.reached(Phase.MEASURE)
         rules = rules_of(self.campaign)

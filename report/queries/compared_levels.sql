@@ -38,4 +38,4 @@ SELECT
 FROM compared c
 JOIN levels l USING (attempt_id)
 LEFT JOIN level_numbers n USING (attempt_id, position)
-ORDER BY c.campaign, c.which, l.position
+ORDER BY c.campaign, c.which, min(l.position) OVER (PARTITION BY c.campaign, c.which, l.scenario), l.load_value

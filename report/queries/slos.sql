@@ -16,6 +16,8 @@ WITH limited AS (
     SELECT rules_id, unnest(from_json(rules_json::JSON -> 'slos', '[{"name": "VARCHAR", "metric": "VARCHAR"}]')) AS one
     FROM rules WHERE latest
   )
+  UNION
+  SELECT rules_id, 'attainment', 'attainment' FROM rules -- stands for the limits of single requests where it is asked for
 )
 SELECT
   t.campaign, v.slo, m.metric, v.hard, v.position, l.load_kind, l.load_value, v.limit_value, v.value, v.verdict
@@ -25,4 +27,4 @@ JOIN shown_best b USING (trial_id)
 JOIN levels l USING (attempt_id, position)
 JOIN limited m ON m.rules_id = v.rules_id AND m.slo = v.slo
 WHERE v.latest
-ORDER BY t.campaign, v.slo, v.position
+ORDER BY t.campaign, v.slo, min(v.position) OVER (PARTITION BY t.campaign, v.slo, l.scenario), l.load_value

@@ -12,6 +12,7 @@ from runner.campaign.scenario import parse_scenario
 from runner.campaign.schema import CampaignFile, ObjectiveSection, SloSection, WorkloadSection
 from runner.deployers import deployers
 from runner.domain.campaign import (
+    ATTAINMENT,
     Budget,
     Campaign,
     Confirm,
@@ -28,7 +29,7 @@ from runner.domain.campaign import (
     Timeouts,
     Workload,
 )
-from runner.domain.load import Prefix, RequestFile, Shape
+from runner.domain.load import LoadSearch, Prefix, RequestFile, Shape
 from runner.domain.metrics import MetricRef, metric_ref
 from runner.domain.parameters import Choice, EntrySpace, Float, Int, Parameter, Scalar
 from runner.domain.units import parse_duration
@@ -49,7 +50,7 @@ def build(file: CampaignFile, path: str = "") -> Campaign:
         model=Model(**file.model.model_dump()),
         entries=tuple(build_entry(section) for section in file.runtimes),
         workload=build_workload(file.workload),
-        objective=build_objective(file.objective),
+        objective=build_objective(file.objective, file.workload.load.searched is not None),
         hardware=Hardware(**file.hardware.model_dump()),
         deploy=Deploy(canonical(deployers, file.deploy.kind), dict(file.deploy.model_extra or {})),
         slos=tuple(build_slo(name, section) for name, section in file.slo.items()),
@@ -139,6 +140,7 @@ def build_workload(section: WorkloadSection) -> Workload:
         prefix=Prefix(**section.prefix.model_dump()) if section.prefix else None,
         trace=trace_file(section.trace) if section.trace else None,
         dataset=dataset_file(section.dataset) if section.dataset else None,
+        load_search=LoadSearch(*load.searched.bounds, load.searched.levels) if load.searched else None,
     )
 
 
@@ -163,13 +165,15 @@ def ending(section: FileSection) -> str:
     return PurePosixPath(name.removesuffix(".gz").removesuffix(".zip")).suffix.removeprefix(".")
 
 
-def build_objective(section: ObjectiveSection) -> Objective:
-    """Raises ValueError for an unknown metric or one without a direction."""
+def build_objective(section: ObjectiveSection, searched: bool = False) -> Objective:
+    """`searched`: the load is, and its levels are judged by an attainment. Raises ValueError for an unknown metric or
+    one without a direction."""
     ref = metric_ref(section.metric)
     goal = section.goal or direction(ref)
     if goal is None:
         raise ValueError(f"{ref.text} has no direction of better: it can not be an objective")
-    return Objective(ref.text, Goal(goal), section.at.replace(" ", ""))
+    share = section.attainment if section.attainment is not None else ATTAINMENT if searched else None
+    return Objective(ref.text, Goal(goal), section.at.replace(" ", ""), share)
 
 
 def direction(ref: MetricRef) -> str | None:

@@ -33,6 +33,8 @@ from runner.samplers import samplers
 from runner.space.resolve import ENV
 from runner.util.plugins import Folder
 
+COUNTED = ("goodput", "attainment", "capacity")
+"""How the names of metrics begin that are counted by SLOs."""
 WATCHED = ("energy", "gpu_")
 """How the names of metrics begin that need telemetry."""
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -233,6 +235,7 @@ def _objective(file: CampaignFile, document: Document, reading: Reading) -> Iter
 
 def _at(file: CampaignFile, at: str, document: Document, reading: Reading) -> Iterator[Problem]:
     where = document.at_value("objective", "at")
+    yield from _searched(file, at, document, reading)
     if at in ("worst", "mean"):
         return
     if at == "goodput":
@@ -254,12 +257,26 @@ def _at(file: CampaignFile, at: str, document: Document, reading: Reading) -> It
         yield Problem("objective-at", f"objective.at: {at} is not a load of this workload", where, f"loads: {known}")
 
 
+def _searched(file: CampaignFile, at: str, document: Document, reading: Reading) -> Iterator[Problem]:
+    """A load that is searched is one that holds SLOs, and so is an attainment."""
+    if at == "goodput":
+        return
+    if file.objective.attainment is not None:
+        what = f"objective.attainment belongs to at: goodput, and at is {at}"
+        yield Problem("objective-at", what, document.at_value("objective", "attainment"), "write at: goodput")
+    if reading.sound("workload") and file.workload.load.searched is not None:
+        kind = file.workload.load.kind.value
+        what = f"workload.load.{kind}: a search looks for the highest load that holds the SLOs, and at is {at}"
+        hint = "write objective: {..., at: goodput}, or list the loads"
+        yield Problem("objective-at", what, document.at_value("workload", "load", kind), hint)
+
+
 def _per_gpu(file: CampaignFile, reading: Reading, metric: str, where: Where) -> Iterator[Problem]:
     if metric.endswith("_per_gpu") and reading.sound("hardware") and not file.hardware.gpus:
         plain = metric.removesuffix("_per_gpu")
         yield Problem("metric", f"{metric} needs hardware.gpus", where, f"without GPUs use {plain}")
-    if metric == "goodput":
-        what = "goodput is counted by the SLOs of the day of an attempt: it is shown, and decides nothing"
+    if metric.startswith(COUNTED):
+        what = f"{metric} is counted by the SLOs of the day of an attempt: it is shown, and decides nothing"
         hint = "objective: {metric: request_throughput, at: goodput} takes the highest load that meets the SLOs"
         yield Problem("metric", what, where, hint)
     leases = file.hardware.gpus and file.deploy.kind != "attach"

@@ -114,6 +114,23 @@ def _limit(value: Any) -> Any:
     return value if isinstance(value, str) else _number(value)
 
 
+def _share(value: Any) -> float:
+    """`95%` or 0.95."""
+    number = value
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            number = float(text.removesuffix("%")) / 100 if text.endswith("%") else None
+        except ValueError:
+            number = None
+        if number is None:
+            raise complaint("wrong-value", f"{value!r} is no share", "write 95% or 0.95")
+    share = float(_number(number))
+    if not 0 < share <= 1:
+        raise complaint("wrong-value", f"a share is above 0 and at most 100%, not {value}", "write 95% or 0.95")
+    return share
+
+
 Duration: TypeAlias = Annotated[
     float,
     BeforeValidator(_duration),
@@ -126,6 +143,18 @@ Scalar: TypeAlias = Annotated[
 ]
 Number: TypeAlias = Annotated[float, BeforeValidator(_number)]
 Whole: TypeAlias = Annotated[int, BeforeValidator(_whole)]
+Share: TypeAlias = Annotated[
+    float,
+    BeforeValidator(_share),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+                {"type": "string", "pattern": r"^\d+(\.\d+)?%$"},
+            ]
+        }
+    ),
+]
 YesNo: TypeAlias = Annotated[bool, BeforeValidator(_yes_no)]
 Text: TypeAlias = Annotated[str, BeforeValidator(_text)]
 NameText: TypeAlias = Annotated[str, BeforeValidator(_text), AfterValidator(_name)]

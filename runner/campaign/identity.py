@@ -12,7 +12,7 @@ from runner.util.codec import from_plain, to_plain
 
 _USUAL = Workload()
 _FILES = ("trace", "dataset")
-_YOUNGER = ("task", "shape", "prefix", *_FILES)
+_YOUNGER = ("task", "shape", "prefix", *_FILES, "load_search")
 """Fields that came later. A workload that does not use one says nothing of it, and keeps the hashes it had."""
 _USUAL_SEARCH = Search()
 _YOUNGER_SEARCH = ("history", "stop")
@@ -27,6 +27,8 @@ def resolved(campaign: Campaign) -> dict[str, Any]:
     plain: dict[str, Any] = to_plain(campaign)
     if plain["quality"] is None:
         del plain["quality"]
+    if plain["objective"]["attainment"] is None:
+        del plain["objective"]["attainment"]
     plain["workload"] = _plain_workload(campaign.workload)
     for name in _YOUNGER_SEARCH:
         if getattr(campaign.search, name) == getattr(_USUAL_SEARCH, name):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from runner.campaign.fields import Duration, Number, Section, Text, Whole, complaint, lasting, spelled
 from runner.domain.load import LoadKind, Shape
@@ -68,13 +69,70 @@ Address: TypeAlias = Annotated[Text, AfterValidator(_address)]
 Hash: TypeAlias = Annotated[Text, Field(pattern="^[0-9a-f]{64}$")]
 
 
+class SearchedLoad(Section):
+    """A load that is looked for on one running server, for `objective: {at: goodput}`."""
+
+    search: list[Any] = Field(
+        description="Lowest and highest load: the highest one that holds the SLOs is looked for between them.",
+        json_schema_extra={"items": {"type": "number", "exclusiveMinimum": 0}, "minItems": 2, "maxItems": 2},
+    )
+    levels: Annotated[Whole, Field(ge=2, le=32)] = Field(8, description="Levels at most, of each scenario.")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        low, high = self.search
+        return float(low), float(high)
+
+
+def _load(value: Any, *, whole: bool) -> Any:
+    """A list, or a mapping for a search, whose bounds are checked here, where the kind of load is known."""
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, dict):
+        what = f"must be a list of loads, or {{search: [LOWEST, HIGHEST]}}, not {spelled(value)}"
+        raise complaint("wrong-type", what)
+    if "search" in value:
+        _bounds(value["search"], whole)
+    return value
+
+
+def _bounds(bounds: Any, whole: bool) -> None:
+    hint = "write search: [1, 256]" if whole else "write search: [0.5, 64]"
+    if not isinstance(bounds, list) or len(bounds) != 2:
+        raise complaint("wrong-value", "search: two loads, the lowest and the highest", hint)
+    for one in bounds:
+        if isinstance(one, bool) or not isinstance(one, int if whole else int | float) or not math.isfinite(one):
+            kind = "a whole number" if whole else "a number"
+            raise complaint("wrong-type", f"search: a load is {kind}, not {spelled(one)}", hint)
+    low, high = bounds
+    least = 1 if whole else 0
+    if low < least or (not whole and low <= 0):
+        raise complaint("wrong-value", f"search: the lowest load must be {'at least 1' if whole else 'above 0'}", hint)
+    if low >= high:
+        raise complaint("wrong-value", f"search: the lowest load {low:g} is not below the highest, {high:g}", hint)
+
+
+_LOOKED_FOR: TypeAlias = Annotated[SearchedLoad, Tag("looked for")]
+_WHICH = Discriminator(lambda value: "looked for" if isinstance(value, dict | SearchedLoad) else "a list")
+SomeUsers: TypeAlias = Annotated[
+    Annotated[Counts, Tag("a list")] | _LOOKED_FOR, _WHICH, BeforeValidator(lambda value: _load(value, whole=True))
+]
+SomeRates: TypeAlias = Annotated[
+    Annotated[Loads, Tag("a list")] | _LOOKED_FOR, _WHICH, BeforeValidator(lambda value: _load(value, whole=False))
+]
+
+
 class LoadSection(Section):
     """Exactly one of `concurrency` (closed loop), `rate`, `ramp`, `burst` and `speed` (open loops)."""
 
-    concurrency: Counts | None = Field(
-        None, description="Users at a time; each waits for its answer before the next request."
+    concurrency: SomeUsers | None = Field(
+        None,
+        description="Users at a time; each waits for its answer before the next request. A list, or "
+        "{search: [1, 256]}: the most that hold the SLOs.",
     )
-    rate: Loads | None = Field(None, description="Requests per second, whatever the answers do.")
+    rate: SomeRates | None = Field(
+        None, description="Requests per second, whatever the answers do. A list, or {search: [0.5, 64]}."
+    )
     ramp: Loads | None = Field(
         None, description="Requests per second at the end of each_level.duration; the rate rises evenly up to it."
     )
@@ -107,7 +165,15 @@ class LoadSection(Section):
         return next(kind for kind in LoadKind if getattr(self, kind.value) is not None)
 
     @property
+    def searched(self) -> SearchedLoad | None:
+        given = getattr(self, self.kind.value)
+        return given if isinstance(given, SearchedLoad) else None
+
+    @property
     def loads(self) -> list[float]:
+        """Those that are listed, or the two ends of a search."""
+        if (searched := self.searched) is not None:
+            return list(searched.bounds)
         return [float(value) for value in getattr(self, self.kind.value)]
 
 

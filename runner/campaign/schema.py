@@ -19,6 +19,7 @@ from runner.campaign.fields import (
     Number,
     ScenarioText,
     Section,
+    Share,
     Text,
     Whole,
     YesNo,
@@ -121,6 +122,11 @@ class ObjectiveSection(Section):
         "worst",
         description="Over the levels: worst, mean, goodput, or one load: c=N (concurrency), r=N (rate), ramp=N, "
         "burst=N, speed=N.",
+    )
+    attainment: Share | None = Field(
+        None,
+        description="Of goodput: share of requests that must meet every SLO, each by itself, such as 95%; default: 95% "
+        "where the load is searched, else the statistics that the SLOs name must.",
     )
 
 

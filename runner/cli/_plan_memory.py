@@ -48,5 +48,5 @@ def text(facts: ModelFacts, campaign: Campaign) -> str:
 
 def _tokens(campaign: Campaign) -> int:
     """Of the longest request, as often as a closed loop asks at once; how many an open one does, nobody knows."""
-    at_once = [level.load_value for level in campaign.workload.levels if level.load_kind == "concurrency"]
-    return campaign.workload.longest * round(max(at_once, default=1))
+    at_once = max(campaign.workload.loads) if campaign.workload.load_kind == "concurrency" else 1
+    return campaign.workload.longest * round(at_once)

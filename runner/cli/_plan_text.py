@@ -51,7 +51,7 @@ def sums(plan: Plan, known: Known | None, left: Prospect | None, store: str) -> 
     search = campaign.search
     first = f", of them {len(plan.defaults)} engine default{'s'[: len(plan.defaults) > 1]}" if search.baseline else ""
     yield "trials", f"{plan.trials} by {search.sampler}, seed {search.seed}{first}"
-    yield "levels", f"{len(plan.levels)} per trial: {_levels(plan)}"
+    yield "levels", _levels(plan)
     if campaign.quality:
         least = campaign.quality.min_agreement
         limit = f", at least {100 * least:g} % of the tokens alike" if least else ""
@@ -63,7 +63,8 @@ def sums(plan: Plan, known: Known | None, left: Prospect | None, store: str) -> 
 def _at_worst(plan: Plan) -> Iterator[tuple[str, str]]:
     campaign, worst = plan.campaign, plan.worst
     each = format_duration(campaign.workload.each_level.duration)
-    count = f"{len(plan.levels)} level{'s'[: len(plan.levels) > 1]} x {each} x {worst.attempts:,} attempts"
+    most = plan.campaign.workload.most_levels
+    count = f"{most} level{'s'[: most > 1]} x {each} x {worst.attempts:,} attempts"
     measuring = format_duration(worst.measuring * worst.attempts)
     yield "measuring", f"at most {measuring} in all ({count}, {format_duration(worst.measuring)} each)"
     confirm = f" + {format_duration(worst.confirm)} to confirm" if worst.confirm else ""
@@ -109,11 +110,20 @@ def _rounded(seconds: float) -> float:
 
 
 def _levels(plan: Plan) -> str:
+    search, workload = plan.campaign.workload.load_search, plan.campaign.workload
+    if search is not None:
+        texts = ", ".join(scenario.text for scenario in workload.scenarios)
+        of_each = " of each" if len(workload.scenarios) > 1 else ""
+        return (
+            f"at most {search.levels} per trial{of_each}: {texts} at the highest {workload.load_kind} from "
+            f"{search.low:g} to {search.high:g} that holds the SLOs"
+        )
     scenarios: dict[str, list[str]] = {}
     for level in plan.levels:
         scenarios.setdefault(level.scenario.text, []).append(f"{level.load_value:g}")
     kind = plan.levels[0].load_kind
-    return "; ".join(f"{scenario} at {kind} {', '.join(values)}" for scenario, values in scenarios.items())
+    told = "; ".join(f"{scenario} at {kind} {', '.join(values)}" for scenario, values in scenarios.items())
+    return f"{len(plan.levels)} per trial: {told}"
 
 
 def _presets(plan: Plan) -> Iterator[str]:

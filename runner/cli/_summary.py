@@ -10,8 +10,9 @@ from statistics import fmean
 from runner.cli._all_failed import nothing_succeeded
 from runner.confirm import JudgedTrial, best_trial
 from runner.domain.failure import EndReason, Role
-from runner.domain.metrics import format_value, metric_ref
+from runner.domain.metrics import VALUE, format_value, metric_ref
 from runner.events.console import values_text
+from runner.render.capacity import capacity_detail, capacity_text
 from runner.render.comparison import comparison_text
 from runner.render.shell import one_line
 from runner.run_state import RunResult
@@ -32,6 +33,7 @@ def summary(result: RunResult, results: Path) -> str:
         lines += [
             f"  best       trial {best.number} of {best.entry}: {values_text(best.configuration.values)}",
             f"  measured   {_measured(result, best)}",
+            *(f"  capacity   {text}" for text in _capacity(result, best)),
             *(f"  answers    {text}" for text in _answers(result, best)),
         ]
         lines += [f"  against    {text}" for text in _gains(result, best)]
@@ -97,6 +99,29 @@ def _measured(result: RunResult, best: JudgedTrial) -> str:
     if best.judgement.soft_penalty:
         text += f"; score {format_value(best.judgement.value, metric)} because a soft SLO was missed"
     return text
+
+
+def _capacity(result: RunResult, best: JudgedTrial) -> list[str]:
+    """How much load the winner holds, of each scenario: from the newest attempt that looked for that alone, else from
+    the newest one whose load was searched."""
+    mine = [one for one in result.lineage.attempts if one.trial_id == best.trial_id]
+    asked = sorted(mine, key=lambda one: (one.role is Role.CAPACITY, one.started_utc), reverse=True)
+    told = ("capacity_low", "capacity_high", "attainment_target")
+    for attempt in asked:
+        lines = []
+        for level in attempt.levels:
+            low, high, target = (level.metric(name, VALUE) for name in told)
+            if target is not None:
+                scenario = f"{level.scenario}: " if len({one.scenario for one in attempt.levels}) > 1 else ""
+                lines.append(scenario + capacity_text(level.load_kind, low, high, target))
+                share, least, most = (level.metric(f"attainment{end}", VALUE) for end in ("", "_low", "_high"))
+                goodput = level.metric("goodput", VALUE)
+                lines[-1] += f" ({capacity_detail(share, least, most, level.sent, goodput)})"
+        if lines:
+            return lines
+        if attempt.role is Role.CAPACITY and attempt.failure is not None:
+            return [f"unknown: the attempt that looked for it ended: {attempt.failure.cause.value}"]
+    return []
 
 
 def _answers(result: RunResult, best: JudgedTrial) -> list[str]:

@@ -74,7 +74,7 @@ def describe(campaign: Campaign) -> str:
     parts = (
         counted(len(campaign.entries), "entry", "entries"),
         counted(size(campaign.space), "grid point"),
-        counted(len(campaign.workload.levels), "level"),
+        ("at most " if campaign.workload.load_search else "") + counted(campaign.workload.most_levels, "level"),
         counted(campaign.search.trials, "trial"),
     )
     return f"{campaign.name}, {', '.join(parts)}"

@@ -36,7 +36,13 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
 @click.option("--again", is_flag=True, help="Start the next series of a finished campaign.")
 @click.option("--due", is_flag=True, help="Only what is unfinished, or whose `every` has passed.")
 @click.option("--matching", is_flag=True, help="Skip campaigns for other hardware than this machine's.")
-@click.option("--only", multiple=True, metavar="NAME", help="Only the campaign of this name; may be repeated.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NAME",
+    help="Only the campaign of this name; may be repeated. `best`: measure nothing but how much load the winner of a "
+    "finished campaign holds within its SLOs.",
+)
 @click.option("--retry-failed", is_flag=True, help="First try each failed trial of the latest series once more.")
 @click.option("--max-trials", type=click.IntRange(min=0), metavar="N", help="At most N new trials of each campaign.")
 @click.option(
@@ -71,7 +77,8 @@ def command(
     stop the rest; the worst exit status counts. Ctrl-C or SIGTERM ends cleanly with status 130: run again to resume.
     The second signal ends the engines at once.
     """
-    from runner.batch import Batch, Wanted, chosen, shared
+    from runner.batch import Batch, Wanted, shared
+    from runner.batch import only as chosen
     from runner.campaign.load import load_all
     from runner.cli._main import translated
     from runner.events import emit
@@ -80,14 +87,16 @@ def command(
         raise UsageError(
             "--again starts a new series, --retry-failed goes on with the last one", hint="give one of them"
         )
+    if "best" in only and (due or retry_failed or max_trials is not None):
+        raise UsageError("--only best measures one attempt of each file", hint="leave out --due and the like")
     stop = Event()
     status = 3  # what a program reads when our own bug ends us
     with progress(as_json), listening_to_signals(stop):
         try:
-            files = chosen(load_all(paths), only)
+            files, best = chosen(load_all(paths), only)
             for sentence in shared(files):
                 emit("warning", message=sentence)
-            wanted = Wanted(again, due, matching, max_trials, budget, retry_failed)
+            wanted = Wanted(again, due, matching, max_trials, budget, retry_failed, best)
             status = run_and_close(
                 Batch(results, wanted, stop.is_set, translated), files, build=build, summary=summary, as_json=as_json
             )

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from runner.domain.load import LoadKind, Prefix, RequestFile, Shape
+from runner.domain.load import LoadKind, LoadSearch, Prefix, RequestFile, Shape
 from runner.domain.parameters import EntrySpace, Scalar, Space
 
-__all__ = ["LoadKind", "Prefix", "RequestFile", "Shape"]  # they stand in `load`, and are imported from here too
+# They stand in `load`, and are imported from here too.
+__all__ = ["LoadKind", "LoadSearch", "Prefix", "RequestFile", "Shape"]
 
 
 class Goal(StrEnum):
@@ -151,6 +152,8 @@ class EachLevel:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
+    """`loads` are listed, or with a `load_search` the two ends of what is searched."""
+
     client: str = "native"
     api: str = "chat"  # chat | completions
     scenarios: tuple[Scenario, ...] = ()
@@ -166,6 +169,7 @@ class Workload:
     prefix: Prefix | None = None
     trace: RequestFile | None = None
     dataset: RequestFile | None = None
+    load_search: LoadSearch | None = None
 
     @property
     def longest(self) -> int:
@@ -177,22 +181,39 @@ class Workload:
 
     @property
     def levels(self) -> tuple[LevelPlan, ...]:
-        """Scenario by scenario, loads ascending: the order in which they are measured."""
+        """Scenario by scenario, loads ascending: the order in which they are measured. Of a load that is searched
+        nobody knows them before: none."""
         plans: list[LevelPlan] = []
+        if self.load_search is not None:
+            return ()
         for scenario in self.scenarios:
             for value in sorted(self.loads):
                 plans.append(LevelPlan(len(plans), scenario, self.load_kind, value))
         return tuple(plans)
 
+    @property
+    def most_levels(self) -> int:
+        """So many levels an attempt measures at most."""
+        if self.load_search is not None:
+            return self.load_search.levels * len(self.scenarios)
+        return len(self.levels)
+
+
+ATTAINMENT = 0.95
+"""Share of requests that must meet every SLO where a load is searched and nothing else is said; GuideLLM's too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Objective:
     """`metric` is a name of the metric table, with `_p50`, `_p99`, `_mean` for a distribution.
-    `at`: `worst`, `mean`, `goodput`, or one load: `c=N`, `r=N` and the like (`runner.domain.load.AT`)."""
+    `at`: `worst`, `mean`, `goodput`, or one load: `c=N`, `r=N` and the like (`runner.domain.load.AT`).
+    `attainment`, of goodput: the share of requests that must meet every SLO, each request by itself; None: the
+    statistic that an SLO names must meet it."""
 
     metric: str
     goal: Goal
     at: str = "worst"
+    attainment: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

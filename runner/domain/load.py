@@ -71,6 +71,16 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadSearch:
+    """A load that is searched for, not listed: the highest one from `low` to `high` at which the SLOs hold, found on
+    one server in at most `levels` levels of each scenario. Of a closed loop the bounds are whole numbers."""
+
+    low: float
+    high: float
+    levels: int = 8
+
+
+@dataclass(frozen=True, slots=True)
 class Prefix:
     """The beginning that prompts share: `length` tokens, or a `ratio` of each prompt; in `groups` of their own."""
 

@@ -47,6 +47,8 @@ GENAI_BENCH = Source("genai-bench", "https://docs.sglang.ai/genai-bench/")
 VLLM_BENCH = Source("vllm bench serve", "https://docs.vllm.ai/en/latest/cli/bench/serve/")
 WRK2 = Source("wrk2", "https://github.com/giltene/wrk2#readme")
 DISTSERVE = Source("DistServe", "https://arxiv.org/abs/2401.09670")
+WILSON = Source("Wilson 1927", "https://doi.org/10.1080/01621459.1927.10502953")
+GUIDELLM = Source("GuideLLM", "https://github.com/vllm-project/guidellm")
 OPENAI = Source("OpenAI's usage", "https://platform.openai.com/docs/api-reference/chat/object")
 NVML = Source("NVML", "https://docs.nvidia.com/deploy/nvml-api/")
 PROC = Source("proc", "https://docs.kernel.org/filesystems/proc.html")
@@ -100,6 +102,22 @@ _ALL = (
            "ok requests that meet the limit of every SLO on ttft, ttfa, tpot, interactivity and e2e, each request by "
            "itself, / seconds of the level; with the SLOs that the campaign had then", resolution=1e-2,
            source=DISTSERVE),
+    Metric("attainment", "SLO attainment", "ratio", True, False,
+           "requests that meet the limit of every SLO on ttft, ttfa, tpot, interactivity and e2e, each request by "
+           "itself, / all requests of the level, failed and lost ones too; with the SLOs that the campaign had then",
+           source=DISTSERVE),
+    Metric("attainment_low", "SLO attainment, lower bound", "ratio", None, False,
+           "lower end of the 95 % interval of the attainment", source=WILSON),
+    Metric("attainment_high", "SLO attainment, upper bound", "ratio", None, False,
+           "upper end of the 95 % interval of the attainment", source=WILSON),
+    Metric("attainment_target", "SLO attainment asked for", "ratio", None, False,
+           "objective.attainment of the campaign when the load was searched", source=OURS),
+    Metric("capacity_low", "highest load that held", "load", None, False,
+           "highest load up to which a search found the SLOs met, in the unit of the load; told at that level",
+           source=GUIDELLM),
+    Metric("capacity_high", "lowest load that missed", "load", None, False,
+           "lowest load at which a search found the SLOs missed, in the unit of the load; told beside capacity_low, or "
+           "at the lightest level where not even that held", source=GUIDELLM),
     Metric("asked_rate", "request rate asked for", "req/s", None, False,
            "(requests - 1) / time from the first intended send to the last; open loop only", resolution=1e-2,
            source=VLLM_BENCH),

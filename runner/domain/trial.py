@@ -157,6 +157,16 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Attained:
+    """How many of all measured requests of a level, failed and lost ones too, met every one of `limits`, each request
+    by itself. A limit reads `ttft<=0.5` or `interactivity>=20`, in the metric's own unit; they are sorted."""
+
+    good: int
+    of: int
+    limits: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LevelResult:
     """One scenario at one load. sent = ok + failed + lost; `short` counts ok requests that got fewer tokens than asked
     (they are in `ok` and in `short`). `seconds` is the measured window. `lost` got no answer at all before the end."""
@@ -177,6 +187,7 @@ class LevelResult:
     errors: tuple[ErrorCount, ...] = ()
     load: Load | None = None
     counters: Mapping[str, float] = field(default_factory=dict)  # engine's own, difference over the level
+    attained: Attained | None = None  # None: the campaign had no SLO
 
     def metric(self, name: str, stat: str) -> float | None:
         for value in self.metrics:

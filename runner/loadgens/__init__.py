@@ -16,10 +16,11 @@ Protocol between the driver (`runner.measure`) and the child:
   window: from its start to the end of its last request. A level whose every warm-up request failed is not measured:
   `sent` is 0 and the warm-up rows say why.
 * Before every level, the first included, and after the last one the child waits for a line on stdin: `next` (go on;
-  after the last level: end), `again` (measure the level that has just ended once more, with other prompts, which no
-  cache knows) or `stop` (end with exit 0). A `stop` in the middle of a level gives the level up: a child that can
-  writes a row for each request in flight and `level_ended`, then ends; one that can not is ended after two seconds.
-  End of file on stdin means the driver is gone: the child ends at once.
+  after the last level: end), `next LEVEL` (measure this one: a `LevelPlan` as JSON on the same line), `again` (measure
+  the level that has just ended once more, with other prompts, which no cache knows) or `stop` (end with exit 0). A
+  `stop` in the middle of a level gives the level up: a child that can writes a row for each request in flight and
+  `level_ended`, then ends; one that can not is ended after two seconds. End of file on stdin means the driver is gone:
+  the child ends at once.
 * SIGTERM ends it at once; rows written so far are good.
 """
 
@@ -34,6 +35,7 @@ from runner.domain.campaign import EachLevel, LevelPlan, Workload
 from runner.domain.load import LoadKind, Prefix, Shape
 from runner.domain.trial import Endpoint
 from runner.errors import Problem
+from runner.util import codec
 from runner.util.plugins import Folder
 
 
@@ -53,6 +55,11 @@ class Job:
     shape: Shape = field(default_factory=Shape)
     prefix: Prefix | None = None
     requests: str | None = None  # file of the trace's or dataset's requests, as runner.inputs.prepared writes it
+    most: int = 0  # so many levels are measured at most; more than are listed where they come with their orders
+
+    @property
+    def count(self) -> int:
+        return max(len(self.levels), self.most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,12 @@ class Row:
     server_prompt_seconds: float | None = None  # what the server says it spent, when it says so
     reasoning_tokens: int | None = None  # of `output_tokens`, when the server counts them apart
     answered: float | None = None  # first chunk of the answer itself; `first` may be one of reasoning
+
+
+def ordered(order: str) -> LevelPlan | None:
+    """The level that comes with an order; None for a bare `next`, which means the next one of the job."""
+    _, _, text = order.partition(" ")
+    return codec.from_json(LevelPlan, text) if text else None
 
 
 class Can(StrEnum):

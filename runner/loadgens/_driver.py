@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from runner.domain.campaign import LevelPlan
 from runner.domain.trial import Exit
 from runner.loadgens import Job, LoadGenerator, Row
 from runner.util import codec, process
@@ -40,6 +41,7 @@ class Child:
 
     def __init__(self, loadgen: LoadGenerator, job: Job, scratch: Path, log: Path, label: str) -> None:
         """Writes job.json and an empty rows.jsonl into `scratch` and starts the child."""
+        self._listed = job.levels
         self.rows_path = scratch / "rows.jsonl"
         self.rows_path.touch()
         job_path = scratch / "job.json"
@@ -68,6 +70,13 @@ class Child:
             self._process.wait(GRACE)
         self._process.stop(0.0)
         _finish_rows(self.rows_path, self._contended)
+
+    def next(self, plan: LevelPlan) -> bool:
+        """Order a level: by its place where the job lists it, else with all that it is. False when the child is
+        gone."""
+        if plan in self._listed:
+            return self.order("next")
+        return self.order(f"next {codec.to_line(plan).decode().strip()}")
 
     def order(self, text: str) -> bool:
         """Send one line. False when the child is gone."""

@@ -15,7 +15,8 @@ from typing import Protocol
 from runner.domain.campaign import LevelPlan, Slo
 from runner.domain.failure import LevelState
 from runner.domain.metrics import METRICS, STATS, VALUE, metric_ref
-from runner.domain.trial import Bucket, ErrorCount, LevelResult, Load, MetricValue
+from runner.domain.trial import Attained, Bucket, ErrorCount, LevelResult, Load, MetricValue
+from runner.stats.intervals import wilson
 
 LOST = "lost"
 WARMUP = "warmup"
@@ -89,6 +90,7 @@ def aggregate(
     lost = sum(row.error == LOST for row in measured)
     rate = len(ok) / len(measured) if measured else 0.0
     distributions = _distributions(plan, ok)
+    attained = _attained(measured, ok, slos)
     return LevelResult(
         position=plan.position,
         scenario=plan.scenario.text,
@@ -105,12 +107,13 @@ def aggregate(
             *_statistics(distributions),
             *_values(measured, ok, seconds, gpus, rate, client_cpu),
             *_of_the_load(plan, measured, ok, seconds),
-            *_goodput(ok, seconds, slos),
+            *_goodput(attained, seconds),
         ),
         histogram=tuple(_histograms(distributions)),
         errors=_errors(measured),
         load=load,
         counters=dict(counters),
+        attained=attained,
     )
 
 
@@ -256,13 +259,42 @@ def _rate(moments: Sequence[float]) -> float:
     return (len(moments) - 1) / span if span > 0 else 0.0
 
 
-def _goodput(ok: Sequence[Request], seconds: float, slos: Sequence[Slo]) -> Iterator[MetricValue]:
-    """Requests per second that meet every limit, each by itself; nothing without an SLO that a request can meet."""
-    limits = [(metric_ref(slo.metric).metric.name, slo) for slo in slos]
-    limits = [(name, slo) for name, slo in limits if name in _OF_A_REQUEST]
-    if limits and seconds > 0:
-        good = sum(all(_meets(_OF_A_REQUEST[name](row), slo) for name, slo in limits) for row in ok)
-        yield MetricValue("goodput", VALUE, METRICS["goodput"].unit, good / seconds)
+def of_a_request(slo: Slo) -> bool:
+    """Whether a single request can meet it or miss it; the others speak of a level as a whole."""
+    return metric_ref(slo.metric).metric.name in _OF_A_REQUEST
+
+
+def limits_of(slos: Sequence[Slo]) -> tuple[str, ...]:
+    """The limits of single requests, spelled as `Attained.limits` has them: what was counted under some SLOs is good
+    for every set of SLOs with the same limits, whatever statistics they name."""
+    known = [(metric_ref(slo.metric).metric.name, slo) for slo in slos if of_a_request(slo)]
+    return tuple(
+        sorted({f"{name}{'<=' if slo.maximum is not None else '>='}{float(slo.limit)!r}" for name, slo in known})
+    )
+
+
+def _attained(measured: Sequence[Request], ok: Sequence[Request], slos: Sequence[Slo]) -> Attained | None:
+    """A failed or lost request meets nothing."""
+    if not slos:
+        return None
+    limits = [(_OF_A_REQUEST[metric_ref(slo.metric).metric.name], slo) for slo in slos if of_a_request(slo)]
+    good = sum(all(_meets(of(row), slo) for of, slo in limits) for row in ok)
+    return Attained(good, len(measured), limits_of(slos))
+
+
+def _goodput(attained: Attained | None, seconds: float) -> Iterator[MetricValue]:
+    """Requests per second that meet every limit, each by itself, and their share with its interval; nothing without an
+    SLO that a request can meet."""
+    if attained is None or not attained.limits:
+        return
+    found: dict[str, float] = {}
+    if seconds > 0:
+        found["goodput"] = attained.good / seconds
+    if attained.of:
+        low, high = wilson(attained.good, attained.of)
+        found |= {"attainment": attained.good / attained.of, "attainment_low": low, "attainment_high": high}
+    for name, value in found.items():
+        yield MetricValue(name, VALUE, METRICS[name].unit, value)
 
 
 def _meets(value: float | None, slo: Slo) -> bool:

@@ -60,6 +60,7 @@ def client_bound(level: LevelResult) -> str | None:
 def not_ranked(levels: Sequence[LevelResult], rules: Rules) -> Failure | None:
     """The failure of an attempt in which a level that its objective reads is client-bound: for `goodput` any that was
     reached, because each may be the one that ended the ascent."""
+    rules = rules.seen(levels)
     reached = reached_levels(levels, rules)
     read = rules.levels if parse_at(rules.objective.at).kind == "goodput" else needed_levels(rules)
     for key in read:

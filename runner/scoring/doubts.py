@@ -42,7 +42,7 @@ def repeated(plan: LevelPlan, rows: Sequence[Request], workload: Workload) -> It
     """Prompts of a dataset that came more than once: an engine with a prefix cache knows them."""
     if plan.scenario.kind != "dataset" or workload.dataset is None or not workload.dataset.requests:
         return
-    share = math.ceil(workload.dataset.requests / len(workload.levels))
+    share = math.ceil(workload.dataset.requests / max(1, workload.most_levels))
     sent = sum(row.kind != WARMUP for row in rows)
     if sent > share:
         has = f"the dataset has {share} prompts for this level"

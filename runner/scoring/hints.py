@@ -17,7 +17,7 @@ from runner.domain.metrics import format_value, metric_ref
 from runner.domain.trial import Attempt, LevelResult
 from runner.domain.units import format_duration, format_size
 from runner.scoring.guard import parting
-from runner.scoring.rules import Rules
+from runner.scoring.rules import ATTAINED, Rules
 from runner.scoring.slo import SloResult
 
 ROOM = 1.1
@@ -165,8 +165,16 @@ def _slo(scene: Scene) -> Hint:
     worst = max(missed, key=lambda one: one.ratio or 0.0)
     assert worst.value is not None
     assert worst.ratio is not None
-    slo = next(one for one in scene.rules.slos if one.name == worst.slo)
+    slo = next(one for one in scene.rules.limits if one.name == worst.slo)
     metric = metric_ref(slo.metric).metric
+    if slo.name == ATTAINED:
+        level = next(one for one in scene.attempt.levels if one.position == worst.position)
+        counted = level.attained
+        good = f"{counted.good} of {counted.of}" if counted else format_value(worst.value, metric)
+        return Hint(
+            f"at {_load(level)} {good} requests met every limit, {format_value(worst.limit, metric)} are asked for: "
+            "loosen the limits, ask for less attainment, or begin the search at a lighter load"
+        )
     keys = {key.position: key for key in scene.rules.levels}
     at = load_words(keys[worst.position].load_kind.value, keys[worst.position].load_value)
     text = (

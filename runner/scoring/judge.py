@@ -8,7 +8,8 @@ Order of judgement (the first that holds decides):
 3. a needed level has too few good requests: failed, `measure` / `error_rate`.
 4. its answers agree too little with those of the reference: failed, `slo` / `quality`.
 5. a hard SLO is missed at a needed level (for `goodput`: any SLO at the lightest level): failed, `slo` / `slo`.
-6. a needed level was not reached: what was recorded, else unmeasured (other rules had ended the ascent there).
+6. a needed level was not reached: what was recorded, else unmeasured (other rules had ended the ascent there). So is
+   an attempt whose good requests were counted by other limits, where a share of them is asked for.
 7. a hard SLO or the objective's metric was not measured at a needed level: failed, `slo` / `unknown`.
 8. there is a quality guard, and nobody had asked for the answers, or compared them with another entry: unmeasured.
 9. succeeded. A guard that had nothing to compare with says nothing.
@@ -33,7 +34,7 @@ from runner.scoring.levels import (
     reached_levels,
     success_rate,
 )
-from runner.scoring.rules import LevelKey, Rules
+from runner.scoring.rules import ATTAINED, LevelKey, Rules
 from runner.scoring.score import aggregate, finite, goodput_levels, objective_value, score
 from runner.scoring.severity import severity
 from runner.scoring.slo import SloResult, slo_results, total_penalty, worst_ratios
@@ -94,6 +95,7 @@ def judge(attempt: Attempt, rules: Rules) -> Judgement:
     if attempt.outcome in (Outcome.INFRA, Outcome.INTERRUPTED):
         told = hint(Scene(attempt.failure, attempt, rules)) if attempt.failure else None
         return Judgement(TrialStatus.UNMEASURED, hint=told)
+    rules = rules.seen(attempt.levels)
     reached = reached_levels(attempt.levels, rules)
     case = _Case(attempt, rules, reached, slo_results(reached, rules), needed_levels(rules))
     failure = _engine_failure(case) or _error_rate(case) or _wrong_answers(case) or _slo_missed(case)
@@ -101,6 +103,8 @@ def judge(attempt: Attempt, rules: Rules) -> Judgement:
         if attempt.failure is None:
             return Judgement(TrialStatus.UNMEASURED, slos=case.slos)
         failure = attempt.failure
+    if failure is None and _counted_otherwise(case):
+        return Judgement(TrialStatus.UNMEASURED, slos=case.slos)
     failure = failure or _not_measured(case)
     if failure is None and rules.quality is not None and _asked(case) is None:
         return Judgement(TrialStatus.UNMEASURED, slos=case.slos)
@@ -157,6 +161,12 @@ def _slo_missed(case: _Case) -> Failure | None:
     return Failure(Phase.SLO, Cause.SLO, evidence)
 
 
+def _counted_otherwise(case: _Case) -> bool:
+    """Good requests were counted, by other limits than these rules have: how many meet these nobody knows."""
+    unknown = {one.position for one in case.binding() if one.slo == ATTAINED and one.ratio is None}
+    return any(position in case.reached for position in unknown)
+
+
 def _not_measured(case: _Case) -> Failure | None:
     for result in case.binding():
         if result.verdict is SloVerdict.UNMEASURED:
@@ -168,6 +178,13 @@ def _not_measured(case: _Case) -> Failure | None:
     return None
 
 
+def _planned(rules: Rules) -> int:
+    """So many levels were to be measured: of a search nobody knows them before, and it may need all that it has."""
+    if rules.search is None:
+        return len(rules.levels)
+    return rules.search.levels * max(1, len({key.scenario for key in rules.levels}))
+
+
 def _failed(case: _Case, failure: Failure) -> Judgement:
     rules = case.rules
     done = sum(counts(case.reached.get(key.position), rules) for key in rules.levels)
@@ -176,7 +193,7 @@ def _failed(case: _Case, failure: Failure) -> Judgement:
     return Judgement(
         TrialStatus.FAILED,
         objective_value=objective_value(case.needed, case.reached, rules.objective) if kept else None,
-        severity=severity(failure, done, len(rules.levels), ratios),
+        severity=severity(failure, done, _planned(rules), ratios),
         failure=failure,
         slos=case.slos,
         hint=hint(Scene(failure, case.attempt, rules, case.binding())),

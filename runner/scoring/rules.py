@@ -6,12 +6,14 @@ all history; nothing is measured again and the old rows stay.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runner.domain import ids
-from runner.domain.campaign import Campaign, LoadKind, Objective, Quality, Slo
+from runner.domain.campaign import Campaign, LoadKind, LoadSearch, Objective, Quality, Slo
+from runner.domain.trial import LevelResult
+from runner.scoring.aggregate import of_a_request
 from runner.util.codec import from_plain, to_plain
 
 PENALTY_VERSION = 1
@@ -33,10 +35,15 @@ class LevelKey:
         return f"{self.scenario} at {self.load_kind.value} {self.load_value:g}"
 
 
+ATTAINED = "attainment"
+"""The SLO that stands for all those of single requests, where a share of the requests must meet them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """`min_success_rate` is the share of requests of a level that must end well for the level to count. `quality` is
-    there only where its `min_agreement` is: what decides nothing is no rule."""
+    there only where its `min_agreement` is: what decides nothing is no rule. With a `search` there are no declared
+    `levels`: those that an attempt measured stand for them (`seen`)."""
 
     objective: Objective
     slos: tuple[Slo, ...]
@@ -45,6 +52,26 @@ class Rules:
     gpus: int
     penalty_version: int = PENALTY_VERSION
     quality: Quality | None = None
+    search: LoadSearch | None = None
+
+    @property
+    def limits(self) -> tuple[Slo, ...]:
+        """The SLOs by which a level is judged. With an attainment those of single requests are one: so large a share
+        of the requests meets them all."""
+        share = self.objective.attainment
+        if share is None:
+            return self.slos
+        return (
+            Slo(ATTAINED, ATTAINED, minimum=share, hard=True),
+            *(slo for slo in self.slos if not of_a_request(slo)),
+        )
+
+    def seen(self, levels: Sequence[LevelResult]) -> Rules:
+        """These rules for an attempt with such levels: where the load is searched they are the declared ones."""
+        if self.search is None or self.levels:
+            return self
+        keys = (LevelKey(one.position, one.scenario, LoadKind(one.load_kind), one.load_value) for one in levels)
+        return replace(self, levels=tuple(keys))
 
 
 def rules_of(campaign: Campaign) -> Rules:
@@ -60,7 +87,12 @@ def rules_of(campaign: Campaign) -> Rules:
         levels=levels,
         gpus=campaign.hardware.gpus,
         quality=_guard(campaign.quality),
+        search=_floats_of(workload.load_search),
     )
+
+
+def _floats_of(search: LoadSearch | None) -> LoadSearch | None:
+    return None if search is None else LoadSearch(float(search.low), float(search.high), search.levels)
 
 
 def _guard(stated: Quality | None) -> Quality | None:
@@ -70,11 +102,14 @@ def _guard(stated: Quality | None) -> Quality | None:
 
 
 def rules_to_plain(rules: Rules) -> dict[str, Any]:
-    """JSON-ready: what a `rules` record holds and what `rules_id` hashes. Rules without a guard keep the id that they
-    had before there were any."""
+    """JSON-ready: what a `rules` record holds and what `rules_id` hashes. Rules without a guard, a search or an
+    attainment keep the id that they had before there were any."""
     plain: dict[str, Any] = to_plain(rules)
-    if plain["quality"] is None:
-        del plain["quality"]
+    for name in ("quality", "search"):
+        if plain[name] is None:
+            del plain[name]
+    if plain["objective"]["attainment"] is None:
+        del plain["objective"]["attainment"]
     return plain
 
 

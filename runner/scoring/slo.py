@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 from runner.domain.campaign import Slo
 from runner.domain.failure import SloVerdict
+from runner.domain.trial import LevelResult
+from runner.scoring.aggregate import limits_of
 from runner.scoring.levels import Reached, metric_at
-from runner.scoring.rules import Rules
+from runner.scoring.rules import ATTAINED, Rules
 
 PENALTY_CAP = 10.0
 """No soft penalty is above this: ten times the value."""
@@ -57,16 +59,26 @@ def slo_results(reached: Reached, rules: Rules) -> tuple[SloResult, ...]:
     if not reached:
         return ()
     return tuple(
-        _result(key.position, metric_at(reached.get(key.position), slo.metric), slo)
+        _result(key.position, _value_at(reached.get(key.position), slo, rules), slo)
         for key in rules.levels
-        for slo in rules.slos
+        for slo in rules.limits
     )
+
+
+def _value_at(level: LevelResult | None, slo: Slo, rules: Rules) -> float | None:
+    """The share of good requests is a fact only for the limits that it was counted by."""
+    if slo.name != ATTAINED:
+        return metric_at(level, slo.metric)
+    attained = level.attained if level is not None else None
+    if attained is None or not attained.of or attained.limits != limits_of(rules.slos):
+        return None
+    return attained.good / attained.of
 
 
 def total_penalty(results: Iterable[SloResult], rules: Rules) -> float:
     """P over the given results: each soft SLO once, with its worst ratio, the sum at most PENALTY_CAP."""
     worst = worst_ratios(result for result in results if not result.hard)
-    by_name = {slo.name: slo for slo in rules.slos}
+    by_name = {slo.name: slo for slo in rules.limits}
     return min(PENALTY_CAP, sum(soft_penalty(value, by_name[name]) for name, value in worst.items()))
 
 

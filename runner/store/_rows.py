@@ -201,7 +201,7 @@ def _campaign(fact: RunStart, campaign: Campaign) -> Row:
         "sampler": campaign.search.sampler,
         "seed": campaign.search.seed,
         "trials_planned": campaign.search.trials,
-        "attempt_timeout_seconds": timeouts.load + timeouts.ready + timeouts.level * len(campaign.workload.levels),
+        "attempt_timeout_seconds": timeouts.load + timeouts.ready + timeouts.level * campaign.workload.most_levels,
         "campaign_json": canonical(dict(fact.campaign)),
     }
 

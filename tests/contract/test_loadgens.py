@@ -62,6 +62,22 @@ def test_load_never_goes_through_a_proxy(
     assert [row.error for row in ran.rows] == [None, None]
 
 
+def test_a_level_may_come_with_its_order(loadgen: LoadGenerator, tmp_path: Path) -> None:
+    """Where the load is searched nobody can list the levels before; one is skipped here, as none is ever listed."""
+    plans = closed(2, 1)
+    with serving(tmp_path) as world:
+        work = job(world.endpoint, (), requests=3, most=4)
+        ran = Ran()
+        with Child(loadgen, work, tmp_path, tmp_path / "client.log", "test") as child:
+            for plan in plans:
+                assert child.next(plan)
+                wait_for(child, "level_ended", ran)
+            rows = child.rows()
+    assert [(event["position"], event["sent"]) for event in ran.named("level_ended")] == [(0, 3), (1, 3)]
+    assert [row.position for row in rows if row.kind == "measure"] == [0, 0, 0, 1, 1, 1]
+    assert [row.error for row in rows] == [None] * len(rows)
+
+
 def test_two_levels_from_order_to_end(loadgen: LoadGenerator, tmp_path: Path) -> None:
     with serving(tmp_path) as world:
         ran = run(job(world.endpoint, closed(1, 3), requests=9, warmup=2), tmp_path, loadgen)

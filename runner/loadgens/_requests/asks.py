@@ -66,7 +66,7 @@ class Asks:
         if self.plan.scenario.kind == "trace":
             return Order(lines, "", shuffled=False)
         first = self.plan.position + (round_ - 1) * (lines // 2)
-        return Order(lines, str(self.job.seed), shuffled=True, first=first, step=len(self.job.levels))
+        return Order(lines, str(self.job.seed), shuffled=True, first=first, step=self.job.count)
 
     def _prefix(self, prompt: int, seed: str) -> list[Piece]:
         """The prefix of the request's group. Each level has prefixes of its own, so that none finds them in the cache

@@ -11,7 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
-from runner.loadgens import Job
+from runner.loadgens import Job, ordered
 from runner.loadgens._progress import Rows, say
 from runner.loadgens.genai_bench.bench import Broken, Item
 from runner.loadgens.genai_bench.level import Level, Session
@@ -45,7 +45,7 @@ def _run(session: Session) -> int:
         if order == "again":
             round_ += 1
         else:
-            plan, round_ = next(plans, None), 1
+            plan, round_ = ordered(order) or next(plans, None), 1
         if plan is None:
             say("end")
             break

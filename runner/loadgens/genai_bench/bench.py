@@ -70,7 +70,9 @@ def arguments(job: Job, folder: Path) -> list[str]:
     # One pass of its loop for each level of ours. Lengths and prompts are ours too: one scenario stands for all.
     words += ["--traffic-scenario", "D(1,1)" if text else "E(1)"]
     loop = "--num-concurrency" if text else "--batch-size"  # of embeddings it knows one user; the shim says how many
-    return words + [word for level in job.levels for word in (loop, str(int(level.load_value)))]
+    listed = [int(level.load_value) for level in job.levels]
+    unlisted = range(1, job.count - len(listed) + 1)  # how many users they will have, the order says
+    return words + [word for users in (*listed, *unlisted) for word in (loop, str(users))]
 
 
 class Bench:
@@ -97,7 +99,7 @@ class Bench:
                 "request_timeout": job.each_level.request_timeout,
                 "task": job.task,
                 "parameters": {"temperature": job.temperature, **extra},
-                "levels": len(job.levels),
+                "levels": job.count,
             }
         )
         threading.Thread(target=self._listen, name="genai-bench-events", daemon=True).start()

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from runner.loadgens import Job
+from runner.loadgens import Job, ordered
 from runner.loadgens._progress import Rows, say
 from runner.loadgens.native.level import Level, Session
 from runner.loadgens.native.loop import run
@@ -34,7 +34,7 @@ async def _run(session: Session) -> None:
         if order == "again":
             round_ += 1
         else:
-            plan, round_ = next(plans, None), 1
+            plan, round_ = ordered(order) or next(plans, None), 1
         if plan is None:
             break
         level = Level(session, plan, round_)

@@ -81,7 +81,7 @@ def test_every_metric_of_the_table_is_produced_with_its_unit_and_statistics() ->
     assert found == {
         (name, stat, metric.unit)
         for name, metric in METRICS.items()
-        if not name.startswith(REPORTED)
+        if not name.startswith((REPORTED, "capacity_")) and name != "attainment_target"  # of several levels together
         for stat in (STATS if metric.distribution else (VALUE,))
     }
 
