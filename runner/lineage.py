@@ -19,6 +19,8 @@ from runner.scoring.rules import Rules, rules_id, rules_of
 from runner.stats.failing import Tried
 
 SEARCH_ROLES = (Role.SEARCH, Role.BASELINE, Role.RETRY)
+BESIDE = (Role.GATE, Role.REPEAT)
+"""Asked for by somebody beside the search: no budget of it pays for them."""
 JUDGED_OUTCOMES = (Outcome.MEASURED, Outcome.FAILED)
 NOTHING = Prior()
 
@@ -125,7 +127,8 @@ class Lineage:
     @property
     def gpu_hours(self) -> float:
         """Withdrawn attempts included: what they took is spent."""
-        return sum(attempt.gpu_seconds for attempt in (*self.attempts, *self.withdrawn)) / 3600
+        both = (*self.attempts, *self.withdrawn)
+        return sum(attempt.gpu_seconds for attempt in both if attempt.role not in BESIDE) / 3600
 
     def trial_id(self, configuration: Configuration) -> str:
         return trial_id(self.campaign.search_key, self.series, configuration.fingerprint)
