@@ -14,6 +14,7 @@ from report.clients import measured as measured_clients
 from report.due import schedule
 from report.launches import forms
 from report.ranking import rankings
+from report.search import measured as measured_search
 from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
 from runner.render.capacity import capacity_detail, capacity_text
@@ -118,6 +119,7 @@ GLOBALS: dict[str, Any] = {
     "MEASURED_CLIENTS": measured_clients(),
     "capacity": capacity_text,
     "capacity_detail": capacity_detail,
+    "MEASURED_SEARCH": measured_search(),
     "count": phrases.count,
     "load": phrases.load_text,
     "load_axis": phrases.load_axis,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 PLACE = Path(__file__).parents[2] / "report" / "clients.json"
+SEARCH = PLACE.with_name("search.json")
 
 
 def this_machine() -> dict[str, Any]:
@@ -23,10 +24,10 @@ def this_machine() -> dict[str, Any]:
     }
 
 
-def publish(part: str, content: dict[str, Any]) -> None:
+def publish(part: str, content: dict[str, Any], place: Path = PLACE) -> None:
     """Put `content` in place of what the file held under `part`."""
-    known = json.loads(PLACE.read_text("utf-8")) if PLACE.is_file() else {}
-    PLACE.write_text(json.dumps({**known, part: content}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    known = json.loads(place.read_text("utf-8")) if place.is_file() else {}
+    place.write_text(json.dumps({**known, part: content}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _cpu() -> str:
