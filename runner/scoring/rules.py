@@ -45,6 +45,12 @@ class Rules:
     gpus: int
     penalty_version: int = PENALTY_VERSION
     quality: Quality | None = None
+    also: tuple[Objective, ...] = ()
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """All that a success needs a value of; the first is the score."""
+        return (self.objective, *self.also)
 
 
 def rules_of(campaign: Campaign) -> Rules:
@@ -60,6 +66,7 @@ def rules_of(campaign: Campaign) -> Rules:
         levels=levels,
         gpus=campaign.hardware.gpus,
         quality=_guard(campaign.quality),
+        also=campaign.also,
     )
 
 
@@ -70,11 +77,13 @@ def _guard(stated: Quality | None) -> Quality | None:
 
 
 def rules_to_plain(rules: Rules) -> dict[str, Any]:
-    """JSON-ready: what a `rules` record holds and what `rules_id` hashes. Rules without a guard keep the id that they
-    had before there were any."""
+    """JSON-ready: what a `rules` record holds and what `rules_id` hashes. Rules without a guard, or with one
+    objective, keep the id that they had before there were any other."""
     plain: dict[str, Any] = to_plain(rules)
     if plain["quality"] is None:
         del plain["quality"]
+    if not plain["also"]:
+        del plain["also"]
     return plain
 
 
