@@ -83,8 +83,11 @@ class RejectionFact:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonFact:
-    """trial_a against trial_b on one metric, from confirm attempts of one client. `log_ratio` is
-    mean(ln a) - mean(ln b), oriented so that positive means a is better; `low`, `high` its 95 % interval."""
+    """trial_a against trial_b on one metric, from repeats by one client. `log_ratio` is mean(ln a) - mean(ln b),
+    oriented so that positive means a is better; `low`, `high` its interval at `confidence`. `purpose`: who asked
+    (confirm, gate, reproduce). `more_repeats`: how many more of each would decide, as far as these tell (None: decided,
+    or nobody can say); `at_most` how many repeats the campaign allowed. `drift`: the log change of the machine from
+    the first round to the last, positive = it became better, with its interval (runner.stats.drift)."""
 
     comparison_id: str
     run_id: str
@@ -105,6 +108,13 @@ class ComparisonFact:
     value_a: float | None = None
     value_b: float | None = None
     unit: str = ""
+    purpose: str = "confirm"
+    confidence: float = 0.95
+    more_repeats: int | None = None
+    at_most: int | None = None
+    drift: float | None = None
+    drift_low: float | None = None
+    drift_high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

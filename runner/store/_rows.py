@@ -93,7 +93,7 @@ def rejection_rows(fact: RejectionFact) -> Rows:
 def comparison_rows(fact: ComparisonFact) -> Rows:
     names = (
         "comparison_id run_id search_key series trial_a trial_b metric unit verdict log_ratio low high value_a value_b "
-        "repeats client reason compared_utc"
+        "repeats client reason compared_utc purpose confidence more_repeats at_most drift drift_low drift_high"
     )
     return {"comparison": [_picked(fact, names)]}
 

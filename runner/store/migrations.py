@@ -68,5 +68,14 @@ COMMIT""",
   kv_numbers_per_token BIGINT,
   vocabulary BIGINT
 )""",
+    7: """BEGIN TRANSACTION;
+ALTER TABLE store.comparison ADD COLUMN purpose VARCHAR DEFAULT 'confirm';
+ALTER TABLE store.comparison ADD COLUMN confidence DOUBLE DEFAULT 0.95;
+ALTER TABLE store.comparison ADD COLUMN more_repeats INTEGER;
+ALTER TABLE store.comparison ADD COLUMN at_most INTEGER;
+ALTER TABLE store.comparison ADD COLUMN drift DOUBLE;
+ALTER TABLE store.comparison ADD COLUMN drift_low DOUBLE;
+ALTER TABLE store.comparison ADD COLUMN drift_high DOUBLE;
+COMMIT""",
 }
 """Version -> SQL that takes a store of the version before to it. What ALTER can not do is left to `store rebuild`."""

@@ -13,6 +13,8 @@
 -- version 4: quality. No attempt of an older tunebook was asked for its answers.
 -- version 5: level.load_kind has more words. A CHECK can not be altered: the table is made anew, with all its rows.
 -- version 6: model. Runs of an older tunebook have not read the headers of their model's files.
+-- version 7: comparison has purpose, confidence, more_repeats, at_most and drift. What was compared before was confirmed
+-- at 95 %, with nothing said of the rest.
 --
 -- A change is a new version: raise SCHEMA_VERSION in schema.py, say here what changed, and add the numbered migration
 -- to migrations.py; `store rebuild` is the heavy way that always works.
@@ -300,14 +302,21 @@ CREATE TABLE store.comparison (
   unit VARCHAR NOT NULL, -- of the values
   verdict VARCHAR NOT NULL CHECK (verdict IN ({Verdict})), -- of a against b
   log_ratio DOUBLE CHECK (isfinite(log_ratio)), -- mean(ln a) - mean(ln b), positive = a is better
-  low DOUBLE CHECK (isfinite(low)), -- lower end of its 95 % interval
+  low DOUBLE CHECK (isfinite(low)), -- lower end of its interval
   high DOUBLE CHECK (isfinite(high)), -- upper end
   value_a DOUBLE CHECK (isfinite(value_a)), -- mean of a
   value_b DOUBLE CHECK (isfinite(value_b)), -- mean of b
   repeats INTEGER NOT NULL, -- rounds measured
   client VARCHAR NOT NULL, -- load generator
   reason VARCHAR NOT NULL, -- why this verdict
-  compared_utc TIMESTAMP NOT NULL -- when
+  compared_utc TIMESTAMP NOT NULL, -- when
+  purpose VARCHAR, -- who asked: confirm, gate, reproduce
+  confidence DOUBLE, -- of the interval, over all looks at the repeats and all pairs
+  more_repeats INTEGER, -- if inconclusive: how many more of each would decide; NULL = nobody can say
+  at_most INTEGER, -- repeats that the campaign allowed
+  drift DOUBLE, -- log change of the machine from the first round to the last, positive = it became better
+  drift_low DOUBLE, -- lower end of the interval of the drift
+  drift_high DOUBLE -- upper end
 );
 
 -- How facts become scores, per lineage. The latest row of a lineage is in force.

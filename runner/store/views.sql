@@ -494,7 +494,7 @@ CREATE OR REPLACE VIEW comparisons (
   metric, -- compared metric
   verdict, -- of a against b: better, worse, tie, inconclusive, incomparable
   log_ratio, -- mean(ln a) - mean(ln b), positive = a is better
-  low, -- lower end of its 95 % interval
+  low, -- lower end of its interval
   high, -- upper end
   repeats, -- rounds measured
   client, -- load generator
@@ -506,13 +506,21 @@ CREATE OR REPLACE VIEW comparisons (
   search_key, -- lineage
   series, -- repetition of the lineage
   compared_utc, -- when
-  latest -- the latest comparison of these two trials on this metric
+  latest, -- the latest comparison of these two trials on this metric for this purpose
+  purpose, -- who asked: confirm, gate, reproduce
+  confidence, -- of the interval, over all looks at the repeats and all pairs
+  more_repeats, -- if inconclusive: how many more of each would decide; NULL = nobody can say
+  at_most, -- repeats that the campaign allowed
+  drift, -- log change of the machine from the first round to the last, positive = it became better
+  drift_low, -- lower end of the interval of the drift
+  drift_high -- upper end
 ) AS
   SELECT m.comparison_id, coalesce(c.campaign_id, u.campaign_id), m.trial_a, m.trial_b, m.metric, m.verdict,
     m.log_ratio, m.low, m.high, m.repeats, m.client, m.reason, m.unit, m.value_a, m.value_b, m.run_id, m.search_key,
     m.series, m.compared_utc,
-    row_number() OVER (PARTITION BY m.trial_a, m.trial_b, m.metric
-      ORDER BY m.compared_utc DESC, m.comparison_id DESC) = 1
+    row_number() OVER (PARTITION BY m.trial_a, m.trial_b, m.metric, m.purpose
+      ORDER BY m.compared_utc DESC, m.comparison_id DESC) = 1,
+    m.purpose, m.confidence, m.more_repeats, m.at_most, m.drift, m.drift_low, m.drift_high
   FROM store.standing_comparison m
   LEFT JOIN store.latest_campaign c USING (search_key)
   LEFT JOIN store.run u USING (run_id);
