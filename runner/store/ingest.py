@@ -50,7 +50,7 @@ BATCH = 50
 KEYS = {
     "record": "kind, record_id", "campaign": "campaign_id", "run": "run_id", "run_end": "run_id", "host": "host_id",
     "attempt": "attempt_id", "rejection": "rejection_id", "comparison": "comparison_id", "rules": "record_id",
-    "score": "attempt_id, rules_id", "slo_verdict": "attempt_id, rules_id, position, slo",
+    "score": "attempt_id, rules_id", "objective": "attempt_id, rules_id, number", "slo_verdict": "attempt_id, rules_id, position, slo",
     "model": "run_id", "quality": "attempt_id", "retraction": "retraction_id",
 }  # fmt: skip
 """What a row is known by. Tables that are not listed get all their rows with their attempt, in one transaction."""
