@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.campaign.build import build_workload
+from runner.campaign.check_objective import objectives
 from runner.campaign.document import Document
 from runner.campaign.schema import CampaignFile
 from runner.campaign.validate import Reading
@@ -41,7 +42,7 @@ def _judged(
     """A metric that the campaign judges by and the client never measures: every attempt would lack it."""
     judged = []
     if reading.sound("objective"):
-        judged.append((file.objective.metric, document.at_value("objective", "metric")))
+        judged += [(one.metric, document.at_value(*path, "metric")) for one, path in objectives(file, document)]
     if reading.sound("slo"):
         judged += [(name, document.at_key("slo", name)) for name in file.slo]
     for name, where in judged:

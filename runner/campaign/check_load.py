@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.campaign.build import build_workload, dataset_file, trace_file
+from runner.campaign.check_objective import objectives
 from runner.campaign.document import Document
 from runner.campaign.scenario import FILES
 from runner.campaign.schema import CampaignFile, WorkloadSection
@@ -132,7 +133,7 @@ def _embeddings(file: CampaignFile, document: Document, reading: Reading) -> Ite
     """No token comes out, so nothing that counts or times one exists."""
     wanted = [(name, document.at_key("slo", name)) for name in file.slo] if reading.sound("slo") else []
     if reading.sound("objective"):
-        wanted.append((file.objective.metric, document.at_value("objective", "metric")))
+        wanted += [(one.metric, document.at_value(*path, "metric")) for one, path in objectives(file, document)]
     for text, where in wanted:
         try:
             metric = metric_ref(text).metric

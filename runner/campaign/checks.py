@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from runner.campaign.build import build_entry, build_objective, build_slo, direction
+from runner.campaign.build import build_entry, build_slo, direction
 from runner.campaign.check_abstract import check_abstract
 from runner.campaign.check_client import check_client
 from runner.campaign.check_load import check_load
+from runner.campaign.check_objective import check_objective, no_metric, per_gpu
 from runner.campaign.check_space import check_expressions
 from runner.campaign.document import Document
 from runner.campaign.entry_schema import EntrySection
@@ -23,8 +24,7 @@ from runner.campaign.secrets import in_command
 from runner.campaign.validate import Reading
 from runner.deployers import deployers
 from runner.domain.campaign import Deploy
-from runner.domain.load import AT
-from runner.domain.metrics import REPORTED, VALUE, metric_ref
+from runner.domain.metrics import REPORTED, metric_ref
 from runner.domain.units import format_duration
 from runner.errors import Problem, UnknownMember, Where
 from runner.loadgens import loadgens
@@ -33,10 +33,6 @@ from runner.samplers import samplers
 from runner.space.resolve import ENV
 from runner.util.plugins import Folder
 
-COUNTED = ("goodput", "attainment", "capacity")
-"""How the names of metrics begin that are counted by SLOs."""
-WATCHED = ("energy", "gpu_")
-"""How the names of metrics begin that need telemetry."""
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -44,14 +40,14 @@ def check(file: CampaignFile, document: Document, reading: Reading) -> list[Prob
     """Every problem of a file that the schema could read."""
     problems: list[Problem] = []
     more = (_quality, _times, check_client, check_load, check_expressions)
-    for one in (_members, _entries, _hardware, _deploy, _objective, _slos, *more):
+    for one in (_members, _entries, _hardware, _deploy, check_objective, _slos, *more):
         problems += one(file, document, reading)
     return problems
 
 
 def check_rules(file: CampaignFile, document: Document, reading: Reading) -> list[Problem]:
     """What is wrong with the objective and the SLOs alone, for rules without a campaign around them."""
-    return [*_objective(file, document, reading), *_slos(file, document, reading)]
+    return [*check_objective(file, document, reading), *_slos(file, document, reading)]
 
 
 def _members(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
@@ -216,87 +212,6 @@ def _attached(file: CampaignFile, document: Document, reading: Reading) -> Itera
             yield Problem("attach-space", what, where, "remove space, or choose another deploy")
 
 
-def _objective(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
-    if not reading.sound("objective"):
-        return
-    at_metric = document.at_value("objective", "metric")
-    try:
-        objective = build_objective(file.objective)
-    except ValueError as error:
-        yield _no_metric("objective.metric", error, at_metric)
-        return
-    ref = metric_ref(objective.metric)
-    better = direction(ref)
-    if better is not None and better != objective.goal:
-        higher = "higher" if ref.metric.higher_is_better else "lower"
-        what = f"objective.goal {objective.goal} is against {ref.text}: {higher} is better"
-        yield Problem("goal", what, document.at_value("objective", "goal"), "leave goal out")
-    yield from _per_gpu(file, reading, objective.metric, at_metric)
-    if objective.at == "mean" and ref.stat not in ("mean", VALUE):
-        what = f"objective.at: mean of {ref.text} over levels means nothing: percentiles are never averaged"
-        yield Problem("objective-at", what, document.at_value("objective", "at"), "use worst, c=N, or the _mean")
-    yield from _at(file, objective.at, document, reading)
-
-
-def _at(file: CampaignFile, at: str, document: Document, reading: Reading) -> Iterator[Problem]:
-    where = document.at_value("objective", "at")
-    yield from _searched(file, at, document, reading)
-    if at in ("worst", "mean"):
-        return
-    if at == "goodput":
-        if reading.untouched("slo") and not file.slo:
-            what = "objective.at: goodput is the highest load that meets the SLOs, and there is no slo"
-            yield Problem("objective-at", what, where, "add slo:, for instance ttft_p99: {max: 500ms}")
-        return
-    match = re.fullmatch(rf"({'|'.join(AT)})=(\d+(?:\.\d+)?)", at)
-    if match is None:
-        what = f"objective.at: {at!r} is not one of worst, mean, goodput, {', '.join(f'{key}=N' for key in AT)}"
-        yield Problem("objective-at", what, where)
-        return
-    if not reading.sound("workload"):
-        return
-    kind = next(key for key, known in AT.items() if known is file.workload.load.kind)
-    values = file.workload.load.loads
-    if match[1] != kind or float(match[2]) not in values:
-        known = ", ".join(f"{kind}={value:g}" for value in sorted(values))
-        yield Problem("objective-at", f"objective.at: {at} is not a load of this workload", where, f"loads: {known}")
-
-
-def _searched(file: CampaignFile, at: str, document: Document, reading: Reading) -> Iterator[Problem]:
-    """A load that is searched is one that holds SLOs, and so is an attainment."""
-    if at == "goodput":
-        return
-    if file.objective.attainment is not None:
-        what = f"objective.attainment belongs to at: goodput, and at is {at}"
-        yield Problem("objective-at", what, document.at_value("objective", "attainment"), "write at: goodput")
-    if reading.sound("workload") and file.workload.load.searched is not None:
-        kind = file.workload.load.kind.value
-        what = f"workload.load.{kind}: a search looks for the highest load that holds the SLOs, and at is {at}"
-        hint = "write objective: {..., at: goodput}, or list the loads"
-        yield Problem("objective-at", what, document.at_value("workload", "load", kind), hint)
-
-
-def _per_gpu(file: CampaignFile, reading: Reading, metric: str, where: Where) -> Iterator[Problem]:
-    if metric.endswith("_per_gpu") and reading.sound("hardware") and not file.hardware.gpus:
-        plain = metric.removesuffix("_per_gpu")
-        yield Problem("metric", f"{metric} needs hardware.gpus", where, f"without GPUs use {plain}")
-    if metric.startswith(COUNTED):
-        what = f"{metric} is counted by the SLOs of the day of an attempt: it is shown, and decides nothing"
-        hint = "objective: {metric: request_throughput, at: goodput} takes the highest load that meets the SLOs"
-        yield Problem("metric", what, where, hint)
-    leases = file.hardware.gpus and file.deploy.kind != "attach"
-    if metric.startswith(WATCHED) and reading.sound("hardware", "deploy") and not leases:
-        what = f"{metric} comes from GPUs that an attempt has leased"
-        yield Problem("metric", what, where, "say how many: hardware: {gpus: 1}; with attach nothing is leased")
-
-
-def _no_metric(place: str, error: ValueError, where: Where) -> Problem:
-    what, _, known = str(error).partition(" (known: ")
-    what, _, meant = what.partition("; did you mean ")
-    hint = f"did you mean {meant}" if meant else f"known: {known.removesuffix(')')}" if known else None
-    return Problem("metric", f"{place}: {what}", where, hint)
-
-
 def _slos(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
     if not reading.sound("slo"):
         return
@@ -306,7 +221,7 @@ def _slos(file: CampaignFile, document: Document, reading: Reading) -> Iterator[
         try:
             ref = metric_ref(name)
         except ValueError as error:
-            yield _no_metric("slo", error, at_key)
+            yield no_metric("slo", error, at_key)
             continue
         limit = "max" if section.max is not None else "min"
         at_limit = document.at_value("slo", name, limit)
@@ -325,7 +240,7 @@ def _slos(file: CampaignFile, document: Document, reading: Reading) -> Iterator[
         if ref.text in metrics:
             yield Problem("duplicate-key", f"slo {name} limits {ref.text}, as {metrics[ref.text]} does", at_key)
         metrics[ref.text] = name
-        yield from _per_gpu(file, reading, ref.text, at_key)
+        yield from per_gpu(file, reading, ref.text, at_key)
 
 
 def _quality(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:

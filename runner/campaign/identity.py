@@ -22,13 +22,16 @@ _OUTSIDE_VERSION = ("extended", "path", "version_sha256", "search_key")
 
 def resolved(campaign: Campaign) -> dict[str, Any]:
     """The campaign as plain JSON: what a run_start record keeps. Without a quality guard it says nothing of one, so
-    that the version of a file that has none is what it was before there were any; so with shapes of load, prefixes and
-    files of requests."""
+    that the version of a file that has none is what it was before there were any; so with further objectives, shapes of
+    load, prefixes and files of requests."""
     plain: dict[str, Any] = to_plain(campaign)
     if plain["quality"] is None:
         del plain["quality"]
-    if plain["objective"]["attainment"] is None:
-        del plain["objective"]["attainment"]
+    for objective in (plain["objective"], *plain["also"]):
+        if objective["attainment"] is None:
+            del objective["attainment"]
+    if not plain["also"]:
+        del plain["also"]
     plain["workload"] = _plain_workload(campaign.workload)
     for name in _YOUNGER_SEARCH:
         if getattr(campaign.search, name) == getattr(_USUAL_SEARCH, name):

@@ -58,9 +58,12 @@ class OtherRules:
         problems += check_rules(reading.file, document, replace(reading, broken=reading.broken | kept))
         if problems:
             raise CampaignError(list(dict.fromkeys(problems)))
-        objective = build_objective(reading.file.objective) if "objective" in given else campaign.objective
+        if "objective" in given:
+            first, *also = map(build_objective, reading.file.objective)
+        else:
+            first, also = campaign.objective, list(campaign.also)
         slos = tuple(build_slo(*one) for one in reading.file.slo.items()) if "slo" in given else campaign.slos
-        return replace(campaign, objective=_possible(objective, slos, campaign), slos=slos)
+        return replace(campaign, objective=_possible(first, slos, campaign), also=tuple(also), slos=slos)
 
 
 def from_words(objective: str | None, slos: Sequence[str], without_slos: bool = False) -> OtherRules:

@@ -115,6 +115,10 @@ class WorkloadSection(Section):
     temperature: Annotated[Number, Field(ge=0, le=2)] = Field(0.0, description="Sampling temperature.")
 
 
+MOST_OBJECTIVES = 3
+"""More, and nearly every configuration is on the front: it orders nothing any more."""
+
+
 class ObjectiveSection(Section):
     metric: Text = Field(description="What is optimized, such as output_throughput or ttft_p99.")
     goal: Literal["maximize", "minimize"] | None = Field(None, description="Default: the metric's own direction.")
@@ -200,6 +204,10 @@ def _kind_only(value: Any) -> Any:
     return {"kind": value} if isinstance(value, str) else value
 
 
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, dict | ObjectiveSection) else value
+
+
 class CampaignFile(Section):
     """A tunebook campaign."""
 
@@ -216,7 +224,9 @@ class CampaignFile(Section):
     )
     runtimes: Annotated[list[EntrySection], Field(min_length=1)] = Field(description="The entries.")
     workload: WorkloadSection = Field(description="The load.")
-    objective: ObjectiveSection = Field(description="What is best.")
+    objective: Annotated[
+        list[ObjectiveSection], BeforeValidator(_as_list), Field(min_length=1, max_length=MOST_OBJECTIVES)
+    ] = Field(description="What is best: one, or a list whose first decides the score and whose front is searched.")
     slo: dict[str, SloSection] = Field({}, description="Limits by metric, such as ttft_p99: {max: 500ms}.")
     quality: QualitySection | None = Field(None, description="Answers that must agree with a reference.")
     search: SearchSection = Field(SearchSection(), description="How the space is searched.")
@@ -247,6 +257,12 @@ def json_schema() -> str:
         "anyOf": [{"type": "string"}, {"$ref": "#/$defs/DeploySection"}],
         "default": "local",
         "description": deploy["description"],
+    }
+    objective = schema["properties"]["objective"]
+    about = objective.pop("description")
+    schema["properties"]["objective"] = {
+        "anyOf": [{"$ref": "#/$defs/ObjectiveSection"}, objective],
+        "description": about,
     }
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "tunebook campaign"}
     return json.dumps(head | published(schema), indent=1, ensure_ascii=False) + "\n"

@@ -308,6 +308,7 @@ class Campaign:
     timeouts: Timeouts = field(default_factory=Timeouts)
     every: float | None = None
     quality: Quality | None = None
+    also: tuple[Objective, ...] = ()  # further objectives: the front of all is searched, `objective` is the score
     description: str = ""
     extended: tuple[
         Extended, ...
@@ -315,6 +316,11 @@ class Campaign:
     path: str = ""  # where the file lay, relative to the project folder; outside every hash
     version_sha256: str = ""  # of the resolved file
     search_key: str = ""  # of {model, hardware, deploy, runtimes + spaces, workload, client}
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """All of them; the first decides score, best and verdict."""
+        return (self.objective, *self.also)
 
     @property
     def space(self) -> Space:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from runner.domain.failure import SloVerdict
 from runner.domain.trial import LevelResult
-from runner.scoring.levels import counts, parse_at, reached_levels
+from runner.scoring.levels import counts, needed_levels, parse_at, reached_levels
 from runner.scoring.rules import Rules
 from runner.scoring.slo import slo_results
 
@@ -21,7 +21,7 @@ def after_level(level: LevelResult, rules: Rules) -> Ascent:
 
     `goodput`: the first level that misses an SLO, or has too few good requests, ends its scenario's ascent; it decides
     the attempt when it is the scenario's lightest or no other scenario follows. `worst`, `mean`: a level that misses a
-    hard SLO or has too few good requests decides. `c=N`, `r=N`: only a level with that load decides anything.
+    hard SLO or has too few good requests decides. `c=N`, `r=N`: only a level that an objective reads decides anything.
     """
     at = parse_at(rules.objective.at)
     reached = reached_levels([level], rules)
@@ -30,12 +30,10 @@ def after_level(level: LevelResult, rules: Rules) -> Ascent:
     missed = any(r.verdict in (SloVerdict.MISSED_HARD, SloVerdict.MISSED_SOFT) for r in binding)
     if not missed and counts(level, rules):
         return Ascent.GO_ON
-    if at.kind == "load":
-        here = (at.load_kind, at.load_value) == (level.load_kind, level.load_value)
+    if at.kind != "goodput":
+        here = level.position in {key.position for key in needed_levels(rules)}
         return Ascent.STOP if here else Ascent.GO_ON
-    if at.kind == "goodput":
-        same = [key for key in rules.levels if key.scenario == level.scenario]
-        lightest = all(key.load_value >= level.load_value for key in same)
-        more = any(key.position > level.position for key in rules.levels if key not in same)
-        return Ascent.GO_ON if more and not lightest else Ascent.STOP
-    return Ascent.STOP
+    same = [key for key in rules.levels if key.scenario == level.scenario]
+    lightest = all(key.load_value >= level.load_value for key in same)
+    more = any(key.position > level.position for key in rules.levels if key not in same)
+    return Ascent.GO_ON if more and not lightest else Ascent.STOP

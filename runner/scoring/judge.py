@@ -10,7 +10,7 @@ Order of judgement (the first that holds decides):
 5. a hard SLO is missed at a needed level (for `goodput`: any SLO at the lightest level): failed, `slo` / `slo`.
 6. a needed level was not reached: what was recorded, else unmeasured (other rules had ended the ascent there). So is
    an attempt whose good requests were counted by other limits, where a share of them is asked for.
-7. a hard SLO or the objective's metric was not measured at a needed level: failed, `slo` / `unknown`.
+7. a hard SLO or an objective's metric was not measured at a needed level: failed, `slo` / `unknown`.
 8. there is a quality guard, and nobody had asked for the answers, or compared them with another entry: unmeasured.
 9. succeeded. A guard that had nothing to compare with says nothing.
 """
@@ -18,9 +18,10 @@ Order of judgement (the first that holds decides):
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runner.domain.answers import QualityFacts
+from runner.domain.campaign import Objective
 from runner.domain.failure import Cause, Failure, Hint, Outcome, Phase, SloVerdict, TrialStatus
 from runner.domain.trial import Attempt
 from runner.scoring.guard import disagreement
@@ -41,6 +42,16 @@ from runner.scoring.slo import SloResult, slo_results, total_penalty, worst_rati
 
 
 @dataclass(frozen=True, slots=True)
+class Further:
+    """A further objective of a success: `value` made worse by the soft penalty as the score is, `objective_value` as
+    measured. Both in the unit of `objective`."""
+
+    objective: Objective
+    value: float
+    objective_value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """What an attempt is worth under some rules.
 
@@ -48,7 +59,8 @@ class Judgement:
     succeeded. `objective_value` is the objective alone; a failure at phase `slo` keeps it when every needed level was
     measured. `severity` is 0 unless failed. `failure` may be one that the rules derived (an error rate, an SLO).
     `goodput_level` is the position of the level the value was taken from, for `at: goodput` only. A failure has a
-    `hint` (what to do about it) and `levels_done`, the declared levels that were measured well enough.
+    `hint` (what to do about it) and `levels_done`, the declared levels that were measured well enough. `also` are the
+    further objectives of a success, in their order.
     """
 
     status: TrialStatus
@@ -61,6 +73,7 @@ class Judgement:
     goodput_level: int | None = None
     hint: Hint | None = None
     levels_done: int = 0
+    also: tuple[Further, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +133,7 @@ def _engine_failure(case: _Case) -> Failure | None:
         return Failure(case.attempt.phase, Cause.UNKNOWN, "the attempt failed and no reason was recorded")
     if failure.phase in (Phase.MEASURE, Phase.SLO) and failure.cause in (Cause.ERROR_RATE, Cause.SLO):
         return None  # a judgement by the rules of that day: judged anew
-    one_load = parse_at(case.rules.objective.at).kind == "load"
+    one_load = all(parse_at(objective.at).kind == "load" for objective in case.rules.objectives)
     elsewhere = failure.phase is Phase.MEASURE and failure.cause not in (Cause.QUALITY, Cause.SHORT_OUTPUT)
     measured = [counts(case.reached.get(key.position), case.rules) for key in case.needed]
     return None if one_load and elsewhere and measured and all(measured) else failure
@@ -172,9 +185,10 @@ def _not_measured(case: _Case) -> Failure | None:
         if result.verdict is SloVerdict.UNMEASURED:
             what = f"the SLO {result.slo} could not be checked: its metric has no value at level {result.position}"
             return Failure(Phase.SLO, Cause.UNKNOWN, what)
-    if objective_value(case.needed, case.reached, case.rules.objective) is None:
-        what = f"the objective {case.rules.objective.metric} has no value at a level that it needs"
-        return Failure(Phase.SLO, Cause.UNKNOWN, what)
+    for objective in case.rules.objectives:
+        if _objective_value(case, objective) is None:
+            what = f"the objective {objective.metric} has no value at a level that it needs"
+            return Failure(Phase.SLO, Cause.UNKNOWN, what)
     return None
 
 
@@ -185,6 +199,10 @@ def _planned(rules: Rules) -> int:
     return rules.search.levels * max(1, len({key.scenario for key in rules.levels}))
 
 
+def _objective_value(case: _Case, objective: Objective) -> float | None:
+    return objective_value(needed_levels(case.rules, objective), case.reached, objective)
+
+
 def _failed(case: _Case, failure: Failure) -> Judgement:
     rules = case.rules
     done = sum(counts(case.reached.get(key.position), rules) for key in rules.levels)
@@ -192,7 +210,7 @@ def _failed(case: _Case, failure: Failure) -> Judgement:
     kept = failure.phase is Phase.SLO and not case.goodput
     return Judgement(
         TrialStatus.FAILED,
-        objective_value=objective_value(case.needed, case.reached, rules.objective) if kept else None,
+        objective_value=_objective_value(case, rules.objective) if kept else None,
         severity=severity(failure, done, _planned(rules), ratios),
         failure=failure,
         slos=case.slos,
@@ -202,17 +220,29 @@ def _failed(case: _Case, failure: Failure) -> Judgement:
 
 
 def _succeeded(case: _Case) -> Judgement:
-    rules, goal = case.rules, case.rules.objective.goal
-    if not case.goodput:
-        value = objective_value(case.needed, case.reached, rules.objective)
-        assert value is not None, "_not_measured has seen to that"
-        penalty = total_penalty(case.at(case.needed), rules)
-        return Judgement(
-            TrialStatus.SUCCEEDED, score(value, penalty, goal), finite(value), 0.0, penalty, None, case.slos
-        )
+    rules = case.rules
+    if case.goodput:
+        return _good(case)
+    penalty = total_penalty(case.at(case.needed), rules)
+    read = [Further(one, 0.0, finite(_objective_value(case, one) or 0.0)) for one in rules.objectives]
+    first, *also = (replace(one, value=score(one.objective_value, penalty, one.objective.goal)) for one in read)
+    return Judgement(
+        TrialStatus.SUCCEEDED, first.value, first.objective_value, 0.0, penalty, None, case.slos, also=tuple(also)
+    )
+
+
+def _good(case: _Case) -> Judgement:
+    """A success at `goodput`: each objective at the highest good level of each scenario."""
+    rules = case.rules
     tops = [top for top in goodput_levels(case.reached, case.slos, rules) if top is not None]
-    values = [metric_at(case.reached.get(top.position), rules.objective.metric) for top in tops]
-    known = [value for value in values if value is not None]
-    value = aggregate(known, rules.objective)
-    position = tops[values.index(value)].position
-    return Judgement(TrialStatus.SUCCEEDED, value, value, 0.0, 0.0, None, case.slos, position)
+
+    def values(metric: str) -> list[float]:
+        known = [metric_at(case.reached.get(top.position), metric) for top in tops]
+        return [value for value in known if value is not None]
+
+    first = values(rules.objective.metric)
+    value = aggregate(first, rules.objective)
+    further = [(one, aggregate(values(one.metric), one)) for one in rules.also]
+    also = tuple(Further(one, value, value) for one, value in further)
+    position = tops[first.index(value)].position
+    return Judgement(TrialStatus.SUCCEEDED, value, value, 0.0, 0.0, None, case.slos, position, also=also)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from runner.domain.campaign import Objective
 from runner.domain.failure import LevelState
 from runner.domain.load import AT, LoadKind
 from runner.domain.metrics import metric_ref
@@ -40,10 +41,14 @@ def parse_at(text: str) -> At:
     return At("load", AT[letter], value)
 
 
-def needed_levels(rules: Rules) -> tuple[LevelKey, ...]:
-    """The levels without which nothing can be said: all of them for `worst` and `mean`, those with that load for
-    `c=N` and `r=N`, the lightest one of each scenario for `goodput`. Raises ValueError for an unknown `at`."""
-    at = parse_at(rules.objective.at)
+def needed_levels(rules: Rules, objective: Objective | None = None) -> tuple[LevelKey, ...]:
+    """The levels without which nothing can be said, of one objective or of all together: all levels for `worst` and
+    `mean`, those with that load for `c=N` and `r=N`, the lightest one of each scenario for `goodput`. Raises ValueError
+    for an unknown `at`."""
+    if objective is None:
+        needed = {key.position for one in rules.objectives for key in needed_levels(rules, one)}
+        return tuple(key for key in rules.levels if key.position in needed)
+    at = parse_at(objective.at)
     if at.kind == "load":
         return tuple(key for key in rules.levels if (key.load_kind, key.load_value) == (at.load_kind, at.load_value))
     if at.kind == "goodput":

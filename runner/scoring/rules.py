@@ -53,6 +53,12 @@ class Rules:
     penalty_version: int = PENALTY_VERSION
     quality: Quality | None = None
     search: LoadSearch | None = None
+    also: tuple[Objective, ...] = ()
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """All that a success needs a value of; the first is the score."""
+        return (self.objective, *self.also)
 
     @property
     def limits(self) -> tuple[Slo, ...]:
@@ -88,6 +94,7 @@ def rules_of(campaign: Campaign) -> Rules:
         gpus=campaign.hardware.gpus,
         quality=_guard(campaign.quality),
         search=_floats_of(workload.load_search),
+        also=campaign.also,
     )
 
 
@@ -102,14 +109,15 @@ def _guard(stated: Quality | None) -> Quality | None:
 
 
 def rules_to_plain(rules: Rules) -> dict[str, Any]:
-    """JSON-ready: what a `rules` record holds and what `rules_id` hashes. Rules without a guard, a search or an
-    attainment keep the id that they had before there were any."""
+    """JSON-ready: what a `rules` record holds and what `rules_id` hashes. Rules without a guard, a search, an
+    attainment or a second objective keep the id that they had before there were any."""
     plain: dict[str, Any] = to_plain(rules)
-    for name in ("quality", "search"):
-        if plain[name] is None:
+    for name in ("quality", "search", "also"):
+        if not plain[name]:
             del plain[name]
-    if plain["objective"]["attainment"] is None:
-        del plain["objective"]["attainment"]
+    for objective in (plain["objective"], *plain.get("also", ())):
+        if objective["attainment"] is None:
+            del objective["attainment"]
     return plain
 
 

@@ -38,7 +38,7 @@ def objective_value(levels: Sequence[LevelKey], reached: Reached, objective: Obj
 
 def goodput_levels(reached: Reached, results: Sequence[SloResult], rules: Rules) -> list[LevelKey | None]:
     """Per scenario, the highest level up to which every level counts, meets all SLOs, hard and soft, and has the
-    objective's metric; None where not even the lightest does."""
+    metric of each objective; None where not even the lightest does."""
     missed = {result.position for result in results if result.verdict is not SloVerdict.MET}
     tops: list[LevelKey | None] = []
     for ladder in ladders(rules.levels):
@@ -47,7 +47,7 @@ def goodput_levels(reached: Reached, results: Sequence[SloResult], rules: Rules)
             level = reached.get(key.position)
             if key.position in missed or not counts(level, rules):
                 break
-            if metric_at(level, rules.objective.metric) is None:
+            if any(metric_at(level, objective.metric) is None for objective in rules.objectives):
                 break
             top = key
         tops.append(top)

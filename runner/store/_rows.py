@@ -15,7 +15,7 @@ from runner.domain.model_facts import ModelFacts
 from runner.domain.records import ComparisonFact, RejectionFact, RetractionFact, RulesFact, RunEnd, RunStart
 from runner.domain.trial import Attempt, LevelResult
 from runner.render.shell import one_line
-from runner.scoring.judge import Judgement
+from runner.scoring.judge import Further, Judgement
 from runner.scoring.rules import rules_from_plain
 from runner.space.memory import kv_numbers_per_token
 from runner.stats.intervals import wilson
@@ -120,7 +120,7 @@ def retraction_rows(fact: RetractionFact) -> Rows:
 
 
 def judgement_rows(attempt_id: str, rules_id: str, judged: Judgement) -> Rows:
-    """One row of `score` and the rows of `slo_verdict`. An unmeasured attempt has no severity: NULL, not 0."""
+    """One row of `score`, those of further objectives and of SLOs. An unmeasured attempt has no severity: NULL."""
     of = {"attempt_id": attempt_id, "rules_id": rules_id}
     failure = judged.failure
     score: Row = of | {
@@ -136,7 +136,14 @@ def judgement_rows(attempt_id: str, rules_id: str, judged: Judgement) -> Rows:
         score |= {"phase": failure.phase, "cause": failure.cause, "evidence": failure.evidence}
         score |= {"rule": failure.rule, "hung": failure.hung}
     verdicts = [_renamed(to_plain(result), limit="limit_value") | of for result in judged.slos]
-    return {"score": [score], "slo_verdict": verdicts}
+    further = [_further(one, number) | of for number, one in enumerate(judged.also, 1)]
+    return {"score": [score], "objective": further, "slo_verdict": verdicts}
+
+
+def _further(one: Further, number: int) -> Row:
+    ref = metric_ref(one.objective.metric)
+    row: Row = {"number": number, "objective": ref.text, "objective_at": one.objective.at, "goal": one.objective.goal}
+    return row | {"unit": ref.unit, "value": one.value, "objective_value": one.objective_value}
 
 
 def _attempt(fact: Attempt) -> Row:

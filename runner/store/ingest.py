@@ -51,6 +51,7 @@ KEYS = {
     "record": "kind, record_id", "campaign": "campaign_id", "run": "run_id", "run_end": "run_id", "host": "host_id",
     "attempt": "attempt_id", "rejection": "rejection_id", "comparison": "comparison_id", "rules": "record_id",
     "score": "attempt_id, rules_id", "slo_verdict": "attempt_id, rules_id, position, slo",
+    "objective": "attempt_id, rules_id, number",
     "model": "run_id", "quality": "attempt_id", "retraction": "retraction_id",
 }  # fmt: skip
 """What a row is known by. Tables that are not listed get all their rows with their attempt, in one transaction."""

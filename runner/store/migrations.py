@@ -77,5 +77,17 @@ ALTER TABLE store.comparison ADD COLUMN drift DOUBLE;
 ALTER TABLE store.comparison ADD COLUMN drift_low DOUBLE;
 ALTER TABLE store.comparison ADD COLUMN drift_high DOUBLE;
 COMMIT""",
+    8: """CREATE TABLE store.objective (
+  attempt_id VARCHAR NOT NULL,
+  rules_id VARCHAR NOT NULL,
+  number INTEGER NOT NULL CHECK (number >= 1),
+  objective VARCHAR NOT NULL,
+  objective_at VARCHAR NOT NULL,
+  goal VARCHAR NOT NULL CHECK (goal IN ('maximize', 'minimize')),
+  unit VARCHAR NOT NULL,
+  value DOUBLE NOT NULL CHECK (isfinite(value)),
+  objective_value DOUBLE NOT NULL CHECK (isfinite(objective_value)),
+  PRIMARY KEY (attempt_id, rules_id, number)
+)""",
 }
 """Version -> SQL that takes a store of the version before to it. What ALTER can not do is left to `store rebuild`."""

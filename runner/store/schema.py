@@ -21,7 +21,7 @@ from runner.store.migrations import MIGRATIONS
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """Raised with every change of schema.sql; the history stands at its head."""
 
 ENUMS: dict[str, type[StrEnum]] = {

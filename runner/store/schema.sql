@@ -15,6 +15,7 @@
 -- version 6: model. Runs of an older tunebook have not read the headers of their model's files.
 -- version 7: comparison has purpose, confidence, more_repeats, at_most and drift. What was compared before was confirmed
 -- at 95 %, with nothing said of the rest.
+-- version 8: objective. Rules of an older tunebook have one objective, which is the score.
 --
 -- A change is a new version: raise SCHEMA_VERSION in schema.py, say here what changed, and add the numbered migration
 -- to migrations.py; `store rebuild` is the heavy way that always works.
@@ -352,6 +353,20 @@ CREATE TABLE store.score (
   hint VARCHAR, -- what to do about it, with numbers where there are some
   PRIMARY KEY (attempt_id, rules_id),
   CHECK ((status = 'succeeded') = (value IS NOT NULL))
+);
+
+-- A further objective of an attempt that succeeded under rules with several; the first one is the score.
+CREATE TABLE store.objective (
+  attempt_id VARCHAR NOT NULL, -- the attempt
+  rules_id VARCHAR NOT NULL, -- the rules
+  number INTEGER NOT NULL CHECK (number >= 1), -- place in the list of the campaign, from 0
+  objective VARCHAR NOT NULL, -- metric, with its statistic
+  objective_at VARCHAR NOT NULL, -- which level counts
+  goal VARCHAR NOT NULL CHECK (goal IN ({Goal})), -- direction of better
+  unit VARCHAR NOT NULL, -- unit of the objective
+  value DOUBLE NOT NULL CHECK (isfinite(value)), -- made worse by the soft penalty
+  objective_value DOUBLE NOT NULL CHECK (isfinite(objective_value)), -- as measured
+  PRIMARY KEY (attempt_id, rules_id, number)
 );
 
 -- One SLO at one level of one attempt, under rules.

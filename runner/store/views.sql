@@ -456,6 +456,34 @@ CREATE OR REPLACE VIEW scores (
   JOIN store.current_attempt a USING (attempt_id)
   LEFT JOIN store.latest_rules r USING (search_key);
 
+-- What an attempt that succeeded is worth by each objective of rules that have several. Number 0 is the score.
+CREATE OR REPLACE VIEW objectives (
+  attempt_id, -- the attempt
+  rules_id, -- the rules
+  number, -- place in the list of the campaign, from 0
+  objective, -- metric, with its statistic
+  objective_at, -- which level counts
+  goal, -- maximize or minimize
+  unit, -- of the values
+  value, -- made worse by missed soft SLOs, as the score is
+  objective_value, -- as measured
+  latest -- true for the rules in force
+) AS
+  WITH further AS (
+    SELECT attempt_id, rules_id, number, objective, objective_at, goal, unit, value, objective_value
+    FROM store.objective
+    UNION ALL
+    SELECT s.attempt_id, s.rules_id, 0, r.objective, r.objective_at, r.goal, r.unit, s.value, s.objective_value
+    FROM store.score s
+    JOIN (SELECT DISTINCT rules_id, objective, objective_at, goal, unit FROM store.rules) r USING (rules_id)
+    SEMI JOIN store.objective USING (attempt_id, rules_id)
+  )
+  SELECT f.attempt_id, f.rules_id, f.number, f.objective, f.objective_at, f.goal, f.unit, f.value, f.objective_value,
+    coalesce(f.rules_id = r.rules_id, false)
+  FROM further f
+  JOIN store.current_attempt a USING (attempt_id)
+  LEFT JOIN store.latest_rules r USING (search_key);
+
 -- Rules of each lineage, the old ones included.
 CREATE OR REPLACE VIEW rules (
   rules_id, -- follows from the rules
@@ -568,6 +596,33 @@ CREATE OR REPLACE VIEW best (
 ) AS
   SELECT b.campaign_id, b.trial_id, b.score, b.basis, b.search_score, b.unit, b.series, b.search_key, b.campaign
   FROM best_by_series b JOIN store.shown_series s ON s.search_key = b.search_key AND s.series = b.series;
+
+-- The trials of a campaign with several objectives that succeeded, and whether another one is at least as good in all
+-- of them and better in one.
+CREATE OR REPLACE VIEW fronts (
+  campaign_id, -- latest version of the campaign of the lineage
+  trial_id, -- the trial
+  on_front, -- nobody beats it
+  beaten_by, -- trials that do
+  series, -- repetition of the lineage
+  search_key, -- lineage
+  campaign -- campaign name
+) AS
+  WITH gain AS (
+    SELECT t.search_key, t.series, t.campaign_id, t.campaign, t.trial_id, o.number,
+      CASE o.goal WHEN 'maximize' THEN o.value ELSE -o.value END AS gain
+    FROM trials t JOIN objectives o ON o.attempt_id = t.attempt_id AND o.latest
+    WHERE t.status = 'succeeded'
+  ), beaten AS (
+    SELECT a.trial_id, b.trial_id AS better
+    FROM gain a JOIN gain b USING (search_key, series, number)
+    GROUP BY ALL
+    HAVING bool_and(b.gain >= a.gain) AND bool_or(b.gain > a.gain)
+  )
+  SELECT g.campaign_id, g.trial_id, count(b.better) = 0, count(b.better), g.series, g.search_key, g.campaign
+  FROM (SELECT DISTINCT search_key, series, campaign_id, campaign, trial_id FROM gain) g
+  LEFT JOIN beaten b USING (trial_id)
+  GROUP BY g.campaign_id, g.trial_id, g.series, g.search_key, g.campaign;
 
 -- The default configuration of each entry, in the series of `best`.
 CREATE OR REPLACE VIEW baselines (

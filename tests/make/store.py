@@ -14,6 +14,8 @@ from pathlib import Path
 
 from runner.domain.campaign import (
     Campaign,
+    Goal,
+    Objective,
     Search,
 )
 from runner.domain.failure import (
@@ -166,8 +168,8 @@ def write_store(
 
 
 def write_gpus(results: Path) -> Made:
-    """A campaign on a GPU that somebody else used for a while, and in which answers were compared."""
-    of = gpu_campaign()
+    """Two objectives, a GPU that somebody else used for a while, and answers that were compared."""
+    of = replace(gpu_campaign(), also=(Objective("ttft_p99", Goal.MINIMIZE, "worst"),))
     attempts = [
         attempt(of, 0, n=800, run_id=an_id(4), quality=quality(an_id(900), None)),
         attempt(of, 1, n=801, run_id=an_id(4), values={"threads": 4}, throughput=80.0,

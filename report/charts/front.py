@@ -1,0 +1,92 @@
+"""Several objectives: how much of what the whole search found its front covered after each trial (hypervolume)."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from report.charts import Chart, Data, Rows, Words
+from report.charts._style import GREY, WHOLE, drawing, entry_colour, entry_shape, width
+from report.phrases import count, objective_title, params_text, score_text
+from runner.stats.pareto import hypervolume
+
+
+def spec() -> dict[str, Any]:
+    import altair as alt
+
+    base = drawing()
+    x = alt.X(
+        "number:Q",
+        title="Trial",
+        axis=alt.Axis(labelExpr=WHOLE, tickMinStep=1),
+        scale=alt.Scale(nice=False, padding=14),
+    )
+    y = alt.Y("share:Q", title="Hypervolume, share of the last (%)", scale=alt.Scale(domain=[0, 100], padding=8))
+    line = base.mark_line(interpolate="step-after", strokeWidth=2, opacity=0.8, color=GREY).encode(x=x, y=y)
+    points = base.transform_filter("datum.on_front").mark_point(filled=True, size=85, opacity=1)
+    tooltip = [
+        alt.Tooltip("number:Q", title="trial"),
+        alt.Tooltip("entry:N"),
+        alt.Tooltip("params:N", title="parameters"),
+        alt.Tooltip("values:N", title="objectives"),
+    ]
+    marks = points.encode(x=x, y=y, color=entry_colour(), shape=entry_shape(), tooltip=tooltip)
+    made: dict[str, Any] = alt.layer(line, marks).properties(height=220, **width()).to_dict()
+    return made
+
+
+def rows(data: Data) -> Rows:
+    """The reference is the worst value of each objective among all successes, so a front of one point covers nothing
+    and what is shown is a share of what the search ended with."""
+    trials = [list(members) for _, members in groupby(data["front"], key=lambda row: row["number"])]
+    if not trials:
+        return []
+    higher = [row["goal"] == "maximize" for row in trials[0]]
+    points = [[float(row["value"]) for row in trial] for trial in trials]
+    columns = list(zip(*points, strict=True))
+    worst = [min(column) if up else max(column) for column, up in zip(columns, higher, strict=True)]
+    whole = hypervolume(points, worst, higher)
+    found = []
+    for place, trial in enumerate(trials):
+        covered = hypervolume(points[: place + 1], worst, higher)
+        first = trial[0]
+        found.append(
+            {
+                "number": first["number"],
+                "entry": first["entry"],
+                "params": params_text(first["params_json"]),
+                "values": ", ".join(
+                    f"{objective_title(row['objective'])} {score_text(row['objective_value'], row['objective'])}"
+                    for row in trial
+                ),
+                "share": round(100 * covered / whole, 3) if whole > 0 else 100.0,
+                "on_front": first["on_front"],
+            }
+        )
+    return found
+
+
+def caption(rows: Rows, words: Words) -> str:
+    front = [row for row in rows if row["on_front"]]
+    late = next((row["number"] for row in rows if row["share"] >= 95), None)
+    reached = f" 95 % of it stood after trial {late}." if late is not None else ""
+    return (
+        f"{count(len(front), 'trial')} of {count(len(rows), 'success')} on the front (points). The line is the "
+        f"space that the front covers, from the worst value of each objective on.{reached}"
+    )
+
+
+def missing(rows: Rows, words: Words) -> str | None:
+    return None if len(rows) > 1 else "Fewer than two trials succeeded: there is no front yet."
+
+
+CHART: Chart = Chart(
+    title="How the front grew",
+    queries=("front",),
+    words=("entries",),
+    height=220,
+    rows=rows,
+    spec=spec,
+    caption=caption,
+    missing=missing,
+)
