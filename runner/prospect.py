@@ -76,7 +76,8 @@ def _new_trials(plan: Plan, known: Known) -> int:
         first = plan.defaults if plan.campaign.search.baseline else ()
         untried = {p.configuration.fingerprint for p in (*first, *plan.configurations) if p.rule is None}
         return min(left, len(untried - {trial.fingerprint for trial in known.trials}))
-    return 0 if known.end_reason == EndReason.CONVERGED else left
+    extended = plan.campaign.search.stop == "auto" and known.run_planned != plan.campaign.search.trials
+    return 0 if known.end_reason == EndReason.CONVERGED and not extended else left
 
 
 def _confirm(campaign: Campaign, known: Known) -> int:

@@ -31,6 +31,7 @@ class RunResult:
     run_id: str | None
     pending: int = 0  # sealed records not yet in the store
     out_of_time: bool = False  # `enough` said so: interrupted as it was asked for
+    message: str = ""  # of the rule that ended the search
 
     @property
     def exit_code(self) -> int:
@@ -125,7 +126,7 @@ class RunState:
         step = next_step(self.campaign, lineage, replace(self.so_far(), trials_left=None))
         if not isinstance(step, Over):
             return False
-        self.over = step.reason
+        self.over, self.message = step.reason, step.message
         return not self.confirm_left(lineage) and not self.verdicts_left(lineage)
 
     def may_confirm(self, reason: EndReason) -> bool:
@@ -155,7 +156,14 @@ class RunState:
         newest = {(fact.trial_a, fact.trial_b): fact for fact in facts.comparisons if fact.series == self.series}
         run_id = self.run_id if self.began is not None else None
         return RunResult(
-            self.campaign, self.lineage, reason, tuple(newest.values()), run_id, self.pending, self.out_of_time
+            self.campaign,
+            self.lineage,
+            reason,
+            tuple(newest.values()),
+            run_id,
+            self.pending,
+            self.out_of_time,
+            self.message,
         )
 
 

@@ -18,7 +18,7 @@ from runner.util.visible import visible
 
 REASONS = {
     "trials": "all trials done", "wall": "budget.wall was spent", "gpu_hours": "budget.gpu_hours was spent",
-    "failures": "budget.failures was reached", "converged": "no untried configuration was left",
+    "failures": "budget.failures was reached", "converged": "nothing untried, or nothing to gain, was left",
     "interrupted": "interrupted by a signal", "error": "the machine failed again and again",
 }  # fmt: skip
 

@@ -58,6 +58,8 @@ def _next(result: RunResult) -> str:
         return f"{known} of {planned} trials are done: run again to go on"
     if result.lineage.failed and not result.lineage.succeeded:
         return f"`tunebook new --from {result.campaign.name}` writes a campaign narrowed by what failed"
+    if result.message:
+        return f"enough was found: {result.message}. Raise search.trials, or write search.stop: never, to go on"
     if result.end_reason is EndReason.CONVERGED:
         return "the space holds no untried configuration that the pre-check lets pass; widen it to go on"
     what = {EndReason.TRIALS: "search.trials", EndReason.WALL: "budget.wall", EndReason.FAILURES: "budget.failures"}

@@ -134,11 +134,12 @@ CREATE OR REPLACE VIEW runs (
   trials, -- trials of the series when the run ended, those of earlier runs included; NULL while it runs
   succeeded, -- of them with a score, under the rules of the run
   failed, -- of them failed, under the rules of the run
-  host_id -- facts of the host: view hosts
+  host_id, -- facts of the host: view hosts
+  warm_start_json -- configurations that its series took from other campaigns, with where each is from
 ) AS
   SELECT r.run_id, r.campaign_id, r.host, r.git_commit, r.tunebook_version, r.started_utc, e.ended_utc, e.end_reason,
     r.name, e.message, r.search_key, r.series, r.seed, r.trials_planned, e.seconds, e.trials, e.succeeded, e.failed,
-    r.host_id
+    r.host_id, r.warm_start_json
   FROM store.run r LEFT JOIN store.run_end e USING (run_id);
 
 -- One row per trial: a configuration in a lineage and series, judged under the rules in force.
