@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 SEVERITY = "severity"
 
 
-def learnable(history: Sequence[Told]) -> list[Told]:
-    """What says something about its configuration: successes and failures, not trials that nothing is known of."""
-    return [told for told in history if told.score is not None or told.severity > 0]
-
-
 def study_of(
     space: Space, goal: Goal, history: Sequence[Told], pending: Sequence[Point], sampler: BaseSampler
 ) -> Study:

@@ -1,13 +1,16 @@
 """Our space in Optuna's terms: root choice `entry`, below it `<entry>.<parameter>`, walked define-by-run. Abstract
 settings (`quantization.*`, `parallel.*`) stand without the entry where all mean the same by them.
 
-A choice becomes its JSON text, because Optuna compares choices with ==, under which true is 1. Ranges keep their own
+A choice becomes its JSON text, because Optuna compares choices with ==, under which true is 1. Choices that are
+ascending numbers are ordered: they become their position, so that 4 lies between 2 and 8. Ranges keep their own
 distribution, whatever values have run, since Optuna drops a parameter whose distribution changes between trials.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from runner.domain.ids import canonical
@@ -26,6 +29,8 @@ def distribution(parameter: Parameter) -> BaseDistribution:
     from optuna import distributions as kinds
 
     match parameter:
+        case Choice(values) if ordinal(values):
+            return kinds.IntDistribution(0, len(values) - 1)
         case Choice(values):
             return kinds.CategoricalDistribution([canonical(value) for value in values])
         case Int(low, high, log, step):
@@ -33,6 +38,12 @@ def distribution(parameter: Parameter) -> BaseDistribution:
             return kinds.IntDistribution(low, top, log=log, step=1 if log else step)
         case Float(low, high, log):
             return kinds.FloatDistribution(low, high, log=log)
+
+
+def ordinal(values: Sequence[Scalar]) -> bool:
+    """Whether listed values are ascending numbers: three or more, since two are only this one or that one."""
+    numbers = [value for value in values if not isinstance(value, bool | str)]
+    return len(numbers) == len(values) > 2 and all(low < high for low, high in pairwise(numbers))
 
 
 def entry_distribution(space: Space) -> BaseDistribution:
@@ -74,8 +85,14 @@ class Teller:
             if key not in self._made:
                 self._made[key] = distribution(parameters[name])
             kinds[key] = self._made[key]
-            chosen[key] = canonical(value) if isinstance(parameters[name], Choice) else value
+            chosen[key] = _told(parameters[name], value)
         return chosen, kinds
+
+
+def _told(parameter: Parameter, value: Scalar) -> Scalar:
+    if not isinstance(parameter, Choice):
+        return value
+    return parameter.values.index(value) if ordinal(parameter.values) else canonical(value)
 
 
 def contains(parameter: Parameter, value: Scalar) -> bool:
@@ -107,6 +124,8 @@ def suggested_point(space: Space, trial: Trial) -> Point:
 
 def _suggested(trial: Trial, key: str, parameter: Parameter) -> Scalar:
     match parameter:
+        case Choice(values) if ordinal(values):
+            return values[trial.suggest_int(key, 0, len(values) - 1)]
         case Choice(values):
             text = trial.suggest_categorical(key, [canonical(value) for value in values])
             value: Scalar = json.loads(str(text))

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from runner.domain.campaign import Goal, Search
 from runner.domain.parameters import Point, Space
 from runner.samplers import Sampler, Told
-from runner.samplers._optuna import learnable, study_of
+from runner.samplers._known import learnable, taken_keys, unknown_point
+from runner.samplers._optuna import study_of
 from runner.samplers._seeding import generator, point_key, seed_of
 from runner.samplers._space_to_optuna import suggested_point
-from runner.space.expand import random_point
 
 ASKS_BEFORE_RANDOM = 8
 SAME_STUDY = 4
@@ -38,8 +38,9 @@ class Tpe:
         skip: int,
     ) -> Point | None:
         known = learnable(history)
+        taken = taken_keys(history, pending)
         if len(known) < search.startup or skip >= ASKS_BEFORE_RANDOM:
-            return random_point(space, generator(search.seed, number, skip))
+            return unknown_point(space, taken, generator(search.seed, number, skip))
         from optuna.exceptions import ExperimentalWarning
         from optuna.samplers import TPESampler
 
@@ -54,12 +55,11 @@ class Tpe:
                 seed=seed_of(search.seed, number, skip),
             )
         study = study_of(space, goal, known, pending, sampler)
-        taken = {point_key(point) for point in (*(told.point for told in history if told.number >= 0), *pending)}
         for _ in range(SAME_STUDY):
             point = suggested_point(space, study.ask())
             if point_key(point) not in taken:
                 return point
-        return random_point(space, generator(search.seed, number, skip))
+        return unknown_point(space, taken, generator(search.seed, number, skip))
 
 
 SAMPLER: Sampler = Tpe()

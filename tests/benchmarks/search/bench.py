@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,9 @@ from tests.benchmarks.search.play import Variant, as_earlier, play
 VARIANTS = {
     one.name: one
     for one in (
-        *(Variant(asker) for asker in ("random", "grid", "tpe", "fail", "inf", "classic", "expected")),
-        *(Variant(asker, precheck=True) for asker in ("random", "tpe", "expected")),
-        *(Variant(asker, history=True) for asker in ("tpe", "expected")),
+        *(Variant(asker) for asker in ("random", "grid", "tpe", "fail", "inf", "classic", "gp")),
+        *(Variant(asker, precheck=True) for asker in ("random", "tpe", "gp")),
+        *(Variant(asker, history=True) for asker in ("tpe", "gp")),
         Variant("tpe", precheck=True, history=True),
     )
 }  # fmt: skip
@@ -47,7 +48,7 @@ class Job:
 
     @property
     def key(self) -> str:
-        return f"{self.landscape}/{self.instance}/{self.seed}/{self.variant}/{self.trials}/{sources()}"
+        return f"{self.landscape}/{self.instance}/{self.seed}/{self.variant}/{self.trials}/{sources(self.variant)}"
 
 
 def landscape(name: str, instance: int) -> Landscape:
@@ -81,19 +82,24 @@ def done(job: Job) -> dict[str, Any]:
     return {"key": job.key, **asdict(job), **asdict(played)}
 
 
-def sources() -> str:
+OWN = {
+    "gp.py": "gp", "gaussian.py": "gp", "numbers.py": "gp", "tpe.py": "tpe", "_optuna.py": "tpe", "grid.py": "grid",
+    "random.py": "random",
+}  # fmt: skip
+"""Files that only one sampler is made of."""
+SHOWN = ("table.py", "bench.py", "make_grid.py", "paired.py")
+"""Files that no number follows from."""
+
+
+@cache
+def sources(variant: str) -> str:
     """What the numbers follow from: the samplers, this folder, Optuna. Another one of them, other numbers."""
-    global _SOURCES
-    if not _SOURCES:
-        here = Path(__file__).parent
-        files = [*here.glob("*.json"), *here.glob("*.py"), *(here.parents[2] / "runner" / "samplers").glob("*.py")]
-        skipped = {"table.py", "bench.py", "make_grid.py"}
-        content = b"".join(path.read_bytes() for path in sorted(files) if path.name not in skipped)
-        _SOURCES = hashlib.sha256(content + version("optuna").encode()).hexdigest()[:8]
-    return _SOURCES
-
-
-_SOURCES = ""
+    here = Path(__file__).parent
+    used = {VARIANTS[variant].asker} | ({"tpe"} if VARIANTS[variant].history else set())
+    files = [*here.glob("*.py"), *here.glob("*.json"), *(here.parents[2] / "runner" / "samplers").glob("*.py")]
+    kept = [path for path in files if OWN.get(path.name, path.name) in (path.name, *used) and path.name not in SHOWN]
+    content = b"".join(path.read_bytes() for path in sorted(kept))
+    return hashlib.sha256(content + version("optuna").encode()).hexdigest()[:8]
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from runner.samplers._seeding import generator, point_key, seed_of
 from runner.samplers._space_to_optuna import Teller, suggested_point
 from runner.scoring.penalty import classic_penalty
 from runner.space.expand import random_point
-from tests.benchmarks.search.expected import Expected
+from tests.benchmarks.search.gp import Gp
 from tests.benchmarks.search.landscape import TIMEOUT, Deployed
 
 
@@ -93,10 +93,6 @@ class Classic(Fail):
 
 
 EVERY: tuple[Fail | Ours, ...] = (
-    Fail(),
-    Infinite(),
-    Classic(),
-    Ours(Expected()),
-    *(Ours(samplers.get(n)) for n in samplers.names()),
-)
+    Fail(), Infinite(), Classic(), Ours(Gp()), *(Ours(samplers.get(name)) for name in samplers.names()),
+)  # fmt: skip
 ASKERS = {one.name: one for one in EVERY}
