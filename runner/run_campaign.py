@@ -16,10 +16,10 @@ from typing import Any
 
 from runner import run_events, run_facts
 from runner.campaign.load import load, resolved
-from runner.confirm import comparisons, confirm_targets, missing_attempts
+from runner.confirm import SEALED, missing_attempts
 from runner.decide import MOST_HOST_FAULTS, Over, Refused, SoFar, Step, next_step
 from runner.domain.campaign import Campaign
-from runner.domain.failure import EndReason, Outcome, Role, TrialStatus
+from runner.domain.failure import EndReason, Role, TrialStatus
 from runner.domain.records import ComparisonFact, RecordKind
 from runner.domain.trial import Attempt, Configuration
 from runner.errors import StoreError
@@ -38,6 +38,7 @@ from runner.store.record import seal, seal_rules
 from runner.store.snapshot import snapshot
 from runner.util.clock import new_id
 from runner.util.codec import from_plain, to_plain
+from runner.verdict import comparisons
 
 SNAPSHOT_EVERY = 60.0
 """Seconds between two fresh copies for readers while a run goes on."""
@@ -236,23 +237,24 @@ class Run:
                 emit("retry", self.run_id, number=step.number, cause=attempt.failure.cause.value)
 
     def confirm_left(self, lineage: Lineage) -> list[tuple[Any, int]]:
-        """(target, repeat) still to measure, in measuring order."""
-        targets = confirm_targets(self.campaign, lineage.trials)
-        client = self.campaign.confirm.client or self.campaign.workload.client
-        return missing_attempts(targets, self.campaign.confirm.repeats, lineage.attempts, client)
+        """(target, round) to measure next, in measuring order."""
+        return missing_attempts(self.campaign, lineage.trials, lineage.attempts)
 
     def confirm(self) -> EndReason | None:
-        """Measure the finalists and each entry's default again, interleaved. INTERRUPTED when it was cut short."""
-        left = self.confirm_left(self.lineage)
-        if left:
-            emit("confirm_started", self.run_id, attempts=len(left), repeats=self.campaign.confirm.repeats)
-        for target, repeat in left:
-            for _ in range(MOST_HOST_FAULTS):
-                if self.stop() or self.time_is_up():
-                    return EndReason.INTERRUPTED
-                attempt = self.deploy(target.number, target.configuration, Role.CONFIRM, repeat)
-                if attempt.outcome is not Outcome.INFRA:
-                    break
+        """Measure the finalists and each entry's default again, interleaved, until their order is decided.
+        INTERRUPTED when it was cut short."""
+        lost: set[tuple[str, int]] = set()  # met nothing but host faults: the next run tries them again
+        while left := [one for one in self.confirm_left(self.lineage) if (one[0].trial_id, one[1]) not in lost]:
+            emit("confirm_started", self.run_id, **run_events.confirm_started(self.campaign, left))
+            for target, repeat in left:
+                for _ in range(MOST_HOST_FAULTS):
+                    if self.stop() or self.time_is_up():
+                        return EndReason.INTERRUPTED
+                    attempt = self.deploy(target.number, target.configuration, Role.CONFIRM, repeat)
+                    if attempt.outcome in SEALED:
+                        break
+                else:
+                    lost.add((target.trial_id, repeat))
         return EndReason.INTERRUPTED if self.stop() else None
 
     def deploy(self, number: int, configuration: Configuration, role: Role, repeat: int = 0) -> Attempt:

@@ -21,10 +21,12 @@ _OUTSIDE_VERSION = ("extended", "path", "version_sha256", "search_key")
 def resolved(campaign: Campaign) -> dict[str, Any]:
     """The campaign as plain JSON: what a run_start record keeps. Without a quality guard it says nothing of one, so
     that the version of a file that has none is what it was before there were any; so with shapes of load, prefixes and
-    files of requests."""
+    files of requests, and with repeats beyond those that were planned."""
     plain: dict[str, Any] = to_plain(campaign)
     if plain["quality"] is None:
         del plain["quality"]
+    if plain["confirm"]["at_most"] is None:
+        del plain["confirm"]["at_most"]
     plain["workload"] = _plain_workload(campaign.workload)
     return plain
 

@@ -30,8 +30,8 @@ _WORDS = (
     "attempt_id", "campaign_id", "client", "client_version", "compared_utc", "comparison_id", "ended_utc",
     "fingerprint", "form", "git_commit", "image_digest", "load_kind", "metric", "prompts_id", "purpose",
     "reference_attempt", "rejected_utc", "rejection_id", "retracted_utc", "retraction_id", "rules_id", "run_id",
-    "runtime", "scenario", "search_key", "started_utc", "stat", "trial_a", "trial_b", "trial_id", "tunebook_version", "unit",
-    "version_sha256", "workload_key", "written_utc",
+    "runtime", "scenario", "search_key", "started_utc", "stat", "trial_a", "trial_b", "trial_id", "tunebook_version",
+    "unit", "version_sha256", "workload_key", "written_utc",
 )
 _TEXTS = (
     "build", "by", "campaign", "campaign_path", "campaign_text", "compute_capability", "counters", "cpu_model",
