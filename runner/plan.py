@@ -33,11 +33,12 @@ class Planned:
 class WorstCase:
     """Upper bounds in seconds. `attempt` is one deployment at every deadline; `search` all trials of it, `confirm` the
     repeats after it; `total` is both, cut off by the wall budget. `measuring` is the levels of one attempt alone,
-    by their own duration; `attempts` how many there are at most, repeats included. `ended_by` names what cuts the total
-    off."""
+    by their own duration; `attempts` how many there are at most, repeats included. `confirming`: attempts that confirm,
+    as planned and at most, were no finalist a default. `ended_by` names what cuts the total off."""
 
     attempt: float
     attempts: int
+    confirming: tuple[int, int]
     measuring: float
     search: float
     confirm: float
@@ -152,7 +153,7 @@ def _worst_case(campaign: Campaign, trials: int) -> WorstCase:
     if campaign.quality is not None:
         attempt += each.request_timeout  # the first prompt without an answer is the last one
     confirmed = campaign.confirm.top + len(campaign.entries) if campaign.confirm.top else 0
-    search, confirm = trials * attempt, confirmed * campaign.confirm.repeats * attempt
+    search, confirm = trials * attempt, confirmed * campaign.confirm.cap * attempt
     bounds = {"trials": search + confirm}
     if campaign.budget.wall is not None:
         bounds["budget.wall"] = campaign.budget.wall + confirm
@@ -162,7 +163,8 @@ def _worst_case(campaign: Campaign, trials: int) -> WorstCase:
     ended_by = min(bounds, key=lambda name: bounds[name])
     return WorstCase(
         attempt=attempt,
-        attempts=trials + confirmed * campaign.confirm.repeats,
+        attempts=trials + confirmed * campaign.confirm.cap,
+        confirming=(confirmed * campaign.confirm.repeats, confirmed * campaign.confirm.cap),
         measuring=levels * each.duration,
         search=search,
         confirm=confirm,

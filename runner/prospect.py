@@ -57,7 +57,7 @@ def prospect(plan: Plan, known: Known) -> Prospect:
         new = again = 0
     if new or again:  # who is confirmed is decided afterwards
         finalists = campaign.confirm.top + len(campaign.entries) if campaign.confirm.top else 0
-        confirm = max(confirm, finalists * campaign.confirm.repeats - len(known.confirmed))
+        confirm = max(confirm, finalists * campaign.confirm.cap - len(known.confirmed))
     would, text = _would(campaign, known, new, again, confirm, spent)
     measured = {trial.fingerprint for trial in known.trials if trial.status in ("succeeded", "failed")}
     looked = {p.configuration.fingerprint for p in (*plan.defaults, *plan.configurations) if p.rule is None}
@@ -81,7 +81,9 @@ def _new_trials(plan: Plan, known: Known) -> int:
 
 
 def _confirm(campaign: Campaign, known: Known) -> int:
-    """Confirming attempts missing, were the search over: the best by the scores that stand, and working defaults."""
+    """Confirming attempts missing, were the search over: the best by the scores that stand, and working defaults. All
+    that are allowed while one is missing; none once a run of this very file came to its end.
+    """
     succeeded = [trial for trial in known.trials if trial.status == "succeeded" and trial.score is not None]
     if not succeeded or not campaign.confirm.top or campaign.confirm.repeats < 1:
         return 0
@@ -93,8 +95,12 @@ def _confirm(campaign: Campaign, known: Known) -> int:
     chosen = {trial.fingerprint for trial in sorted(succeeded, key=rank)[: campaign.confirm.top]}
     chosen |= {trial.fingerprint for trial in succeeded if trial.is_default}
     client = campaign.confirm.client or campaign.workload.client
-    wanted = {(one, repeat, client) for one in chosen for repeat in range(1, campaign.confirm.repeats + 1)}
-    return len(wanted - known.confirmed)
+    planned = {(one, repeat, client) for one in chosen for repeat in range(1, campaign.confirm.repeats + 1)}
+    allowed = {(one, repeat, client) for one in chosen for repeat in range(1, campaign.confirm.cap + 1)}
+    ended = known.end_reason not in (None, EndReason.INTERRUPTED, EndReason.ERROR)
+    if len(chosen) < 2 or (ended and planned <= known.confirmed and known.version_sha256 == campaign.version_sha256):
+        return len(planned - known.confirmed)
+    return len(allowed - known.confirmed)
 
 
 def _spent(campaign: Campaign, known: Known) -> str | None:

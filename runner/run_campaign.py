@@ -12,8 +12,9 @@ from pathlib import Path
 
 from runner import run_events
 from runner.campaign.load import load
+from runner.confirm import SEALED
 from runner.decide import MOST_HOST_FAULTS, Over, Step, next_step
-from runner.domain.failure import EndReason, Outcome, Role, TrialStatus
+from runner.domain.failure import EndReason, Role, TrialStatus
 from runner.domain.records import RecordKind
 from runner.events import emit
 from runner.lineage import Lineage
@@ -105,17 +106,20 @@ class Run(RunSteps):
                 emit("retry", self.run_id, number=step.number, cause=attempt.failure.cause.value)
 
     def confirm(self) -> EndReason | None:
-        """Measure the finalists and each entry's default again, interleaved. INTERRUPTED when it was cut short."""
-        left = self.confirm_left(self.lineage)
-        if left:
-            emit("confirm_started", self.run_id, attempts=len(left), repeats=self.campaign.confirm.repeats)
-        for target, repeat in left:
-            for _ in range(MOST_HOST_FAULTS):
-                if self.stop() or self.time_is_up():
-                    return EndReason.INTERRUPTED
-                attempt = self.deploy(target.number, target.configuration, Role.CONFIRM, repeat)
-                if attempt.outcome is not Outcome.INFRA:
-                    break
+        """Measure the finalists and each entry's default again, interleaved, until their order is decided.
+        INTERRUPTED when it was cut short."""
+        lost: set[tuple[str, int]] = set()  # met nothing but host faults: the next run tries them again
+        while left := [one for one in self.confirm_left(self.lineage) if (one[0].trial_id, one[1]) not in lost]:
+            emit("confirm_started", self.run_id, **run_events.confirm_started(self.campaign, left))
+            for target, repeat in left:
+                for _ in range(MOST_HOST_FAULTS):
+                    if self.stop() or self.time_is_up():
+                        return EndReason.INTERRUPTED
+                    attempt = self.deploy(target.number, target.configuration, Role.CONFIRM, repeat)
+                    if attempt.outcome in SEALED:
+                        break
+                else:
+                    lost.add((target.trial_id, repeat))
         return EndReason.INTERRUPTED if self.stop() else None
 
     def compare(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from runner.confirm import ConfirmTarget
 from runner.domain.campaign import Campaign
 from runner.domain.failure import Role, TrialStatus
 from runner.domain.metrics import metric_ref
@@ -123,6 +125,17 @@ def all_failed(lineage: Lineage, run_id: str) -> dict[str, Any] | None:
             for one in findings(tried)
         ],
         "follow_up": f"tunebook new --from {run_id}",
+    }
+
+
+def confirm_started(campaign: Campaign, left: Sequence[tuple[ConfirmTarget, int]]) -> dict[str, Any]:
+    """Before the planned rounds, and before each further one. `numbers`: the trials that are measured in it."""
+    return {
+        "attempts": len(left),
+        "repeats": campaign.confirm.repeats,
+        "round": left[0][1],
+        "at_most": campaign.confirm.cap,
+        "numbers": sorted({target.number for target, _ in left}),
     }
 
 

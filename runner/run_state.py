@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from runner.confirm import comparisons, confirm_targets, missing_attempts
+from runner.confirm import missing_attempts
 from runner.decide import Over, SoFar, next_step
 from runner.domain.campaign import Campaign
 from runner.domain.failure import EndReason
@@ -18,6 +18,7 @@ from runner.executors import Executor, executors
 from runner.lineage import Lineage
 from runner.store.history import LineageFacts, history, lineage_facts, withdrawn
 from runner.util.clock import new_id
+from runner.verdict import comparisons
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +140,8 @@ class RunState:
         return self.out_of_time
 
     def confirm_left(self, lineage: Lineage) -> list[tuple[Any, int]]:
-        """(target, repeat) still to measure, in measuring order."""
-        targets = confirm_targets(self.campaign, lineage.trials)
-        client = self.campaign.confirm.client or self.campaign.workload.client
-        return missing_attempts(targets, self.campaign.confirm.repeats, lineage.attempts, client)
+        """(target, round) to measure next, in measuring order."""
+        return missing_attempts(self.campaign, lineage.trials, lineage.attempts)
 
     def verdicts_left(self, lineage: Lineage) -> list[ComparisonFact]:
         """What the confirm attempts say and nobody has sealed: a run may be killed between the two."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,10 +10,11 @@ from urllib.parse import urlsplit
 from runner.campaign.entry_schema import EntrySection, ParameterSection
 from runner.campaign.load_schema import DatasetSection, FileSection, TraceSection
 from runner.campaign.scenario import parse_scenario
-from runner.campaign.schema import CampaignFile, ObjectiveSection, SloSection, WorkloadSection
+from runner.campaign.schema import CampaignFile, ConfirmSection, ObjectiveSection, SloSection, WorkloadSection
 from runner.deployers import deployers
 from runner.domain.campaign import (
     ATTAINMENT,
+    CONFIRM_AT_MOST,
     Budget,
     Campaign,
     Confirm,
@@ -56,7 +58,7 @@ def build(file: CampaignFile, path: str = "") -> Campaign:
         deploy=Deploy(canonical(deployers, file.deploy.kind), dict(file.deploy.model_extra or {})),
         slos=tuple(build_slo(name, section) for name, section in file.slo.items()),
         search=Search(**file.search.model_dump()),
-        confirm=Confirm(**file.confirm.model_dump()),
+        confirm=_confirm(file.confirm),
         budget=Budget(**file.budget.model_dump()),
         timeouts=Timeouts(**file.timeouts.model_dump()),
         every=file.every,
@@ -64,6 +66,13 @@ def build(file: CampaignFile, path: str = "") -> Campaign:
         description=file.description,
         path=path,
     )
+
+
+def _confirm(section: ConfirmSection) -> Confirm:
+    """A file that says how many repeats it wants gets those; one that leaves it to us goes on until they tell."""
+    confirm = Confirm(**section.model_dump())
+    silent = not {"repeats", "at_most"} & section.model_fields_set
+    return replace(confirm, at_most=CONFIRM_AT_MOST) if confirm.top and silent else confirm
 
 
 def canonical(folder: Folder[Any], name: str) -> str:

@@ -39,7 +39,7 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def check(file: CampaignFile, document: Document, reading: Reading) -> list[Problem]:
     """Every problem of a file that the schema could read."""
     problems: list[Problem] = []
-    more = (_quality, _times, check_client, check_load, check_expressions)
+    more = (_quality, _repeats, _times, check_client, check_load, check_expressions)
     for one in (_members, _entries, _hardware, _deploy, check_objective, _slos, *more):
         problems += one(file, document, reading)
     return problems
@@ -261,6 +261,14 @@ def _quality(file: CampaignFile, document: Document, reading: Reading) -> Iterat
         where = document.at_value("search", "baseline")
         what = "quality compares with the default of its reference, which search.baseline: false leaves out"
         yield Problem("wrong-value", what, where, "write baseline: true, or leave quality out")
+
+
+def _repeats(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
+    confirm = file.confirm
+    if reading.sound("confirm") and confirm.at_most is not None and confirm.at_most < confirm.repeats:
+        what = f"confirm.at_most, {confirm.at_most}, is less than confirm.repeats, {confirm.repeats}"
+        hint = "repeats is how many are made before the first look, at_most where it ends"
+        yield Problem("wrong-value", what, document.at_value("confirm", "at_most"), hint)
 
 
 def _times(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:

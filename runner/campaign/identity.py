@@ -23,7 +23,7 @@ _OUTSIDE_VERSION = ("extended", "path", "version_sha256", "search_key")
 def resolved(campaign: Campaign) -> dict[str, Any]:
     """The campaign as plain JSON: what a run_start record keeps. Without a quality guard it says nothing of one, so
     that the version of a file that has none is what it was before there were any; so with further objectives, shapes of
-    load, prefixes and files of requests."""
+    load, prefixes, files of requests, and repeats beyond those that were planned."""
     plain: dict[str, Any] = to_plain(campaign)
     if plain["quality"] is None:
         del plain["quality"]
@@ -32,6 +32,8 @@ def resolved(campaign: Campaign) -> dict[str, Any]:
             del objective["attainment"]
     if not plain["also"]:
         del plain["also"]
+    if plain["confirm"]["at_most"] is None:
+        del plain["confirm"]["at_most"]
     plain["workload"] = _plain_workload(campaign.workload)
     for name in _YOUNGER_SEARCH:
         if getattr(campaign.search, name) == getattr(_USUAL_SEARCH, name):

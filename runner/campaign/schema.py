@@ -182,6 +182,9 @@ class SearchSection(Section):
 class ConfirmSection(Section):
     top: Annotated[Whole, Field(ge=0, le=50)] = Field(_CONFIRM.top, description="Best trials re-measured; 0 = none.")
     repeats: Annotated[Whole, Field(ge=2, le=100)] = Field(_CONFIRM.repeats, description="Repeats of each.")
+    at_most: Annotated[Whole, Field(ge=2, le=100)] | None = Field(
+        None, description="Repeats until order is certain; default: as repeats says, or 24 where it is silent."
+    )
     client: Text | None = Field(None, description="Another load generator for it; default: the workload's.")
 
 

@@ -62,6 +62,9 @@ def sums(plan: Plan, known: Known | None, left: Prospect | None, store: str) -> 
 
 def _at_worst(plan: Plan) -> Iterator[tuple[str, str]]:
     campaign, worst = plan.campaign, plan.worst
+    least, most = worst.confirming
+    if most > least:
+        yield "confirm", f"{least} attempts in turn, then on with those whose order is open: at most {most}"
     each = format_duration(campaign.workload.each_level.duration)
     most = plan.campaign.workload.most_levels
     count = f"{most} level{'s'[: most > 1]} x {each} x {worst.attempts:,} attempts"

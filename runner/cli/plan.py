@@ -154,6 +154,7 @@ def as_plain(
             "measuring_seconds": worst.measuring * worst.attempts,
             "search_seconds": worst.search,
             "confirm_seconds": worst.confirm,
+            "confirming_attempts": {"planned": worst.confirming[0], "at_most": worst.confirming[1]},
             "total_seconds": worst.total,
             "gpu_hours": worst.gpu_hours,
             "cost": worst.gpu_hours * price if price and campaign.hardware.gpus else None,

@@ -260,13 +260,23 @@ class Search:
     stop: str = "never"
 
 
+CONFIRM_AT_MOST = 24
+"""Rounds of a file that names neither `repeats` nor `at_most`: enough for 99 % of 10 % differences at 5 % noise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """Re-measure the best `top` trials and each entry's default `repeats` times, interleaved. 0 = do not."""
+    """Re-measure the best `top` trials and each entry's default in `repeats` rounds, interleaved (0 = do not), and then
+    those whose order is open on until it is decided, or in `at_most` rounds (None: no more than `repeats`)."""
 
     top: int = 0
     repeats: int = 3
     client: str | None = None
+    at_most: int | None = None
+
+    @property
+    def cap(self) -> int:
+        return self.repeats if self.at_most is None else max(self.at_most, self.repeats)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,16 @@ def _plain(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def _confirming(data: Mapping[str, Any]) -> str:
+    if data.get("round", 1) <= data["repeats"]:
+        more = (
+            f", up to {data['at_most']} while their order is open" if data.get("at_most", 0) > data["repeats"] else ""
+        )
+        return f"confirming: {data['attempts']} attempts, {data['repeats']} of each finalist and default, in turn{more}"
+    numbers = ", ".join(str(number) for number in data["numbers"])
+    return f"confirming: round {data['round']} of at most {data['at_most']}, still open between trials {numbers}"
+
+
 def _one_line(text: str) -> str:
     """Words of an engine, harmless to a terminal: no line end, no colour, no bell."""
     return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
@@ -88,7 +98,7 @@ def describe(event: Event) -> str | None:
         case "retry":
             return f"trial {data['number']:>3}  {data['cause']} is not the configuration's fault: trying again"
         case "confirm_started":
-            return f"confirming: {data['attempts']} attempts, {data['repeats']} of each finalist and default, in turn"
+            return _confirming(data)
         case "comparison":
             return f"trial {data['number_a']} against {data['against']}: {data['text']}"
         case "run_ended":

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from runner import confirm
-from runner.confirm import JudgedTrial, comparisons, confirm_targets, missing_attempts
+from runner import verdict
+from runner.confirm import JudgedTrial, confirm_targets, missing_attempts
 from runner.domain.campaign import (
     Campaign,
     Confirm,
@@ -26,6 +26,7 @@ from runner.domain.trial import Attempt
 from runner.scoring.judge import judge
 from runner.scoring.rules import rules_of
 from runner.util.codec import from_json, to_json
+from runner.verdict import comparisons
 from tests import make
 from tests.runner.scoring.facts import HOST, SCENARIO, attempt, failed, level
 
@@ -119,8 +120,7 @@ def test_nothing_to_confirm_when_nothing_succeeded() -> None:
 
 
 def test_rounds_are_interleaved_and_each_begins_with_another() -> None:
-    targets = confirm_targets(CAMPAIGN, TRIALS)
-    order = [(target.trial_id, repeat) for target, repeat in missing_attempts(targets, 3, [])]
+    order = [(target.trial_id, repeat) for target, repeat in missing_attempts(CAMPAIGN, TRIALS, [])]
     assert order == [
         ("best", 1), ("good", 1), ("default-a", 1), ("default-b", 1),
         ("good", 2), ("default-a", 2), ("default-b", 2), ("best", 2),
@@ -129,14 +129,14 @@ def test_rounds_are_interleaved_and_each_begins_with_another() -> None:
 
 
 def test_what_is_sealed_is_not_measured_again_but_a_host_fault_is() -> None:
-    targets = confirm_targets(CAMPAIGN, TRIALS)
+    once = replace(CAMPAIGN, confirm=Confirm(top=2, repeats=1))
     done = [
         measured("best", 131, repeat=1),
         measured("good", None, repeat=1),
         measured("default-a", None, repeat=1, outcome=Outcome.INFRA),
         measured("default-b", 90, entry="b"),  # a search attempt, not a repeat
     ]
-    left = [(target.trial_id, repeat) for target, repeat in missing_attempts(targets, 1, done)]
+    left = [(target.trial_id, repeat) for target, repeat in missing_attempts(once, TRIALS, done)]
     assert left == [("default-a", 1), ("default-b", 1)]
 
 
@@ -157,8 +157,12 @@ def test_the_confirmed_best_is_compared_with_each_default() -> None:
     facts = said(attempts)
     assert [(f.trial_a, f.trial_b, f.verdict) for f in facts] == [
         ("good", "default-a", Verdict.BETTER),
-        ("good", "default-b", Verdict.TIE),
+        ("good", "default-b", Verdict.INCONCLUSIVE),
+        ("good", "best", Verdict.BETTER),
     ]
+    assert facts[0].more_repeats is None
+    assert facts[1].more_repeats is not None
+    assert (facts[0].confidence, facts[0].at_most, facts[0].purpose) == (0.99, 3, "confirm")
     first = facts[0]
     assert first.repeats == 3
     assert first.client == "native"
@@ -233,4 +237,4 @@ def test_gpus_that_took_no_part_are_no_circumstance() -> None:
     assert alone.placement is not None
     alone = replace(alone, placement=replace(alone.placement, gpus=(mine.uuid,)))
     beside = replace(alone, host=replace(make.gpu_host(), gpus=(replace(other, name="NVIDIA L4"), mine)))
-    assert confirm._facts(alone)["gpu"] == confirm._facts(beside)["gpu"] == mine.name
+    assert verdict.facts(alone)["gpu"] == verdict.facts(beside)["gpu"] == mine.name
