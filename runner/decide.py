@@ -12,6 +12,7 @@ from itertools import count
 
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.failure import EndReason
+from runner.domain.ground import NOTHING_KNOWN, Ground
 from runner.domain.parameters import Point
 from runner.domain.trial import Configuration
 from runner.lineage import Lineage
@@ -59,6 +60,7 @@ class SoFar:
     seconds: float = 0.0
     trials_left: int | None = None
     host_faults: Mapping[int, int] = field(default_factory=dict)
+    ground: Ground = NOTHING_KNOWN  # what the pre-check stands on
 
 
 def next_step(campaign: Campaign, lineage: Lineage, so_far: SoFar) -> Step | Over:
@@ -79,7 +81,7 @@ def next_step(campaign: Campaign, lineage: Lineage, so_far: SoFar) -> Step | Ove
         default = configuration_of(entry, Point(entry.name))
         if default.fingerprint not in deployed:
             return Step(number, default)
-    return _proposed(campaign, lineage, number, deployed)
+    return _proposed(campaign, lineage, number, deployed, so_far.ground)
 
 
 def baselines(campaign: Campaign) -> list[Entry]:
@@ -91,7 +93,7 @@ def baselines(campaign: Campaign) -> list[Entry]:
     return sorted(campaign.entries, key=lambda entry: entry.name != first)
 
 
-def _proposed(campaign: Campaign, lineage: Lineage, number: int, deployed: Set[str]) -> Step | Over:
+def _proposed(campaign: Campaign, lineage: Lineage, number: int, deployed: Set[str], ground: Ground) -> Step | Over:
     """A configuration that was never deployed and that the pre-check lets pass."""
     sampler = samplers.get(campaign.search.sampler)
     told, space, goal = lineage.told, campaign.space, campaign.objective.goal
@@ -102,7 +104,9 @@ def _proposed(campaign: Campaign, lineage: Lineage, number: int, deployed: Set[s
             break
         entry = campaign.entry(point.entry)
         configuration = configuration_of(entry, point)
-        verdict = precheck(configuration, campaign)  # first: what is refused may come to a launch that was deployed
+        verdict = precheck(
+            configuration, campaign, ground
+        )  # first: what is refused may come to a launch that was deployed
         if verdict is not None:
             refused.setdefault(configuration.fingerprint, Refused(configuration, *verdict))
         elif configuration.fingerprint not in deployed:

@@ -15,16 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from runner import run_events, run_facts
+from runner.audits import audits_due
 from runner.campaign.load import load, resolved
 from runner.confirm import comparisons, confirm_targets, missing_attempts
 from runner.decide import MOST_HOST_FAULTS, Over, Refused, SoFar, Step, next_step
 from runner.domain.campaign import Campaign
 from runner.domain.failure import EndReason, Outcome, Role, TrialStatus
-from runner.domain.records import ComparisonFact, RecordKind
+from runner.domain.ground import NOTHING_KNOWN, Ground
+from runner.domain.records import ComparisonFact, RecordKind, RunStart
 from runner.domain.trial import Attempt, Configuration
 from runner.errors import StoreError
 from runner.events import emit
 from runner.executors import Executor, executors
+from runner.ground import ground_of, limits
+from runner.hardware.facts import host_facts
 from runner.lineage import Lineage
 from runner.lineage_lock import owned_lineage
 from runner.order import Order
@@ -133,6 +137,7 @@ class Run:
     over: EndReason = EndReason.TRIALS
     cut_short: bool = False
     out_of_time: bool = False
+    started: RunStart | None = None
 
     @classmethod
     def open(
@@ -167,7 +172,13 @@ class Run:
         runs = {start.run_id for start in self.facts.starts if start.series == self.series} - {self.run_id}
         earlier = sum(ended.get(run_id, self.facts.attempt_seconds(run_id)) for run_id in runs)
         left = None if self.max_trials is None else max(self.max_trials - self.new_trials, 0)
-        return SoFar(earlier + self.seconds, left, self.host_faults)
+        return SoFar(earlier + self.seconds, left, self.host_faults, self.ground)
+
+    @property
+    def ground(self) -> Ground:
+        """What the pre-check stands on: frozen when the series began, so that a resumed run refuses the same."""
+        first = next((start for start in self.facts.starts if start.series == self.series), self.started)
+        return ground_of(first, self.campaign) if first is not None else NOTHING_KNOWN
 
     @property
     def seconds(self) -> float:
@@ -193,8 +204,10 @@ class Run:
 
     def start(self) -> None:
         self.began = time.monotonic()
-        began = run_facts.run_start(self.campaign, self.path, self.run_id, self.series, self.project)
-        seal(self.results, RecordKind.RUN_START, self.run_id, began)
+        known = any(start.series == self.series for start in self.facts.starts)
+        learned = self.ground.limits if known else limits(self.results, self.campaign, host_facts())
+        self.started = run_facts.run_start(self.campaign, self.path, self.run_id, self.series, self.project, learned)
+        seal(self.results, RecordKind.RUN_START, self.run_id, self.started)
         lineage = self.lineage
         seal_rules(self.results, run_facts.rules_fact(self.campaign, lineage))
         emit("run_started", self.run_id, **run_events.run_started(self.campaign, lineage))
@@ -205,13 +218,22 @@ class Run:
             lineage = self.lineage
             step = next_step(self.campaign, lineage, self.so_far())
             self.reject(step.refused)
+            if not isinstance(step, Over) or step.reason is EndReason.CONVERGED:
+                self.audit(lineage)
             if isinstance(step, Over):
                 self.cut_short = step.cut_short
                 return step.reason
-            if self.time_is_up():
+            if self.stop() or self.time_is_up():
                 break
             self.try_step(step, lineage)
         return EndReason.INTERRUPTED
+
+    def audit(self, lineage: Lineage) -> None:
+        """Deploy about one refused configuration in twenty all the same; nobody is told what comes of it."""
+        for configuration in audits_due(self.campaign, lineage, self.facts.rejections):
+            if self.stop() or self.time_is_up():
+                return
+            self.deploy(len(lineage.known), configuration, Role.AUDIT)
 
     def retry(self) -> EndReason | None:
         """Each failed trial once more, as `--retry-failed` asks. INTERRUPTED when it was cut short."""

@@ -17,6 +17,7 @@ from runner.campaign.fields import (
     Limit,
     NameText,
     Number,
+    OnOff,
     ScenarioText,
     Section,
     Text,
@@ -161,6 +162,7 @@ class SearchSection(Section):
         _SEARCH.warm_start, description="Configurations taken from earlier campaigns."
     )
     startup: Annotated[Whole, Field(ge=1)] = Field(_SEARCH.startup, description="Random trials before tpe models.")
+    precheck: OnOff = Field(_SEARCH.precheck, description="Refuse what the engine's rules say can not work.")
 
 
 class ConfirmSection(Section):

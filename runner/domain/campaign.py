@@ -232,6 +232,7 @@ class Search:
     baseline: bool = True
     warm_start: int = 0
     startup: int = 6
+    precheck: bool = True  # refuse what the engine's rules and its memory formula say can not work
 
 
 @dataclass(frozen=True, slots=True)

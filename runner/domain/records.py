@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from runner.domain.failure import EndReason, Verdict
+from runner.domain.ground import MemoryLimit
 from runner.domain.hardware import HostFacts
 from runner.domain.model_facts import ModelFacts
 from runner.domain.parameters import Scalar
@@ -48,6 +49,7 @@ class RunStart:
     trials_planned: int
     warm_start: tuple[Mapping[str, Any], ...] = ()
     model_facts: ModelFacts | None = None
+    memory_limits: Mapping[str, MemoryLimit] = field(default_factory=dict)  # by runtime; what the pre-check learned
 
 
 @dataclass(frozen=True, slots=True)
