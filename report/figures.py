@@ -99,7 +99,7 @@ class Figures:
         usual: dict[str, Any] = {
             "entries": sorted({str(row["entry"]) for row in same if row.get("entry") is not None}),
             "phases": [phase.value for phase in Phase if phase in failed],
-            "bars": BAR * len({row["cause"] for row in mine if row.get("cause") is not None}),
+            "bars": BAR * len({bar for row in mine if (bar := row.get("cause", row.get("campaign"))) is not None}),
         }
         if self.campaign:
             usual["score"] = phrases.axis_text(self.campaign["objective"], self.campaign["goal"])

@@ -13,6 +13,7 @@ from itertools import count
 from runner.allot import UNLEARNED, narrowed, owed
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.failure import EndReason
+from runner.domain.ground import NOTHING_KNOWN, Ground
 from runner.domain.parameters import Point
 from runner.domain.trial import Configuration
 from runner.enough import found_enough
@@ -63,6 +64,7 @@ class SoFar:
     seconds: float = 0.0
     trials_left: int | None = None
     host_faults: Mapping[int, int] = field(default_factory=dict)
+    ground: Ground = NOTHING_KNOWN  # what the pre-check stands on
 
 
 def next_step(campaign: Campaign, lineage: Lineage, so_far: SoFar) -> Step | Over:
@@ -86,12 +88,12 @@ def next_step(campaign: Campaign, lineage: Lineage, so_far: SoFar) -> Step | Ove
             return Step(number, default)
     for warm in lineage.prior.warm_start:
         configuration = configuration_of(campaign.entry(warm.entry), Point(warm.entry, warm.values))
-        if configuration.fingerprint not in deployed and precheck(configuration, campaign) is None:
+        if configuration.fingerprint not in deployed and precheck(configuration, campaign, so_far.ground) is None:
             return Step(number, configuration)
     found = found_enough(campaign, lineage)
     if found is not None:
         return Over(EndReason.CONVERGED, message=found)
-    return _proposed(campaign, lineage, number, deployed)
+    return _proposed(campaign, lineage, number, deployed, so_far.ground)
 
 
 def baselines(campaign: Campaign) -> list[Entry]:
@@ -103,7 +105,7 @@ def baselines(campaign: Campaign) -> list[Entry]:
     return sorted(campaign.entries, key=lambda entry: entry.name != first)
 
 
-def _proposed(campaign: Campaign, lineage: Lineage, number: int, deployed: Set[str]) -> Step | Over:
+def _proposed(campaign: Campaign, lineage: Lineage, number: int, deployed: Set[str], ground: Ground) -> Step | Over:
     """A configuration that was never deployed and that the pre-check lets pass."""
     sampler = samplers.get(campaign.search.sampler)
     tried = [configuration.entry for configuration in lineage.known.values() if not configuration.is_default]
@@ -117,7 +119,9 @@ def _proposed(campaign: Campaign, lineage: Lineage, number: int, deployed: Set[s
             break
         entry = campaign.entry(point.entry)
         configuration = configuration_of(entry, point)
-        verdict = precheck(configuration, campaign)  # first: what is refused may come to a launch that was deployed
+        verdict = precheck(
+            configuration, campaign, ground
+        )  # first: what is refused may come to a launch that was deployed
         if verdict is not None:
             refused.setdefault(configuration.fingerprint, Refused(configuration, *verdict))
         elif configuration.fingerprint not in deployed:

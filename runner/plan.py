@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runner.domain.campaign import Campaign, LevelPlan
+from runner.domain.ground import NOTHING_KNOWN, Ground
 from runner.domain.ids import canonical
 from runner.domain.parameters import Choice, Int, Parameter, Point
 from runner.domain.trial import Configuration
@@ -70,18 +71,19 @@ class Plan:
         return tuple(planned for planned in self.configurations if planned.rule is not None)
 
 
-def plan(campaign: Campaign, limit: int = LIMIT) -> Plan:
-    """Look at up to `limit` configurations. Starts nothing, writes nothing, needs no hardware."""
+def plan(campaign: Campaign, limit: int = LIMIT, ground: Ground = NOTHING_KNOWN) -> Plan:
+    """Look at up to `limit` configurations. Starts nothing, writes nothing, needs no hardware: `ground` is what the
+    pre-check may know of model and machine."""
     space = campaign.space
     points = size(space)
     continuous = any(not _listed(p) for entry in space.entries for p in entry.parameters.values())
     complete = points <= limit and not continuous
-    defaults = tuple(_planned(campaign, default_point(entry)) for entry in campaign.entries)
+    defaults = tuple(_planned(campaign, default_point(entry), ground) for entry in campaign.entries)
     seen = {planned.configuration.fingerprint for planned in defaults}
     looked: list[Planned] = []
     duplicates = 0
     for point in _distinct(_points(campaign, limit, complete)):
-        planned = _planned(campaign, point)
+        planned = _planned(campaign, point, ground)
         if planned.configuration.fingerprint in seen:
             duplicates += bool(point.values)  # the default again is no duplicate of anybody's making
             continue
@@ -99,14 +101,14 @@ def plan(campaign: Campaign, limit: int = LIMIT) -> Plan:
         levels=campaign.workload.levels,
         trials=trials,
         worst=_worst_case(campaign, trials),
-        unchecked=tuple(_unchecked(campaign)),
+        unchecked=tuple(_unchecked(campaign, ground)),
     )
 
 
-def _planned(campaign: Campaign, point: Point) -> Planned:
+def _planned(campaign: Campaign, point: Point, ground: Ground) -> Planned:
     entry = campaign.entry(point.entry)
     configuration = configuration_of(entry, point)
-    refused = precheck(configuration, campaign)
+    refused = precheck(configuration, campaign, ground)
     return Planned(configuration, *(refused or (None, None)))
 
 
@@ -174,10 +176,12 @@ def _worst_case(campaign: Campaign, trials: int) -> WorstCase:
     )
 
 
-def _unchecked(campaign: Campaign) -> Iterator[str]:
+def _unchecked(campaign: Campaign, ground: Ground) -> Iterator[str]:
     """What only the machine that runs it can tell."""
     if campaign.deploy.kind == "attach":
         yield f"whether a server answers at {campaign.deploy.options.get('url')}, and with which model"
+    elif ground.model and (ground.gpu_bytes if campaign.hardware.gpus else ground.host_bytes):
+        yield "whether what an engine needs beside weights and KV cache fits the memory too"
     elif campaign.hardware.gpus:
         yield f"whether {campaign.hardware.label} is here and free, and whether model and KV cache fit its memory"
     else:

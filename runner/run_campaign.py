@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner import run_events
+from runner.audits import audits_due
 from runner.campaign.load import load
 from runner.confirm import SEALED
 from runner.decide import MOST_HOST_FAULTS, Over, Step, next_step
@@ -80,13 +81,22 @@ class Run(RunSteps):
             lineage = self.lineage
             step = next_step(self.campaign, lineage, self.so_far())
             self.reject(step.refused)
+            if not isinstance(step, Over) or step.reason is EndReason.CONVERGED:
+                self.audit(lineage)
             if isinstance(step, Over):
                 self.cut_short, self.message = step.cut_short, step.message
                 return step.reason
-            if self.time_is_up():
+            if self.stop() or self.time_is_up():
                 break
             self.try_step(step, lineage)
         return EndReason.INTERRUPTED
+
+    def audit(self, lineage: Lineage) -> None:
+        """Deploy about one refused configuration in twenty all the same; nobody is told what comes of it."""
+        for configuration in audits_due(self.campaign, lineage, self.facts.rejections):
+            if self.stop() or self.time_is_up():
+                return
+            self.deploy(len(lineage.known), configuration, Role.AUDIT)
 
     def retry(self) -> EndReason | None:
         """Each failed trial once more, as `--retry-failed` asks. INTERRUPTED when it was cut short."""

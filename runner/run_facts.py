@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from runner import __version__
@@ -9,6 +10,7 @@ from runner.campaign.load import resolved
 from runner.decide import Refused
 from runner.domain.campaign import Campaign
 from runner.domain.failure import EndReason
+from runner.domain.ground import MemoryLimit
 from runner.domain.ids import campaign_id
 from runner.domain.records import RejectionFact, RulesFact, RunEnd, RunStart
 from runner.hardware.facts import host_facts
@@ -19,8 +21,11 @@ from runner.util.clock import new_id, utc_now
 from runner.util.git import commit_of
 
 
-def run_start(campaign: Campaign, path: Path, run_id: str, series: int, project: Path) -> RunStart:
-    """Called before the first attempt. `path` is the campaign file; its text is part of the fact. Raises OSError,
+def run_start(
+    campaign: Campaign, path: Path, run_id: str, series: int, project: Path, limits: Mapping[str, MemoryLimit]
+) -> RunStart:
+    """Called before the first attempt. `path` is the campaign file; its text is part of the fact; `limits`
+    are what the series refuses by. Raises OSError,
     ModelDamaged and HashMismatch."""
     return RunStart(
         run_id=run_id,
@@ -39,6 +44,7 @@ def run_start(campaign: Campaign, path: Path, run_id: str, series: int, project:
         tunebook_version=__version__,
         trials_planned=campaign.search.trials,
         model_facts=model_facts(campaign.model, project) if campaign.deploy.kind != "attach" else None,
+        memory_limits=limits,
     )
 
 

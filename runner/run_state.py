@@ -12,9 +12,11 @@ from runner.confirm import missing_attempts
 from runner.decide import Over, SoFar, next_step
 from runner.domain.campaign import Campaign
 from runner.domain.failure import EndReason
+from runner.domain.ground import NOTHING_KNOWN, Ground
 from runner.domain.prior import Prior
 from runner.domain.records import ComparisonFact
 from runner.executors import Executor, executors
+from runner.ground import ground_of
 from runner.lineage import Lineage
 from runner.store.history import LineageFacts, history, lineage_facts, withdrawn
 from runner.util.clock import new_id
@@ -110,7 +112,13 @@ class RunState:
         runs = {start.run_id for start in self.facts.starts if start.series == self.series} - {self.run_id}
         earlier = sum(ended.get(run_id, self.facts.attempt_seconds(run_id)) for run_id in runs)
         left = None if self.max_trials is None else max(self.max_trials - self.new_trials, 0)
-        return SoFar(earlier + self.seconds, left, self.host_faults)
+        return SoFar(earlier + self.seconds, left, self.host_faults, self.ground)
+
+    @property
+    def ground(self) -> Ground:
+        """What the pre-check stands on: frozen when the series began, so that a resumed run refuses the same."""
+        first = next((start for start in self.facts.starts if start.series == self.series), None)
+        return ground_of(first, self.campaign) if first is not None else NOTHING_KNOWN
 
     @property
     def seconds(self) -> float:

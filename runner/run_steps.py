@@ -19,6 +19,8 @@ from runner.domain.trial import Attempt, Configuration
 from runner.earlier import prior
 from runner.errors import StoreError
 from runner.events import emit
+from runner.ground import limits
+from runner.hardware.facts import host_facts
 from runner.order import Order
 from runner.reference import reference_answers
 from runner.run_state import RunState
@@ -40,7 +42,9 @@ class RunSteps(RunState):
 
     def start(self) -> None:
         self.began = time.monotonic()
-        began = run_facts.run_start(self.campaign, self.path, self.run_id, self.series, self.project)
+        known = any(start.series == self.series for start in self.facts.starts)
+        learned = self.ground.limits if known else limits(self.results, self.campaign, host_facts())
+        began = run_facts.run_start(self.campaign, self.path, self.run_id, self.series, self.project, learned)
         seal(self.results, RecordKind.RUN_START, self.run_id, self.taking(began))
         self.facts = lineage_facts(self.results, self.campaign.search_key)
         lineage = self.lineage

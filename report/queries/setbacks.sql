@@ -9,5 +9,5 @@
 SELECT s.campaign, f.outcome, f.cause, f.number, f.evidence, f.hint
 FROM failures f
 JOIN shown s ON s.search_key = f.search_key AND s.series = f.series
-WHERE f.outcome IN ('infra', 'interrupted')
+WHERE f.outcome IN ('infra', 'interrupted') AND f.role <> 'audit'
 ORDER BY ALL

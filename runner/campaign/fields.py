@@ -81,6 +81,13 @@ def _yes_no(value: Any) -> Any:
     return value
 
 
+def _on_off(value: Any) -> Any:
+    """`on` and `off` are texts in YAML 1.2, and true and false in what many people write."""
+    if value not in ("on", "off") and not isinstance(value, bool):
+        raise complaint("wrong-type", f"must be on or off, not {spelled(value)}")
+    return value in ("on", True)
+
+
 def _text(value: Any) -> Any:
     if not isinstance(value, str):
         hint = "quote it" if isinstance(value, int | float) else None
@@ -156,6 +163,11 @@ Share: TypeAlias = Annotated[
     ),
 ]
 YesNo: TypeAlias = Annotated[bool, BeforeValidator(_yes_no)]
+OnOff: TypeAlias = Annotated[
+    bool,
+    BeforeValidator(_on_off),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["on", "off"]}]}),
+]
 Text: TypeAlias = Annotated[str, BeforeValidator(_text)]
 NameText: TypeAlias = Annotated[str, BeforeValidator(_text), AfterValidator(_name)]
 ScenarioText: TypeAlias = Annotated[str, BeforeValidator(_text), AfterValidator(_scenario)]

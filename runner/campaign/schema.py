@@ -17,6 +17,7 @@ from runner.campaign.fields import (
     Limit,
     NameText,
     Number,
+    OnOff,
     ScenarioText,
     Section,
     Share,
@@ -177,6 +178,7 @@ class SearchSection(Section):
     stop: Literal["auto", "never"] = Field(
         "never", description="auto = end when the trials left would gain less than the noise."
     )
+    precheck: OnOff = Field(_SEARCH.precheck, description="Refuse what the engine's rules say can not work.")
 
 
 class ConfirmSection(Section):

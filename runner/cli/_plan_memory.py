@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from runner.domain.campaign import Campaign
+from runner.domain.ground import Ground
 from runner.domain.model_facts import ModelFacts
 from runner.domain.units import format_size
 from runner.errors import TunebookError
@@ -21,6 +23,24 @@ def facts_here(campaign: Campaign) -> ModelFacts | None:
         return model_facts(campaign.model, project_folder())
     except (TunebookError, OSError):
         return None
+
+
+def ground_here(campaign: Campaign, facts: ModelFacts | None, results: Path) -> Ground:
+    """What the pre-check of a run would stand on: what its series has frozen, else this machine and what is sealed in
+    the results folder. A record that can not be read is the business of `run`: here it teaches nothing."""
+    from runner.ground import ground_of, grounded, limits
+    from runner.hardware.facts import host_facts
+    from runner.store.history import lineage_facts
+
+    host = host_facts()
+    try:
+        starts = lineage_facts(results, campaign.search_key).starts
+        latest = max((start.series for start in starts), default=0)
+        if first := next((start for start in starts if start.series == latest), None):
+            return ground_of(first, campaign)
+        return grounded(campaign, host, facts, limits(results, campaign, host))
+    except (TunebookError, OSError):
+        return grounded(campaign, host, facts)
 
 
 def plain(facts: ModelFacts | None, campaign: Campaign) -> dict[str, Any] | None:

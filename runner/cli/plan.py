@@ -64,10 +64,10 @@ def command(
             problems += result.problems()
             sections.append(_plan_markdown.of_problems(path, result.problems()))
             continue
-        planned, absent = plan(result, limit), not_here(result)
+        facts = _plan_memory.facts_here(result)
+        planned, absent = plan(result, limit, _plan_memory.ground_here(result, facts, results)), not_here(result)
         seen = known(snapshot, result) if snapshot else None
         left = prospect(planned, seen) if seen else None
-        facts = _plan_memory.facts_here(result)
         if markdown:
             sections.append(_plan_markdown.of_plan(planned, path, absent, seen, left, label))
         elif as_json:

@@ -258,6 +258,7 @@ class Search:
     startup: int = 6
     history: bool = True
     stop: str = "never"
+    precheck: bool = True  # refuse what the engine's rules and its memory formula say can not work
 
 
 CONFIRM_AT_MOST = 24

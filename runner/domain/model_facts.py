@@ -30,3 +30,4 @@ class ModelFacts:
     value_dim: int | None = None
     kv_latent: int | None = None
     vocabulary: int | None = None
+    heads: int | None = None  # of queries: what tensor parallelism divides

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from runner.domain.failure import EndReason, Verdict
+from runner.domain.ground import MemoryLimit
 from runner.domain.hardware import HostFacts
 from runner.domain.model_facts import ModelFacts
 from runner.domain.parameters import Scalar
@@ -51,6 +52,7 @@ class RunStart:
     warm_start: tuple[WarmStart, ...] = ()
     model_facts: ModelFacts | None = None
     replayed: tuple[Replayed, ...] = ()
+    memory_limits: Mapping[str, MemoryLimit] = field(default_factory=dict)  # by runtime; what the pre-check learned
 
     @property
     def prior(self) -> Prior:

@@ -63,6 +63,8 @@ def score_text(data: Mapping[str, Any]) -> str:
 
 
 def _trial_name(data: Mapping[str, Any]) -> str:
+    if data.get("role") == "audit":
+        return "audit    "
     repeat = f" {data['role']} {data['repeat']}" if data.get("repeat") else ""
     repeat = " retry" if data.get("role") == "retry" else repeat
     return f"trial {data['number']:>3}{repeat}"
@@ -87,6 +89,8 @@ def describe(event: Event) -> str | None:
                 body = f"failed at {data['phase']}: {data['cause']}"
             else:
                 body = f"{data['outcome']} at {data['phase']}: {data['cause']}"
+            if data.get("role") == "audit":
+                body += {"succeeded": ", though it was refused", "failed": ", as foreseen"}.get(data["status"], "")
             tail = f"  {values_text(data['values'])}  [{format_duration(round(data['seconds'], 1))}]"
             tail += f"  as {data['warm_start']}" if data.get("warm_start") else ""
             proof = f"\n           {_one_line(data['evidence'])[:160]}" if data.get("evidence") else ""
@@ -229,7 +233,8 @@ class Terminal:
                 self.progress.reset(self._task)  # the clock of this campaign, not of the command
                 self._show("searching", data["trials_done"], max(data["trials_planned"], 1))
             case "trial_started":
-                self._now = f"trial {data['number']} {data['entry']} {values_text(data['values'])}"[:70]
+                what = "audit" if data.get("role") == "audit" else f"trial {data['number']}"
+                self._now = f"{what} {data['entry']} {values_text(data['values'])}"[:70]
                 self._show(self._now)
             case "phase":
                 self._show(f"{self._now} · {data['phase']}")
@@ -239,7 +244,7 @@ class Terminal:
                 self._show(f"{self._now} · {data['reason']}"[:100])
             case "progress":
                 self._show(f"{self._now} · level {data.get('position', 0) + 1} · {data.get('done', 0)} requests")
-            case "trial_ended":
+            case "trial_ended" if data.get("role") != "audit":  # it is no trial
                 self.progress.advance(self._task)
             case "confirm_started":
                 self._show("confirming", 0, data["attempts"])

@@ -100,6 +100,7 @@ def _with_config(found: ModelFacts, config: Mapping[str, Any]) -> ModelFacts:
         quantization=quantization,
         positions=said("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx"),
         layers=said("num_hidden_layers", "n_layer", "num_layers", "n_layers"),
+        heads=heads,
         kv_heads=kv_heads or heads,
         head_dim=head,
         value_dim=said("v_head_dim") or head,

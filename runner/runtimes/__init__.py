@@ -12,12 +12,14 @@ from typing import Protocol, runtime_checkable
 
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.failure import Failure, Hint
+from runner.domain.ground import NOTHING_KNOWN, Ground
 from runner.domain.hardware import HostFacts
 from runner.domain.parameters import Point, Scalar, Values
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Launch, Placement
 from runner.errors import Problem
 from runner.space.abstract import NONE, Abstract
 from runner.space.resolve import resolve
+from runner.space.rules import Table
 from runner.util.plugins import Folder
 
 
@@ -36,8 +38,11 @@ class Runtime(Protocol):
         `engine-missing`). Empty = ready."""
         ...
 
-    def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
-        """Pre-check: (rule, reason with numbers) when the configuration can not work, else None. Pure."""
+    def reject(
+        self, configuration: Configuration, campaign: Campaign, ground: Ground = NOTHING_KNOWN
+    ) -> tuple[str, str] | None:
+        """Pre-check: (rule, reason with numbers) when the configuration can not work, else None. Pure. `ground` is what
+        is known of model and machine; what it does not hold is no reason."""
         ...
 
     def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
@@ -105,6 +110,20 @@ def configuration(entry: Entry, point: Point) -> Configuration:
     runtime = runtimes.get(entry.runtime)
     spoken = partial(runtime.spoken, entry=entry) if isinstance(runtime, Switches) else dict
     return resolve(entry, point, abstract_of(entry.runtime), spoken)
+
+
+@runtime_checkable
+class Ruled(Protocol):
+    """What a runtime may have beside: its pre-check as data, which its `reject` reads, so that others can see what each
+    rule predicts and what the memory formula says."""
+
+    rules: Table
+
+
+def rules_of(name: str) -> Table:
+    """The rules of a runtime, an empty table where it has none. Raises UnknownMember."""
+    runtime = runtimes.get(name)
+    return runtime.rules if isinstance(runtime, Ruled) else Table()
 
 
 @runtime_checkable

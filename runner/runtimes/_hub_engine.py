@@ -93,16 +93,6 @@ def of_another_version(
     return None
 
 
-def context_too_small(configuration: Configuration, campaign: Campaign, flag: str) -> tuple[str, str] | None:
-    """A context of -1 or 0 is the engine's own choice."""
-    context = whole(configuration.flags, flag)
-    wanted = campaign.space.constants["request_tokens"]
-    assert isinstance(wanted, int)
-    if context is None or context <= 0 or context >= wanted:
-        return None
-    return "context-too-small", f"{flag} {context} holds less than a request of {wanted} tokens"
-
-
 def asked(base_url: str, path: str) -> dict[str, Any]:
     """A JSON object that the server answers, empty where it answers none."""
     try:

@@ -17,6 +17,7 @@ from typing import Any
 
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.failure import Phase
+from runner.domain.ground import NOTHING_KNOWN, Ground
 from runner.domain.parameters import Scalar
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
@@ -57,7 +58,9 @@ class Command:
         what = f"{entry.name}: no program {program!r} on this machine"
         return [Problem("engine-missing", what, hint="install it, or write its whole path in `command:`")]
 
-    def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
+    def reject(
+        self, configuration: Configuration, campaign: Campaign, ground: Ground = NOTHING_KNOWN
+    ) -> tuple[str, str] | None:
         """Nothing is known of this engine's limits: write them as `where:`."""
         if campaign.model.revision is None:
             return None

@@ -72,6 +72,14 @@ def holds(text: str, names: Values) -> bool:
     return evaluate(text, names) is True
 
 
+def compute(text: str, names: Values) -> Scalar | None:
+    """The value of an expression; None when it depends on a name that `names` does not hold. Raises ExpressionError."""
+    value = _value(parse(text), names)
+    if isinstance(value, tuple):
+        raise ExpressionError(f"{show(value)} is a list, not a value")
+    return None if isinstance(value, _Unknown) else value
+
+
 def explain(text: str, names: Values) -> str | None:
     """Why a `where` says no: `ctx-size / parallel >= 160 is false: 1024 / 8 = 128 < 160`. None when it does not.
 

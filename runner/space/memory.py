@@ -44,6 +44,30 @@ def kv_numbers_per_token(facts: ModelFacts) -> int | None:
     return facts.layers * facts.kv_heads * (facts.head_dim + (facts.value_dim or facts.head_dim))
 
 
+def kv_bounds(facts: ModelFacts) -> tuple[int, int]:
+    """(numbers of keys, numbers of values) that the cache holds for one token at least, all layers together.
+
+    For a kind of model whose layers are known to keep every key and value these are the numbers of
+    `kv_numbers_per_token`. For others 0: a window or a state makes that number an upper bound, and what is refused on
+    the strength of one may work. Of a latent cache all numbers count as keys.
+    """
+    numbers = kv_numbers_per_token(facts)
+    if numbers is None or facts.architecture not in _EVERY_LAYER:
+        return 0, 0
+    if facts.kv_latent is not None or facts.layers is None or facts.kv_heads is None or facts.head_dim is None:
+        return numbers, 0
+    keys = facts.layers * facts.kv_heads * facts.head_dim
+    return keys, numbers - keys
+
+
+_EVERY_LAYER = frozenset(
+    {"llama", "LlamaForCausalLM", "qwen2", "Qwen2ForCausalLM", "qwen3", "Qwen3ForCausalLM", "qwen2moe",
+     "Qwen2MoeForCausalLM", "qwen3moe", "Qwen3MoeForCausalLM", "deepseek2", "DeepseekV2ForCausalLM",
+     "DeepseekV3ForCausalLM", "olmo2", "Olmo2ForCausalLM", "gpt2", "GPT2LMHeadModel", "GPTNeoXForCausalLM", "gptneox"}
+)  # fmt: skip
+"""`general.architecture` or `architectures` of models all of whose layers attend to the whole context."""
+
+
 def estimate(facts: ModelFacts, tokens: int, kv_type: str = "f16") -> dict[str, int]:
     """Bytes by part: `weights`, and `kv_cache` for `tokens` of context (all requests at once) where the header says how
     wide it is. What an engine adds for activations, graphs and itself is in neither. Raises KeyError for a type of the

@@ -42,6 +42,7 @@ def run_start_rows(fact: RunStart) -> Rows:
 def _model(run_id: str, facts: ModelFacts) -> Row:
     row: Row = to_plain(facts)
     types = canonical(row.pop("dtypes"))
+    row.pop("heads", None)  # the pre-check's own: it stands in the record
     return row | {"run_id": run_id, "dtypes_json": types, "kv_numbers_per_token": kv_numbers_per_token(facts)}
 
 

@@ -130,6 +130,14 @@ FROM rejections
 GROUP BY rule
 ORDER BY configurations DESC, rule;
 
+-- Whether the pre-check was right: precision of its audits with the 95 % interval, and what it did not foresee
+-- About one refusal in twenty is deployed all the same; `recall` stands in the row of all rules of a campaign.
+SELECT campaign, series, rule, rejected, audited, failed, round(precision, 3) AS precision, round(low, 3) AS low,
+  round(high, 3) AS high, unforeseen, round(recall, 3) AS recall
+FROM precheck_quality
+WHERE predicts
+ORDER BY campaign, series, rule = 'all', rejected DESC, rule;
+
 -- Levels that ran on a busy machine, the worst first
 -- Take numbers with care where the load average is above the CPUs, or where the hypervisor took time away.
 SELECT a.number, a.role, l.load_kind, l.load_value, l.load_before, l.load_after, l.cpus,

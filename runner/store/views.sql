@@ -27,6 +27,12 @@ CREATE OR REPLACE MACRO requests(attempt) AS TABLE
   SELECT * FROM read_parquet(
     coalesce(getvariable('tunebook_results') || '/', '') || 'records/attempt-' || attempt || '/requests.parquet');
 
+-- The 95 % interval of a share of `n`, of which `k` (Wilson, 1927); NULL when nothing was tried.
+CREATE OR REPLACE MACRO wilson_low(k, n) AS
+  CASE WHEN n > 0 THEN greatest(0, (k + 1.920729410347062 - 1.959963984540054 * sqrt(k * (n - k) / n + 0.960364705173531)) / (n + 3.841458820694124)) END;
+CREATE OR REPLACE MACRO wilson_high(k, n) AS
+  CASE WHEN n > 0 THEN least(1, (k + 1.920729410347062 + 1.959963984540054 * sqrt(k * (n - k) / n + 0.960364705173531)) / (n + 3.841458820694124)) END;
+
 -- The rules in force, one row per lineage.
 CREATE OR REPLACE VIEW store.latest_rules AS
   SELECT * FROM store.rules
@@ -203,7 +209,7 @@ CREATE OR REPLACE VIEW trials (
     a.seconds, a.gpu_seconds, a.started_utc, coalesce(f.repeats, 0), coalesce(f.failed, 0), f.client, r.rules_id, d.hint
   FROM (
     SELECT ca.* FROM store.current_attempt ca LEFT JOIN store.deciding_attempt da USING (attempt_id)
-    WHERE ca.role NOT IN ('gate', 'repeat') -- a search has not heard of what was only measured beside it
+    WHERE ca.role NOT IN ('audit', 'gate', 'repeat') -- a search has not heard of what was only measured beside it
     QUALIFY row_number() OVER (
       PARTITION BY ca.trial_id ORDER BY da.attempt_id IS NULL, ca.started_utc DESC, ca.attempt_id DESC) = 1
   ) a
@@ -416,6 +422,89 @@ CREATE OR REPLACE VIEW rejections (
   FROM store.rejection r
   LEFT JOIN store.latest_campaign c USING (search_key)
   LEFT JOIN store.run u USING (run_id);
+
+-- Refused configurations that were deployed all the same, to find wrong rules: told to no search, in no view of trials.
+CREATE OR REPLACE VIEW precheck_audits (
+  attempt_id, -- the attempt
+  campaign_id, -- latest version of the campaign of the lineage
+  rule, -- rule that said no
+  reason, -- with its numbers
+  failed, -- true: it failed, as the rule says; false: it served, and the rule is wrong; NULL: nobody knows
+  outcome, -- raw outcome
+  phase, -- how far it came
+  cause, -- of the failure
+  evidence, -- line that proves it
+  params_json, -- what the sampler had chosen
+  entry, -- runtime block
+  runtime, -- inference engine
+  fingerprint, -- of the configuration
+  seconds, -- wall time that the audit took
+  search_key, -- lineage
+  series, -- repetition of the lineage
+  started_utc -- when it began
+) AS
+  SELECT a.attempt_id, r.campaign_id, r.rule, r.reason,
+    CASE WHEN j.status = 'failed' THEN j.cause NOT IN ('slo', 'quality') WHEN j.status = 'succeeded' THEN false END,
+    a.outcome, coalesce(j.phase, a.failed_phase, a.phase), coalesce(j.cause, a.cause), coalesce(j.evidence, a.evidence),
+    a.params_json, a.entry, a.runtime, a.fingerprint, a.seconds, a.search_key, a.series, a.started_utc
+  FROM store.current_attempt a
+  JOIN (
+    SELECT * FROM rejections
+    QUALIFY row_number() OVER (PARTITION BY search_key, series, fingerprint ORDER BY rejected_utc, rejection_id) = 1
+  ) r ON r.search_key = a.search_key AND r.series = a.series AND r.fingerprint = a.fingerprint
+  LEFT JOIN store.judged_attempt j ON j.attempt_id = a.attempt_id
+  WHERE a.role = 'audit';
+
+-- How good the pre-check was, by campaign, series and rule; rule `all` is all that predict a failure, together. What the
+-- campaign itself rules out, and what would be a waste and no failure, can not be wrong: no precision, in no sum.
+CREATE OR REPLACE VIEW precheck_quality (
+  campaign_id, -- latest version of the campaign of the lineage
+  rule, -- rule that said no, or `all`
+  predicts, -- whether the rule says that the engine would fail
+  rejected, -- configurations refused
+  audited, -- of them deployed all the same, with an end that tells
+  failed, -- of these failed, as the rule says
+  precision, -- failed / audited; NULL when nothing was audited
+  low, -- lower end of its 95 % interval (Wilson)
+  high, -- upper end
+  unforeseen, -- of `all`: trials of the search that memory or a flag ended, which no rule had refused; NULL for a rule
+  recall, -- of `all`: refused and not found wrong, as a share of those and the unforeseen ones
+  search_key, -- lineage
+  series, -- repetition of the lineage
+  campaign -- campaign name
+) AS
+  WITH refused AS (
+    SELECT search_key, series, rule, count(DISTINCT fingerprint) AS rejected,
+      rule NOT IN ('where', 'abstract-field', 'abstract-value', 'revision-not-passed', 'needs-continuous-batching',
+        'one-cache-size') AS predicts
+    FROM rejections GROUP BY search_key, series, rule
+  ), tried AS (
+    SELECT search_key, series, rule, count(failed) AS audited, count(*) FILTER (WHERE failed) AS failed
+    FROM precheck_audits GROUP BY search_key, series, rule
+  ), by_rule AS (
+    SELECT r.search_key, r.series, r.rule, r.predicts, r.rejected, coalesce(t.audited, 0) AS audited,
+      coalesce(t.failed, 0) AS failed, NULL::BIGINT AS unforeseen
+    FROM refused r LEFT JOIN tried t USING (search_key, series, rule)
+  ), missed AS (
+    SELECT search_key, series, count(*) AS unforeseen
+    FROM store.deciding_attempt
+    WHERE role = 'search' AND status = 'failed'
+      AND cause IN ('bad_flag', 'dtype', 'oom_load', 'oom_graph', 'oom_serve', 'kv_too_small')
+    GROUP BY search_key, series
+  ), every AS (
+    SELECT search_key, series, 'all' AS rule, true AS predicts, sum(rejected)::BIGINT AS rejected,
+      sum(audited)::BIGINT AS audited, sum(failed)::BIGINT AS failed, sum(unforeseen)::BIGINT AS unforeseen
+    FROM (
+      SELECT search_key, series, rejected, audited, failed, 0 AS unforeseen FROM by_rule WHERE predicts
+      UNION ALL SELECT search_key, series, 0, 0, 0, unforeseen FROM missed
+    ) GROUP BY search_key, series
+  )
+  SELECT c.campaign_id, q.rule, q.predicts, q.rejected, q.audited, q.failed, q.failed / nullif(q.audited, 0),
+    wilson_low(q.failed, q.audited), wilson_high(q.failed, q.audited), q.unforeseen,
+    (q.rejected - (q.audited - q.failed)) / nullif(q.rejected - (q.audited - q.failed) + q.unforeseen, 0),
+    q.search_key, q.series, c.name
+  FROM (SELECT * FROM by_rule UNION ALL SELECT * FROM every) q
+  JOIN store.latest_campaign c USING (search_key);
 
 -- One SLO at one level of one attempt, under any rules of its lineage.
 CREATE OR REPLACE VIEW slo_verdicts (

@@ -165,6 +165,7 @@ def _with_shape(found: ModelFacts, header: GgufHeader) -> ModelFacts:
         architecture=word(architecture),
         positions=said("context_length"),
         layers=said("block_count"),
+        heads=heads,
         kv_heads=said("attention.head_count_kv") or heads,
         head_dim=key,
         value_dim=said("attention.value_length") or key,

@@ -11,24 +11,22 @@ from typing import Any
 
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.failure import Failure, Hint
+from runner.domain.ground import NOTHING_KNOWN, Ground
 from runner.domain.parameters import Scalar, Values
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
-from runner.runtimes import Room, Runtime, _flags, _prometheus, _signatures
+from runner.runtimes import Room, Runtime, _flags, _prometheus, _rules, _signatures
 from runner.runtimes.llama_cpp import binary, hints
 from runner.util import environment, net, process
 
 HERE = Path(__file__).parent
 FLAGS = _flags.load(HERE / "flags.toml")
+RULES = _rules.load(HERE / "rules.toml")
 SIGNATURES = _signatures.load(HERE / "signatures.toml")
 
 OPTIONS = ("python", "version", "image", "binary")
 OF_BINARY = ("allow_unknown_flags",)
 RESERVED = ("model", "alias", "host", "port")
-PADDING = 256
-"""llama.cpp rounds the context of a slot up to a multiple of this."""
-
-DEFAULT_PARALLEL = 1
 
 
 class LlamaCpp:
@@ -38,6 +36,7 @@ class LlamaCpp:
     name = "llama_cpp"
     title = "llama.cpp"
     needs_file = True
+    rules = RULES
 
     def check(self, entry: Entry) -> list[Problem]:
         if binary.program_of(entry) is not None:
@@ -64,26 +63,13 @@ class LlamaCpp:
             return []
         return [_missing(python, f"{python} -m pip install xllamacpp")]
 
-    def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
-        """ctx-size is shared by the slots, unless the cache is unified, as the program has it when nobody says how many
-        slots it shall have."""
-        context = configuration.flags.get("ctx-size")
-        if not isinstance(context, int) or context <= 0:
-            return None
-        parallel = configuration.flags.get("parallel", DEFAULT_PARALLEL)
-        if not isinstance(parallel, int) or parallel < 1:
-            return None  # the check says so already
-        slots = 1 if configuration.flags.get("kv-unified") is True or _own_slots(configuration, campaign) else parallel
-        slot = -(-context // slots // PADDING) * PADDING
-        wanted = campaign.space.constants["request_tokens"]
-        assert isinstance(wanted, int)
-        if slot >= wanted:
-            return None
-        return (
-            "slot-too-small",
-            f"ctx-size {context} over {slots} slot{'s' if slots != 1 else ''} gives {slot} tokens each, "
-            f"a request needs {wanted}",
-        )
+    def reject(
+        self, configuration: Configuration, campaign: Campaign, ground: Ground = NOTHING_KNOWN
+    ) -> tuple[str, str] | None:
+        entry = next((one for one in campaign.entries if one.name == configuration.entry), None)
+        build = binary.build_of(entry) if entry is not None else None
+        ours = {"own_slots": _own_slots(configuration, campaign)}
+        return _rules.refusal(RULES, configuration, campaign, ground, build, ours)
 
     def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
         program = binary.program_of(entry)
@@ -129,6 +115,7 @@ class LlamaCpp:
 
 
 def _own_slots(configuration: Configuration, campaign: Campaign) -> bool:
+    """The program makes slots of its own, which share one cache, when nobody says how many it shall have."""
     entry = next((one for one in campaign.entries if one.name == configuration.entry), None)
     return entry is not None and binary.program_of(entry) is not None and "parallel" not in configuration.flags
 

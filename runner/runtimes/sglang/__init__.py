@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from runner.domain.campaign import Campaign, Entry
+from runner.domain.ground import NOTHING_KNOWN, Ground
 from runner.domain.parameters import Scalar, Values
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
-from runner.runtimes import Runtime, _abstract, _flags, _hub_engine, _prometheus, _signatures
+from runner.runtimes import Runtime, _abstract, _flags, _hub_engine, _prometheus, _rules, _signatures
 from runner.runtimes.sglang.elsewhere import UNSUPPORTED
 
 HERE = Path(__file__).parent
 FLAGS = _flags.load(HERE / "flags.toml")
 ABSTRACT = _abstract.load(HERE / "abstract.toml")
+RULES = _rules.load(HERE / "rules.toml")
 SIGNATURES = _signatures.load(HERE / "signatures.toml", _hub_engine.SIGNATURES)
 
 MODULE = "sglang.launch_server"
@@ -45,6 +47,7 @@ class Sglang:
     needs_file = False
     loads_hub = True
     abstract = ABSTRACT
+    rules = RULES
 
     def check(self, entry: Entry) -> list[Problem]:
         return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
@@ -55,16 +58,15 @@ class Sglang:
     def needs(self, entry: Entry) -> list[Problem]:
         return _hub_engine.needs(entry, self.title, ["sglang"], f"run `tunebook engine install {self.name}`")
 
-    def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
+    def reject(
+        self, configuration: Configuration, campaign: Campaign, ground: Ground = NOTHING_KNOWN
+    ) -> tuple[str, str] | None:
         inside = configuration.flags.get("enable-dp-attention") is True
         sizes = {flag: what for flag, what in GPUS.items() if not (inside and flag == "dp-size")}
         return (
             _hub_engine.of_another_version(configuration, campaign, FLAGS)
             or _hub_engine.too_many_gpus(configuration, campaign, sizes)
-            or _hub_engine.context_too_small(configuration, campaign, "context-length")
-            or _pool_too_small(configuration, campaign)
-            or _uneven(configuration, "dp-size" if inside else "attn-dp-size")
-            or _broken_pages(configuration)
+            or _rules.refusal(RULES, configuration, campaign, ground)
         )
 
     def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
@@ -95,33 +97,6 @@ class Sglang:
 
     def counters(self, base_url: str) -> Mapping[str, float]:
         return _prometheus.counters(base_url, histograms=HISTOGRAMS)
-
-
-def _pool_too_small(configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
-    pool = _hub_engine.whole(configuration.flags, "max-total-tokens")
-    wanted = campaign.space.constants["request_tokens"]
-    assert isinstance(wanted, int)
-    if pool is None or pool >= wanted:
-        return None
-    return "pool-too-small", f"max-total-tokens {pool} holds less than a request of {wanted} tokens"
-
-
-def _uneven(configuration: Configuration, data: str) -> tuple[str, str] | None:
-    """Attention in `data` groups divides the GPUs of tensor parallelism."""
-    tensor = _hub_engine.whole(configuration.flags, "tp-size", 1)
-    groups = _hub_engine.whole(configuration.flags, data, 1)
-    if not tensor or not groups or tensor % groups == 0:
-        return None
-    return "parallelism-does-not-divide", f"tp-size {tensor} can not be divided by {data} {groups}"
-
-
-def _broken_pages(configuration: Configuration) -> tuple[str, str] | None:
-    chunk = _hub_engine.whole(configuration.flags, "chunked-prefill-size")
-    page = _hub_engine.whole(configuration.flags, "page-size")
-    if not chunk or chunk < 1 or not page or chunk % page == 0:
-        return None
-    reason = f"chunked-prefill-size {chunk} is no multiple of page-size {page}"
-    return "chunk-is-no-multiple-of-page", reason
 
 
 RUNTIME: Runtime = Sglang()

@@ -12,15 +12,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runner.domain.campaign import Campaign, Entry
+from runner.domain.ground import NOTHING_KNOWN, Ground
 from runner.domain.parameters import Scalar, Values
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
-from runner.runtimes import Runtime, _abstract, _flags, _hub_engine, _prometheus, _signatures
+from runner.runtimes import Runtime, _abstract, _flags, _hub_engine, _prometheus, _rules, _signatures
 from runner.runtimes.tensorrt_llm.elsewhere import UNSUPPORTED
 
 HERE = Path(__file__).parent
 FLAGS = _flags.load(HERE / "flags.toml")
 ABSTRACT = _abstract.load(HERE / "abstract.toml")
+RULES = _rules.load(HERE / "rules.toml")
 SIGNATURES = _signatures.load(HERE / "signatures.toml", _hub_engine.SIGNATURES)
 
 MODULE = "tensorrt_llm.commands.serve"
@@ -31,8 +33,6 @@ GPUS = {
     "pp_size": "pipeline parallel",
     "cp_size": "context parallel",
 }
-
-OPTIONS_FILE = "extra_llm_api_options"
 
 PROMETHEUS = "/prometheus"
 """Its `/metrics` is a queue of statistics as JSON, emptied by reading it. Counters stand below this path, where
@@ -49,6 +49,7 @@ class TensorRTLLM:
     loads_hub = True
     needs_folder = True
     abstract = ABSTRACT
+    rules = RULES
 
     def check(self, entry: Entry) -> list[Problem]:
         return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
@@ -61,13 +62,13 @@ class TensorRTLLM:
             entry, self.title, ["tensorrt_llm"], "NVIDIA ships it in container images: `deploy: docker`"
         )
 
-    def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
+    def reject(
+        self, configuration: Configuration, campaign: Campaign, ground: Ground = NOTHING_KNOWN
+    ) -> tuple[str, str] | None:
         return (
             _hub_engine.of_another_version(configuration, campaign, FLAGS)
             or _hub_engine.too_many_gpus(configuration, campaign, GPUS)
-            or _hub_engine.context_too_small(configuration, campaign, "max_seq_len")
-            or _batch_too_small(configuration, campaign)
-            or _more_experts_than_gpus(configuration)
+            or _rules.refusal(RULES, configuration, campaign, ground)
         )
 
     def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
@@ -92,25 +93,6 @@ class TensorRTLLM:
 
     def counters(self, base_url: str) -> Mapping[str, float]:
         return _prometheus.counters(f"{base_url}{PROMETHEUS}")
-
-
-def _batch_too_small(configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
-    """A prompt is read in one step unless chunked prefill is on; a file of options may turn that on too."""
-    if configuration.flags.get("enable_chunked_prefill") is True or OPTIONS_FILE in configuration.flags:
-        return None
-    tokens = _hub_engine.whole(configuration.flags, "max_num_tokens")
-    prompt = max(scenario.prompt for scenario in campaign.workload.scenarios)
-    if tokens is None or tokens >= prompt:
-        return None
-    return "batch-below-prompt", f"max_num_tokens {tokens} is below a prompt of {prompt}, and chunked prefill is off"
-
-
-def _more_experts_than_gpus(configuration: Configuration) -> tuple[str, str] | None:
-    tensor = _hub_engine.whole(configuration.flags, "tp_size", 1)
-    experts = _hub_engine.whole(configuration.flags, "ep_size", 1)
-    if not tensor or not experts or tensor % experts == 0:
-        return None
-    return "parallelism-does-not-divide", f"tp_size {tensor} can not be divided by ep_size {experts}"
 
 
 RUNTIME: Runtime = TensorRTLLM()

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from runner.domain.campaign import Campaign, Entry
+from runner.domain.ground import NOTHING_KNOWN, Ground
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
-from runner.runtimes import Runtime, _flags, _hub_engine, _signatures
+from runner.runtimes import Runtime, _flags, _hub_engine, _rules, _signatures
 
 HERE = Path(__file__).parent
 FLAGS = _flags.load(HERE / "flags.toml")
 UNSUPPORTED: Mapping[str, str] = tomllib.loads((HERE / "unsupported.toml").read_text(encoding="utf-8"))
+RULES = _rules.load(HERE / "rules.toml")
 SIGNATURES = _signatures.load(HERE / "signatures.toml")
 
 RESERVED = ("model", "force-model", "host", "port")
@@ -29,13 +31,8 @@ PACKAGES = ("torch", "transformers", "accelerate", "fastapi", "uvicorn", "openai
 COMMAND = _flags.Flag("serve", "text", since="5.0")
 """In earlier versions the command lies in another module, and preloads no model."""
 
-BLOCK = 256
-"""Tokens of a block where cb-block-size is not set."""
-
 GO_ON = {"generation_config": json.dumps({"eos_token_id": -1})}
 """What a request says so that no end token ends its answer: a field `ignore_eos` is refused with status 422."""
-
-GPU_ONLY = ("flash_attention_2", "flash_attention_3")
 
 
 class Transformers:
@@ -46,6 +43,7 @@ class Transformers:
     needs_file = False
     loads_hub = True
     needs_folder = True
+    rules = RULES
 
     def check(self, entry: Entry) -> list[Problem]:
         found = _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
@@ -58,22 +56,16 @@ class Transformers:
     def needs(self, entry: Entry) -> list[Problem]:
         return _hub_engine.needs(entry, self.title, PACKAGES, f"run `tunebook engine install {self.name}`")
 
-    def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
+    def reject(
+        self, configuration: Configuration, campaign: Campaign, ground: Ground = NOTHING_KNOWN
+    ) -> tuple[str, str] | None:
         flags = configuration.flags
         if flags.get("continuous-batching") is not True:
             idle = sorted(name for name in flags if name.startswith("cb-"))
             if idle:
                 why = f"{', '.join(idle)} does nothing without continuous-batching: true"
                 return "needs-continuous-batching", why
-        if "cb-num-blocks" in flags and "cb-max-memory-percent" in flags:
-            why = "cb-num-blocks fixes the KV cache, so cb-max-memory-percent does nothing: set one of them"
-            return "one-cache-size", why
-        if not campaign.hardware.gpus:
-            if flags.get("attn-implementation") in GPU_ONLY:
-                return "needs-a-gpu", f"attn-implementation {flags['attn-implementation']} needs a GPU, this is CPU"
-            if flags.get("cb-use-cuda-graph") is True:
-                return "needs-a-gpu", "cb-use-cuda-graph needs a GPU, this is CPU"
-        return _too_small(flags, campaign.space.constants["request_tokens"])
+        return _rules.refusal(RULES, configuration, campaign, ground)
 
     def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
         flags = _flags.spell(configuration.flags, FLAGS)
@@ -105,16 +97,6 @@ class Transformers:
 
     def counters(self, base_url: str) -> Mapping[str, float]:
         return {}  # it has no /metrics
-
-
-def _too_small(flags: Mapping[str, Any], wanted: object) -> tuple[str, str] | None:
-    """The KV cache is shared by all requests; one that it can not hold alone ends the engine's worker for good."""
-    blocks, block = flags.get("cb-num-blocks"), flags.get("cb-block-size", BLOCK)
-    if not (isinstance(blocks, int) and isinstance(block, int) and isinstance(wanted, int)):
-        return None
-    if blocks * block >= wanted:
-        return None
-    return "cache-too-small", f"{blocks} blocks of {block} tokens hold {blocks * block}, a request needs {wanted}"
 
 
 def _engine_line(log: str) -> dict[str, Any]:

@@ -15,16 +15,18 @@ from typing import Any
 
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.failure import Failure, Hint
+from runner.domain.ground import NOTHING_KNOWN, Ground
 from runner.domain.parameters import Scalar, Values
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
-from runner.runtimes import Room, Runtime, _abstract, _flags, _hub_engine, _prometheus, _signatures
+from runner.runtimes import Room, Runtime, _abstract, _flags, _hub_engine, _prometheus, _rules, _signatures
 from runner.runtimes.vllm import hints
 from runner.runtimes.vllm.elsewhere import UNSUPPORTED
 
 HERE = Path(__file__).parent
 FLAGS = _flags.load(HERE / "flags.toml")
 ABSTRACT = _abstract.load(HERE / "abstract.toml")
+RULES = _rules.load(HERE / "rules.toml")
 SIGNATURES = _signatures.load(HERE / "signatures.toml", _hub_engine.SIGNATURES)
 
 MODULE = "vllm.entrypoints.openai.api_server"
@@ -59,6 +61,7 @@ class Vllm:
     loads_hub = True
     needs_folder = True  # 0.32.0 takes a path to a GGUF for a config file and dies ("... is not a valid JSON file")
     abstract = ABSTRACT
+    rules = RULES
 
     def check(self, entry: Entry) -> list[Problem]:
         return _hub_engine.check(entry, FLAGS, RESERVED, UNSUPPORTED)
@@ -69,13 +72,13 @@ class Vllm:
     def needs(self, entry: Entry) -> list[Problem]:
         return _hub_engine.needs(entry, self.title, ["vllm"], f"run `tunebook engine install {self.name}`")
 
-    def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
+    def reject(
+        self, configuration: Configuration, campaign: Campaign, ground: Ground = NOTHING_KNOWN
+    ) -> tuple[str, str] | None:
         return (
             _hub_engine.of_another_version(configuration, campaign, FLAGS)
             or _hub_engine.too_many_gpus(configuration, campaign, GPUS)
-            or _hub_engine.context_too_small(configuration, campaign, "max-model-len")
-            or _batch_too_small(configuration)
-            or _uneven(configuration)
+            or _rules.refusal(RULES, configuration, campaign, ground)
         )
 
     def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
@@ -111,30 +114,6 @@ class Vllm:
 
     def counters(self, base_url: str) -> Mapping[str, float]:
         return _prometheus.counters(base_url, histograms=HISTOGRAMS)
-
-
-def _batch_too_small(configuration: Configuration) -> tuple[str, str] | None:
-    """vLLM refuses both; what is not set it makes fit by itself."""
-    flags = configuration.flags
-    batch, context = _hub_engine.whole(flags, "max-num-batched-tokens"), _hub_engine.whole(flags, "max-model-len")
-    if batch is None:
-        return None
-    if flags.get("enable-chunked-prefill") is False and context is not None and batch < context:
-        reason = f"max-num-batched-tokens {batch} is below max-model-len {context}, and chunked prefill is off"
-        return "batch-below-context", reason
-    sequences = _hub_engine.whole(flags, "max-num-seqs")
-    if sequences is not None and batch < sequences:
-        return "batch-below-sequences", f"max-num-batched-tokens {batch} is below max-num-seqs {sequences}"
-    return None
-
-
-def _uneven(configuration: Configuration) -> tuple[str, str] | None:
-    tensor = _hub_engine.whole(configuration.flags, "tensor-parallel-size", 1)
-    decode = _hub_engine.whole(configuration.flags, "decode-context-parallel-size", 1)
-    if not tensor or not decode or "prefill-context-parallel-size" in configuration.flags or tensor % decode == 0:
-        return None
-    reason = f"tensor-parallel-size {tensor} can not be divided by decode-context-parallel-size {decode}"
-    return "parallelism-does-not-divide", reason
 
 
 RUNTIME: Runtime = Vllm()

@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from runner.domain.campaign import Campaign, Entry
 from runner.domain.failure import Cause, Change, Failure, Hint, Phase
+from runner.domain.ground import NOTHING_KNOWN, Ground
 from runner.domain.parameters import Choice, Scalar
 from runner.domain.trial import Configuration, Diagnosis, EngineFacts, Exit, Health, Launch, Placement
 from runner.errors import Problem
-from runner.runtimes import Room, Runtime, _flags, _prometheus, _signatures
+from runner.runtimes import Room, Runtime, _flags, _prometheus, _rules, _signatures
 from runner.runtimes._flags import Flag
 from runner.simulated.faults import parse_all
 from runner.util import net
@@ -36,6 +38,7 @@ FLAGS = {
     )
 }
 
+RULES = _rules.load(Path(__file__).with_name("rules.toml"))
 SIGNATURES = _signatures.Table(
     tuple(
         _signatures.Signature(rule, re.compile(pattern), cause, phase)
@@ -55,6 +58,7 @@ class Simulated:
     name = "simulated"
     title = "Simulated engine"
     needs_file = False
+    rules = RULES
 
     def check(self, entry: Entry) -> list[Problem]:
         found = _flags.problems(entry, FLAGS, ("host", "port", "model")) + _flags.unknown_options(
@@ -72,12 +76,10 @@ class Simulated:
     def needs(self, entry: Entry) -> list[Problem]:
         return []  # it is part of tunebook
 
-    def reject(self, configuration: Configuration, campaign: Campaign) -> tuple[str, str] | None:
-        context = configuration.flags.get("ctx-size")
-        wanted = campaign.space.constants["request_tokens"]
-        if isinstance(context, int) and isinstance(wanted, int) and context < wanted:
-            return "context-too-small", f"ctx-size {context} holds less than a request of {wanted} tokens"
-        return None
+    def reject(
+        self, configuration: Configuration, campaign: Campaign, ground: Ground = NOTHING_KNOWN
+    ) -> tuple[str, str] | None:
+        return _rules.refusal(RULES, configuration, campaign, ground)
 
     def launch(self, configuration: Configuration, entry: Entry, placement: Placement) -> Launch:
         plain = {name: value for name, value in configuration.flags.items() if name != "fault"}
