@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.confirm import JudgedTrial
-from runner.domain.campaign import Campaign
+from runner.domain.campaign import Campaign, Goal
 from runner.domain.failure import Outcome, Phase, Role, TrialStatus
 from runner.domain.ids import trial_id
 from runner.domain.parameters import Point
@@ -75,6 +75,7 @@ class Lineage:
                 Point(trial.configuration.entry, dict(trial.configuration.values)),
                 trial.judgement.value,
                 trial.judgement.severity,
+                tuple(one.value if one.objective.goal is Goal.MAXIMIZE else -one.value for one in trial.judgement.also),
             )
             for trial in self.trials
         ]

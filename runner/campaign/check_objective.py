@@ -39,6 +39,9 @@ def check_objective(file: CampaignFile, document: Document, reading: Reading) ->
         yield from _one(file, objective, path, document, reading)
         built.append((objective, path))
     yield from _together(built, document)
+    if len(file.objective) > 1 and reading.sound("search") and file.search.stop == "auto":
+        what = f"search.stop: auto judges by one objective, and there are {len(file.objective)}"
+        yield Problem("wrong-value", what, document.at_value("search", "stop"), "leave stop out")
 
 
 def _one(

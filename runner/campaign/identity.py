@@ -15,7 +15,7 @@ _FILES = ("trace", "dataset")
 _YOUNGER = ("task", "shape", "prefix", *_FILES, "load_search")
 """Fields that came later. A workload that does not use one says nothing of it, and keeps the hashes it had."""
 _USUAL_SEARCH = Search()
-_YOUNGER_SEARCH = ("history", "stop")
+_YOUNGER_SEARCH = ("history", "stop", "precheck")
 _WHERE_IT_LIES = ("path", "url", "max_size", "longest", "requests")
 _OUTSIDE_VERSION = ("extended", "path", "version_sha256", "search_key")
 

@@ -15,12 +15,14 @@ from runner.util.plugins import Folder
 class Told:
     """One judged trial of the lineage, or with a negative number one that another lineage has measured: it is known,
     and may be proposed all the same. `score` (objective's unit, soft penalty included) is None for a failure;
-    `severity` is 0 for a success, else in (0, 1)."""
+    `severity` is 0 for a success, else in (0, 1). `also` are the further objectives of a success, turned so that more
+    is better."""
 
     number: int
     point: Point
     score: float | None
     severity: float
+    also: tuple[float, ...] = ()
 
 
 class Sampler(Protocol):

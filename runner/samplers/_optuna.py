@@ -25,21 +25,23 @@ SEVERITY = "severity"
 def study_of(
     space: Space, goal: Goal, history: Sequence[Told], pending: Sequence[Point], sampler: BaseSampler
 ) -> Study:
-    """A study that holds `history` as finished trials and `pending` as running ones."""
+    """A study that holds `history` as finished trials and `pending` as running ones. Where trials of `history` have
+    further objectives it is a study of all of them; a score that came without (of another campaign) is left out."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(direction=goal.value, sampler=sampler)
-    scores = [told.score for told in history if told.score is not None]
-    worst = (min(scores) if goal is Goal.MAXIMIZE else max(scores)) if scores else 0.0
+    further = max((len(told.also) for told in history), default=0)
+    study = optuna.create_study(directions=[goal.value] + ["maximize"] * further, sampler=sampler)
+    known = [told for told in history if told.score is None or len(told.also) == further]
+    worst = _worst(known, goal, further)
     teller = Teller(space)
-    for told in history:
+    for told in known:
         parameters, distributions = teller.told(told.point)
         study.add_trial(
             optuna.trial.create_trial(
                 params=parameters,
                 distributions=distributions,
-                value=worst if told.score is None else told.score,
+                values=worst if told.score is None else [told.score, *told.also],
                 constraints={SEVERITY: told.severity if told.score is None else 0.0},
             )
         )
@@ -51,3 +53,12 @@ def study_of(
             )
         )
     return study
+
+
+def _worst(history: Sequence[Told], goal: Goal, further: int) -> list[float]:
+    """Of each objective the worst value that was seen: what stands in for those of a failure."""
+    rows = [(told.score, *told.also) for told in history if told.score is not None]
+    if not rows:
+        return [0.0] * (1 + further)
+    first, *others = zip(*rows, strict=True)
+    return [min(first) if goal is Goal.MAXIMIZE else max(first), *map(min, others)]

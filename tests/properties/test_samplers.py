@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from runner.samplers._optuna import SEVERITY, study_of
 from runner.samplers._seeding import point_key
 from runner.samplers._space_to_optuna import Teller, suggested_point
 from runner.space.expand import enumerate_points, random_point, size
+from runner.stats.pareto import hypervolume
 from runner.util.codec import from_plain, to_plain
 
 EXAMPLES = settings(max_examples=25, deadline=None)
@@ -248,3 +250,37 @@ def test_when_everything_fails_the_milder_failure_attracts() -> None:
     first = sum(one.severity for one in told[:10])
     last = sum(one.severity for one in told[-10:])
     assert last < 0.75 * first
+
+
+def test_tpe_finds_more_of_a_front_than_random_points_do() -> None:
+    """Two objectives that pull against each other along x, and a y that only costs: the front is y = 0."""
+    space = Space((EntrySpace("a", {"x": Float(0.0, 1.0), "y": Float(0.0, 1.0), "z": Float(0.0, 1.0)}),))
+
+    def found(name: str, seed: int) -> float:
+        told: list[Told] = []
+        for number in range(30):
+            point = samplers.get(name).ask(space, Goal.MAXIMIZE, told, (), Search(seed=seed), number, 0)
+            assert point is not None
+            x, y, z = (float(point.values[key]) for key in "xyz")
+            failed = z > 0.8  # a fifth of the space fails
+            cost = y + z / 2
+            told.append(
+                Told(number, point, None, 0.8) if failed else Told(number, point, x - cost, 0.0, (1 - x * x - cost,))
+            )
+        values = [(told.score, *told.also) for told in told if told.score is not None]
+        return hypervolume(values, (-1.5, -1.5), (True, True))
+
+    better = sum(found("tpe", seed) > found("random", seed) for seed in range(6))
+    assert better >= 5
+
+
+def test_a_score_of_another_campaign_does_not_stand_for_several_objectives() -> None:
+    space = Space((EntrySpace("a", {"x": Float(0.0, 1.0)}),))
+    told = [
+        Told(-1, Point("a", {"x": 0.5}), 7.0, 0.0),
+        Told(0, Point("a", {"x": 0.1}), 1.0, 0.0, (2.0,)),
+        Told(1, Point("a", {"x": 0.2}), None, 0.8),
+    ]
+    study = study_of(space, Goal.MINIMIZE, told, (), optuna.samplers.RandomSampler(seed=0))
+    assert [trial.values for trial in study.trials] == [[1.0, 2.0], [1.0, 2.0]]
+    assert [direction.name for direction in study.directions] == ["MINIMIZE", "MAXIMIZE"]
