@@ -10,6 +10,7 @@ from statistics import fmean
 from runner.cli._all_failed import nothing_succeeded
 from runner.confirm import JudgedTrial, best_trial
 from runner.domain.failure import EndReason, Role
+from runner.domain.load import load_words
 from runner.domain.metrics import VALUE, format_value, metric_ref
 from runner.events.console import values_text
 from runner.render.capacity import capacity_detail, capacity_text
@@ -118,7 +119,8 @@ def _capacity(result: RunResult, best: JudgedTrial) -> list[str]:
                 lines.append(scenario + capacity_text(level.load_kind, low, high, target))
                 share, least, most = (level.metric(f"attainment{end}", VALUE) for end in ("", "_low", "_high"))
                 goodput = level.metric("goodput", VALUE)
-                lines[-1] += f" ({capacity_detail(share, least, most, level.sent, goodput)})"
+                at = load_words(level.load_kind, level.load_value)
+                lines[-1] += f" (at {at} {capacity_detail(share, least, most, level.sent, goodput)})"
         if lines:
             return lines
         if attempt.role is Role.CAPACITY and attempt.failure is not None:

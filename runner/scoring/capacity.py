@@ -23,7 +23,7 @@ from runner.domain.load import LoadKind, LoadSearch, load_words
 from runner.domain.metrics import METRICS, VALUE
 from runner.domain.trial import LevelResult, MetricValue
 from runner.scoring.levels import counts, metric_at
-from runner.scoring.rules import Rules
+from runner.scoring.rules import Rules, level_key
 from runner.scoring.slo import slo_results
 from runner.stats.intervals import wilson
 
@@ -123,7 +123,7 @@ def holds(level: LevelResult, rules: Rules) -> bool:
         return False
     if metric_at(level, rules.objective.metric) is None:
         return False
-    alone = replace(rules, levels=()).seen([level])
+    alone = replace(rules, levels=(level_key(level),))
     return all(one.verdict is SloVerdict.MET for one in slo_results({level.position: level}, alone))
 
 

@@ -76,8 +76,11 @@ class Rules:
         """These rules for an attempt with such levels: where the load is searched they are the declared ones."""
         if self.search is None or self.levels:
             return self
-        keys = (LevelKey(one.position, one.scenario, LoadKind(one.load_kind), one.load_value) for one in levels)
-        return replace(self, levels=tuple(keys))
+        return replace(self, levels=tuple(level_key(one) for one in levels))
+
+
+def level_key(level: LevelResult) -> LevelKey:
+    return LevelKey(level.position, level.scenario, LoadKind(level.load_kind), level.load_value)
 
 
 def rules_of(campaign: Campaign) -> Rules:
