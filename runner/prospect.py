@@ -72,11 +72,14 @@ def _new_trials(plan: Plan, known: Known) -> int:
     if known.series is None:
         return plan.trials
     left = max(plan.campaign.search.trials - len({trial.number for trial in known.trials}), 0)
+    by_itself = plan.campaign.search.stop == "auto" and known.end_reason == EndReason.CONVERGED
+    extended = by_itself and known.run_planned != plan.campaign.search.trials
+    if by_itself and not extended:
+        return 0
     if plan.complete:
         first = plan.defaults if plan.campaign.search.baseline else ()
         untried = {p.configuration.fingerprint for p in (*first, *plan.configurations) if p.rule is None}
         return min(left, len(untried - {trial.fingerprint for trial in known.trials}))
-    extended = plan.campaign.search.stop == "auto" and known.run_planned != plan.campaign.search.trials
     return 0 if known.end_reason == EndReason.CONVERGED and not extended else left
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from runner.cli import _plan_memory, _plan_presets, _plan_tokens
+from runner.cli import _plan_memory, _plan_presets, _plan_prior, _plan_tokens
 from runner.domain.model_facts import ModelFacts
+from runner.domain.prior import Prior
 from runner.domain.units import format_duration
 from runner.errors import Problem
 from runner.plan import Plan
@@ -27,11 +28,13 @@ def as_text(
     left: Prospect | None,
     store: str,
     facts: ModelFacts | None = None,
+    taken: Prior | None = None,
 ) -> str:
     lines = [f"{plan.campaign.name} ({path})"]
     lines += [f"  {name:<10} {text}" for name, text in sums(plan, known, left, store)]
     if facts is not None:
         lines.append(f"  {'memory':<10} {_plan_memory.text(facts, plan.campaign)}")
+    lines += [f"  {name:<10} {text}" for name, text in _plan_prior.lines(taken)]
     if (counted := _plan_tokens.text(plan.campaign, project_folder())) is not None:
         lines.append(f"  {'tokens':<10} {counted}")
     if absent is not None:

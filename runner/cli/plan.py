@@ -16,6 +16,7 @@ from runner.util.project import cache_folder, project_folder
 if TYPE_CHECKING:
     from runner.domain.campaign import Campaign
     from runner.domain.model_facts import ModelFacts
+    from runner.domain.prior import Prior
     from runner.plan import Plan, Planned
     from runner.prospect import Prospect
     from runner.store.known import Known
@@ -48,7 +49,7 @@ def command(
     Starts nothing. Writes nothing but to the cache: a downloaded snapshot, and a note that a model file was verified.
     """
     from runner.campaign.load import load_all
-    from runner.cli import _plan_markdown, _plan_memory, _plan_text
+    from runner.cli import _plan_markdown, _plan_memory, _plan_prior, _plan_text
     from runner.plan import plan
     from runner.prospect import prospect
     from runner.store.known import known
@@ -68,13 +69,14 @@ def command(
         planned, absent = plan(result, limit, _plan_memory.ground_here(result, facts, results)), not_here(result)
         seen = known(snapshot, result) if snapshot else None
         left = prospect(planned, seen) if seen else None
+        taken = _plan_prior.prior_here(result, results, facts)
         if markdown:
             sections.append(_plan_markdown.of_plan(planned, path, absent, seen, left, label))
         elif as_json:
             read = store or (str(snapshot) if snapshot else None)
-            click.echo(json.dumps(as_plain(planned, path, absent, seen, left, read, facts)))
+            click.echo(json.dumps(as_plain(planned, path, absent, seen, left, read, facts, taken)))
         else:
-            click.echo(_plan_text.as_text(planned, path, absent, seen, left, label, facts))
+            click.echo(_plan_text.as_text(planned, path, absent, seen, left, label, facts, taken))
     if markdown:
         click.echo(_plan_markdown.comment(sections), nl=False)
     if as_json:
@@ -126,9 +128,10 @@ def as_plain(
     left: Prospect | None = None,
     store: str | None = None,
     facts: ModelFacts | None = None,
+    taken: Prior | None = None,
 ) -> dict[str, Any]:
     """The plan as one JSON object: `event` is `plan`."""
-    from runner.cli import _plan_memory, _plan_presets
+    from runner.cli import _plan_memory, _plan_presets, _plan_prior
 
     campaign, worst = plan.campaign, plan.worst
     price = campaign.hardware.price_per_gpu_hour
@@ -162,6 +165,7 @@ def as_plain(
             "ended_by": worst.ended_by,
         },
         "memory": _plan_memory.plain(facts, campaign),
+        **_plan_prior.plain(taken),
         "store": store,
         "measured": _measured(known, left),
         "would": _would(known, left),
