@@ -23,5 +23,5 @@ FROM comparisons m
 JOIN shown s ON s.search_key = m.search_key AND s.series = m.series
 JOIN shown_trials a ON a.trial_id = m.trial_a
 JOIN shown_trials b ON b.trial_id = m.trial_b
-WHERE m.latest
+WHERE m.latest AND m.purpose = 'confirm'
 ORDER BY s.campaign, a.number, NOT b.is_default, b.number, m.metric
