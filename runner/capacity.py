@@ -23,7 +23,8 @@ from runner.lineage_lock import owned_lineage
 from runner.order import workload_key
 from runner.preflight import convert_models, refuse_unless_ready
 from runner.reap import reap, sweep
-from runner.run_campaign import Run, RunResult
+from runner.run_campaign import Run
+from runner.run_state import RunResult
 from runner.scoring.aggregate import limits_of
 
 ROOM = 4

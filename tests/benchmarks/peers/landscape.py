@@ -9,7 +9,7 @@ from runner.simulated import surface
 from runner.simulated.surface import GRID, Flags
 
 MEMORY_GB = 7.0
-"""62 % of the 6,480 configurations do not fit, or can not work for another reason."""
+"""More than half of the configurations do not fit, or can not work for another reason; the default does."""
 SCALE = 2.0
 """Durations of the engine are multiplied by this, so that two busy cores do not become the bottleneck."""
 USERS, PROMPT, OUTPUT = 32, 32, 8
@@ -44,6 +44,16 @@ def optimum() -> float:
     best = truth(surface.optimum(PROMPT, OUTPUT, USERS, MEMORY_GB))
     assert best is not None
     return best
+
+
+def shape(close: float) -> dict[str, int]:
+    """Of all points: how many crash, and how many are within `close` per cent of the optimum."""
+    known = [regret(flags) for flags in surface.grid(MEMORY_GB)]
+    return {
+        "points": len(known),
+        "crash": sum(value is None for value in known),
+        "close": sum(value is not None and value <= close for value in known),
+    }
 
 
 def regret(flags: Flags | None) -> float | None:
