@@ -201,7 +201,7 @@ BEST = "best"
 """The word of `--only` that names no campaign but the winner of each."""
 
 
-def only(files: Sequence[Loaded], names: Sequence[str]) -> tuple[list[Loaded], bool]:
+def picked(files: Sequence[Loaded], names: Sequence[str]) -> tuple[list[Loaded], bool]:
     """The chosen files, and whether their winners alone are asked for. Raises UsageError, as `chosen`."""
     if BEST not in names:
         return chosen(files, names), False

@@ -37,6 +37,8 @@ _POLL = 0.1  # seconds between two looks at the engine, the stop flag and the de
 _STARTUP = 180.0  # seconds until a load generator must have begun; genai-bench takes 30 on a busy machine
 _DYING = 2.0  # seconds in which an engine that stopped answering is seen to end
 _EVIDENCE = 500
+_UNDER_LOAD = (Cause.CRASH, Cause.HANG, Cause.OOM_SERVE)
+"""How an engine fails at a load that is too much for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +107,10 @@ def measure(
             run.level(plan)
             if run.failure is not None:
                 break
-        done = run.results
-    if workload.load_search is not None and run.failure is None:
-        rules = rules_of(campaign)
-        run.warnings += capacity_doubts(done, rules)
-        done = with_capacity(done, rules)
+    levels = run.told()
     if run.failure is None or run.failure.cause is Cause.ERROR_RATE:
-        run.failure = not_ranked(done, rules_of(campaign)) or run.failure
-    unbegun = workload.levels[len(done) :] if workload.load_search is None else never_begun(workload, done)
-    rest = tuple(not_reached(plan) for plan in unbegun)
-    return Measured(
-        (*done, *rest), run.failure, child.rows_path, tuple(run.warnings), run.warmup_seconds, observer.samples()
-    )
+        run.failure = not_ranked(levels, rules_of(campaign)) or run.failure
+    return Measured(levels, run.failure, child.rows_path, tuple(run.warnings), run.warmup_seconds, observer.samples())
 
 
 def _course(
@@ -179,6 +173,17 @@ class _Run:
             self.failure = replace(self.failure, phase=Phase.WARMUP)  # nothing was measured yet
         self.on_event("level_ended", _summary(result))
         return result
+
+    def told(self) -> tuple[LevelResult, ...]:
+        """Every level, those that were not reached too. A search that ended has its answer among their metrics: also
+        where the engine died of a load, for what held below is known all the same."""
+        workload, rules, done = self.campaign.workload, rules_of(self.campaign), self.results
+        if workload.load_search is None:
+            return (*done, *map(not_reached, workload.levels[len(done) :]))
+        if self.failure is None or self.failure.cause in _UNDER_LOAD:
+            self.warnings += capacity_doubts(done, rules)
+            done = with_capacity(done, rules)
+        return (*done, *map(not_reached, never_begun(workload, done)))
 
     def _once(self, plan: LevelPlan, order: Callable[[], bool]) -> tuple[LevelResult, list[Row], Observed]:
         """One pass of a level: its result, its rows, and what the hardware did meanwhile."""

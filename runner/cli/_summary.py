@@ -121,6 +121,8 @@ def _capacity(result: RunResult, best: JudgedTrial) -> list[str]:
                 goodput = level.metric("goodput", VALUE)
                 at = load_words(level.load_kind, level.load_value)
                 lines[-1] += f" (at {at} {capacity_detail(share, least, most, level.sent, goodput)})"
+        if lines and attempt.failure is not None:
+            lines[-1] += f"; then the engine failed: {attempt.failure.cause.value}"
         if lines:
             return lines
         if attempt.role is Role.CAPACITY and attempt.failure is not None:

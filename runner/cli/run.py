@@ -77,8 +77,7 @@ def command(
     stop the rest; the worst exit status counts. Ctrl-C or SIGTERM ends cleanly with status 130: run again to resume.
     The second signal ends the engines at once.
     """
-    from runner.batch import Batch, Wanted, shared
-    from runner.batch import only as chosen
+    from runner.batch import Batch, Wanted, picked, shared
     from runner.campaign.load import load_all
     from runner.cli._main import translated
     from runner.events import emit
@@ -93,7 +92,7 @@ def command(
     status = 3  # what a program reads when our own bug ends us
     with progress(as_json), listening_to_signals(stop):
         try:
-            files, best = chosen(load_all(paths), only)
+            files, best = picked(load_all(paths), only)
             for sentence in shared(files):
                 emit("warning", message=sentence)
             wanted = Wanted(again, due, matching, max_trials, budget, retry_failed, best)

@@ -87,7 +87,11 @@ def test_somebody_asks_it(name: str) -> None:
     assert name in asked, "no page, chart or build step needs it"
 
 
-ELSEWHERE = {"due_runs": "tests/report/test_due.py", "retractions": "tests/report/test_pages.py"}
+ELSEWHERE = {
+    "capacities": "tests/report/test_capacities.py",
+    "due_runs": "tests/report/test_due.py",
+    "retractions": "tests/report/test_pages.py",
+}
 """Queries of what the small store has not: they are shown by tests with a store of their own."""
 
 

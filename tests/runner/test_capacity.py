@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.batch import only
+from runner.batch import picked
 from runner.campaign.load import load
 from runner.capacity import known_capacity, searching
 from runner.domain.campaign import Campaign, Slo
@@ -75,9 +75,9 @@ def test_what_was_asked_before_is_known_until_a_limit_changes(listed: Campaign) 
 
 def test_best_is_a_word_and_other_names_are_names(listed: Campaign) -> None:
     files = [(Path("a.yaml"), listed), (Path("b.yaml"), replace(listed, name="other"))]
-    assert only(files, ()) == (files, False)
-    assert only(files, ("best",)) == (files, True)
-    assert only(files, ("best", "other")) == (files[1:], True)
-    assert only(files, ("listed",)) == (files[:1], False)
+    assert picked(files, ()) == (files, False)
+    assert picked(files, ("best",)) == (files, True)
+    assert picked(files, ("best", "other")) == (files[1:], True)
+    assert picked(files, ("listed",)) == (files[:1], False)
     with pytest.raises(UsageError, match="called so"):
-        only([(Path("c.yaml"), replace(listed, name="best"))], ("best",))
+        picked([(Path("c.yaml"), replace(listed, name="best"))], ("best",))

@@ -23,9 +23,11 @@ from runner.domain.campaign import (
     Entry,
     Goal,
     LoadKind,
+    LoadSearch,
     Model,
     Objective,
     Scenario,
+    Slo,
     Timeouts,
     Workload,
 )
@@ -131,6 +133,59 @@ def test_all_levels_of_a_healthy_engine(tmp_path: Path) -> None:
     assert {kind: kinds.count(kind) for kind in kinds} == {
         (0, "warmup"): 1, (0, "measure"): 12, (1, "warmup"): 1, (1, "measure"): 12,
     }  # fmt: skip
+
+
+def searching(low: float, high: float, limit: float = 60.0, **each: Any) -> Campaign:
+    plan = campaign(low, high, at="goodput", **each)
+    return replace(
+        plan,
+        workload=replace(plan.workload, load_search=LoadSearch(low, high, 4)),
+        objective=replace(plan.objective, attainment=0.9),
+        slos=(Slo("ttft_p99", "ttft_p99", maximum=limit, hard=True),),
+    )
+
+
+def test_a_load_that_is_searched_grows_until_the_top_holds(tmp_path: Path) -> None:
+    with serving(tmp_path) as world:
+        measured = run(world, searching(1, 3), tmp_path)
+    assert measured.failure is None
+    assert [level.load_value for level in measured.levels] == [1, 2, 3]
+    assert [level.attained and level.attained.good for level in measured.levels] == [12, 12, 12]
+    told = [[level.metric(f"capacity_{end}", "value") for end in ("low", "high")] for level in measured.levels]
+    assert told == [[None, None], [None, None], [3, None]]
+    assert {(row.position, row.kind) for row in rows(measured) if row.kind == "measure"} == {
+        (0, "measure"), (1, "measure"), (2, "measure"),
+    }  # fmt: skip
+    assert [line for line in measured.warnings if "too few to be sure" in line] == [
+        "D(40,8) at 3 users: 12 of 12 of the requests met every limit, 95 % interval 75.8 to 100.0 %: too few to be "
+        "sure that 90 % do; longer levels (each_level) would tell"
+    ]
+
+
+def test_a_lightest_load_that_misses_ends_the_search(tmp_path: Path) -> None:
+    with serving(tmp_path) as world:
+        measured = run(world, searching(2, 8, limit=1e-6), tmp_path)
+    assert measured.failure is None
+    assert [level.load_value for level in measured.levels] == [2]
+    assert measured.levels[0].metric("capacity_high", "value") == 2
+    assert measured.levels[0].metric("capacity_low", "value") is None
+
+
+def test_an_engine_that_dies_on_the_way_up_leaves_what_it_held(tmp_path: Path) -> None:
+    heard = Heard()
+    with serving(tmp_path) as world:
+
+        def kill(name: str, data: dict[str, Any]) -> None:
+            if name == "level_started" and data["position"] == 1:
+                os.kill(world.owned.pid, signal.SIGKILL)
+
+        heard.on = kill
+        measured = run(world, searching(1, 4), tmp_path, heard)
+    assert measured.failure is not None
+    assert measured.failure.cause is Cause.CRASH
+    assert [level.load_value for level in measured.levels] == [1, 2]
+    assert measured.levels[0].metric("capacity_low", "value") == 1
+    assert measured.levels[0].metric("capacity_high", "value") == 2
 
 
 def test_a_client_that_ends_with_its_last_level_has_not_died(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
