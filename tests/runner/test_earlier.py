@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ from tests import make
 HOST = make.host()
 
 
-def the_campaign(name: str, key: str, **changes: object) -> Campaign:
+def the_campaign(name: str, key: str, **changes: Any) -> Campaign:
     """Two simulated entries with one space each; workload, model and hardware as `make.campaign` has them."""
     entries = tuple(
         Entry(label, "simulated", {"threads": threads},
@@ -39,8 +40,8 @@ def the_campaign(name: str, key: str, **changes: object) -> Campaign:
 
 
 def seal_lineage(
-    results: Path, of: Campaign, trials: Sequence[tuple[str, dict[str, Scalar], float | None]], day: int = 1,
-    confirmed: int | None = None, version: str = "b11549", phase: Phase = Phase.LOAD, **start: object,
+    results: Path, of: Campaign, trials: Sequence[tuple[str, Mapping[str, Scalar], float | None]], day: int = 1,
+    confirmed: int | None = None, version: str = "b11549", phase: Phase = Phase.LOAD, **start: Any,
 ) -> None:  # fmt: skip
     """`trials` are (entry, values, throughput; None: failed)."""
     when = f"2026-01-{day:02}T00:00:00.000000Z"
@@ -60,7 +61,7 @@ def seal_lineage(
             seal(results, RecordKind.ATTEMPT, made.attempt_id, made)
 
 
-DEFAULTS: list[tuple[str, dict[str, Scalar], float | None]] = [("a", {}, 50.0), ("b", {}, 60.0)]
+DEFAULTS: list[tuple[str, Mapping[str, Scalar], float | None]] = [("a", {}, 50.0), ("b", {}, 60.0)]
 
 
 def test_the_best_of_each_entry_in_turn_and_nothing_that_is_worse_than_its_default(results: Path) -> None:
@@ -98,7 +99,7 @@ def test_what_was_confirmed_best_goes_before_what_looked_best(results: Path) -> 
     ],
 )
 def test_only_of_kin_on_like_hardware_for_the_same_objective(
-    results: Path, changes: dict[str, object], fits: bool
+    results: Path, changes: dict[str, Any], fits: bool
 ) -> None:
     seal_lineage(results, the_campaign("old", "1"), [*DEFAULTS, ("a", {"block-size": 16}, 90.0)])
     taken = prior(results, the_campaign("new", "2", **changes), HOST).warm_start
@@ -139,7 +140,7 @@ def test_unknown_flags_are_dropped_and_values_outside_are_no_candidates(results:
 
 
 def test_never_more_than_four_and_none_unless_asked(results: Path) -> None:
-    values = [{"block-size": b, "max-num-seqs": m} for b in (8, 16, 32) for m in (1, 2, 4)]
+    values: list[dict[str, Scalar]] = [{"block-size": b, "max-num-seqs": m} for b in (8, 16, 32) for m in (1, 2, 4)]
     seal_lineage(results, the_campaign("old", "1"), [*DEFAULTS, *(("a", v, 70.0 + n) for n, v in enumerate(values))])
     new = the_campaign("new", "2")
     greedy = replace(new, search=replace(new.search, warm_start=20))
