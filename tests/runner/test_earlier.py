@@ -20,6 +20,7 @@ from runner.domain.trial import Attempt, EngineFacts
 from runner.earlier import MOST_REPLAYED, MOST_WARM, family, prior
 from runner.lineage import Lineage
 from runner.runtimes import configuration as configuration_of
+from runner.store.history import history
 from runner.store.record import seal
 from tests import make
 
@@ -79,6 +80,19 @@ def test_the_best_of_each_entry_in_turn_and_nothing_that_is_worse_than_its_defau
         ("b", 4, "trial 4 of old, +10 % output_throughput there"),
         ("a", 2, "trial 2 of old, +38 % output_throughput there"),
     ]
+
+
+def test_what_a_soft_slo_took_below_zero_is_still_compared_with_its_default(results: Path) -> None:
+    """Both scores are negative: there is no gain to tell, and the worse one is no candidate all the same."""
+    strict = make.campaign().slos
+    old = the_campaign("old", "1", slos=tuple(replace(slo, hard=False, maximum=1e-3) for slo in strict))
+    seal_lineage(results, old, [*DEFAULTS, ("a", {"block-size": 16}, 40.0), ("b", {"block-size": 16}, 59.0)])
+    scores = [trial.judgement.value for trial in Lineage.of(old, 0, history(results, old.search_key, 0)).trials]
+    assert all(score is not None and score < 0 for score in scores)
+    taken = prior(results, the_campaign("new", "2"), HOST).warm_start
+    best = [n for n, entry in ((2, 0), (3, 1)) if (scores[n] or 0) > (scores[entry] or 0)]
+    assert [one.number for one in taken] == best
+    assert all(one.gain is None for one in taken)
 
 
 def test_what_was_confirmed_best_goes_before_what_looked_best(results: Path) -> None:
