@@ -13,7 +13,7 @@ from pathlib import Path
 
 from runner.campaign.load import from_resolved
 from runner.confirm import JudgedTrial, best_trial
-from runner.domain.campaign import Campaign, Entry, Model
+from runner.domain.campaign import Campaign, Entry, Goal, Model
 from runner.domain.failure import Phase, Role, TrialStatus
 from runner.domain.hardware import HostFacts
 from runner.domain.parameters import Point, Scalar, Values
@@ -141,8 +141,8 @@ def _candidates(campaign: Campaign, one: Earlier, kin: int) -> Iterator[WarmStar
     defaults = {trial.entry: trial.judgement.value for trial in there.trials if trial.is_default}
     ranked = sorted(there.succeeded, key=lambda t: (t is not best, rank_key(t.judgement, goal), t.number))
     for trial in ranked:
-        gain = _gain(trial, defaults.get(trial.entry))
-        if trial.is_default or (gain is not None and (gain <= 0) == (goal.value == "maximize")):
+        default = defaults.get(trial.entry)
+        if trial.is_default or not _beats(trial, default, goal):
             continue
         source = one.campaign.entry(trial.entry)
         for entry in _of_runtime(campaign, trial.configuration):
@@ -157,11 +157,19 @@ def _candidates(campaign: Campaign, one: Earlier, kin: int) -> Iterator[WarmStar
                 number=trial.number,
                 trial_id=trial.trial_id,
                 metric=one.campaign.objective.metric,
-                gain=gain,
+                gain=_gain(trial, default),
                 confirmed=trial is best and trial.trial_id in confirmed,
                 model=None if kin == 0 else one.campaign.model.label,
             )
             break
+
+
+def _beats(trial: JudgedTrial, default: float | None, goal: Goal) -> bool:
+    """A default that failed, or was not measured, is beaten by every success."""
+    value = trial.judgement.value
+    if value is None or default is None:
+        return value is not None
+    return value > default if goal is Goal.MAXIMIZE else value < default
 
 
 def _gain(trial: JudgedTrial, default: float | None) -> float | None:

@@ -9,7 +9,7 @@ from statistics import fmean
 
 from runner.cli._all_failed import nothing_succeeded
 from runner.confirm import JudgedTrial, best_trial
-from runner.domain.failure import EndReason, Role
+from runner.domain.failure import EndReason, Outcome, Role
 from runner.domain.load import load_words
 from runner.domain.metrics import VALUE, format_value, metric_ref
 from runner.events.console import values_text
@@ -185,6 +185,9 @@ def _counts(result: RunResult) -> str:
     text = f"{len(lineage.known)}: {len(lineage.succeeded)} succeeded, {len(lineage.failed)} failed"
     if causes:
         text += " (" + ", ".join(f"{count}x {cause}" for cause, count in causes.most_common()) + ")"
+    lost = sum(a.gpu_seconds for a in lineage.attempts if a.outcome is Outcome.FAILED) / 3600
+    if lost:
+        text += f"; attempts that failed took {lost:.2g} of {lineage.gpu_hours:.2g} GPU-hours"
     if lineage.unjudged:
         text += f", {len(lineage.unjudged)} unmeasured"
     return text

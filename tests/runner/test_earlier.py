@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,13 +20,14 @@ from runner.domain.trial import Attempt, EngineFacts
 from runner.earlier import MOST_REPLAYED, MOST_WARM, family, prior
 from runner.lineage import Lineage
 from runner.runtimes import configuration as configuration_of
+from runner.store.history import history
 from runner.store.record import seal
 from tests import make
 
 HOST = make.host()
 
 
-def the_campaign(name: str, key: str, **changes: object) -> Campaign:
+def the_campaign(name: str, key: str, **changes: Any) -> Campaign:
     """Two simulated entries with one space each; workload, model and hardware as `make.campaign` has them."""
     entries = tuple(
         Entry(label, "simulated", {"threads": threads},
@@ -39,8 +41,8 @@ def the_campaign(name: str, key: str, **changes: object) -> Campaign:
 
 
 def seal_lineage(
-    results: Path, of: Campaign, trials: Sequence[tuple[str, dict[str, Scalar], float | None]], day: int = 1,
-    confirmed: int | None = None, version: str = "b11549", phase: Phase = Phase.LOAD, **start: object,
+    results: Path, of: Campaign, trials: Sequence[tuple[str, Mapping[str, Scalar], float | None]], day: int = 1,
+    confirmed: int | None = None, version: str = "b11549", phase: Phase = Phase.LOAD, **start: Any,
 ) -> None:  # fmt: skip
     """`trials` are (entry, values, throughput; None: failed)."""
     when = f"2026-01-{day:02}T00:00:00.000000Z"
@@ -60,7 +62,7 @@ def seal_lineage(
             seal(results, RecordKind.ATTEMPT, made.attempt_id, made)
 
 
-DEFAULTS: list[tuple[str, dict[str, Scalar], float | None]] = [("a", {}, 50.0), ("b", {}, 60.0)]
+DEFAULTS: list[tuple[str, Mapping[str, Scalar], float | None]] = [("a", {}, 50.0), ("b", {}, 60.0)]
 
 
 def test_the_best_of_each_entry_in_turn_and_nothing_that_is_worse_than_its_default(results: Path) -> None:
@@ -78,6 +80,19 @@ def test_the_best_of_each_entry_in_turn_and_nothing_that_is_worse_than_its_defau
         ("b", 4, "trial 4 of old, +10 % output_throughput there"),
         ("a", 2, "trial 2 of old, +38 % output_throughput there"),
     ]
+
+
+def test_what_a_soft_slo_took_below_zero_is_still_compared_with_its_default(results: Path) -> None:
+    """Both scores are negative: there is no gain to tell, and the worse one is no candidate all the same."""
+    strict = make.campaign().slos
+    old = the_campaign("old", "1", slos=tuple(replace(slo, hard=False, maximum=1e-3) for slo in strict))
+    seal_lineage(results, old, [*DEFAULTS, ("a", {"block-size": 16}, 40.0), ("b", {"block-size": 16}, 59.0)])
+    scores = [trial.judgement.value for trial in Lineage.of(old, 0, history(results, old.search_key, 0)).trials]
+    assert all(score is not None and score < 0 for score in scores)
+    taken = prior(results, the_campaign("new", "2"), HOST).warm_start
+    best = [n for n, entry in ((2, 0), (3, 1)) if (scores[n] or 0) > (scores[entry] or 0)]
+    assert [one.number for one in taken] == best
+    assert all(one.gain is None for one in taken)
 
 
 def test_what_was_confirmed_best_goes_before_what_looked_best(results: Path) -> None:
@@ -98,7 +113,7 @@ def test_what_was_confirmed_best_goes_before_what_looked_best(results: Path) -> 
     ],
 )
 def test_only_of_kin_on_like_hardware_for_the_same_objective(
-    results: Path, changes: dict[str, object], fits: bool
+    results: Path, changes: dict[str, Any], fits: bool
 ) -> None:
     seal_lineage(results, the_campaign("old", "1"), [*DEFAULTS, ("a", {"block-size": 16}, 90.0)])
     taken = prior(results, the_campaign("new", "2", **changes), HOST).warm_start
@@ -139,7 +154,7 @@ def test_unknown_flags_are_dropped_and_values_outside_are_no_candidates(results:
 
 
 def test_never_more_than_four_and_none_unless_asked(results: Path) -> None:
-    values = [{"block-size": b, "max-num-seqs": m} for b in (8, 16, 32) for m in (1, 2, 4)]
+    values: list[dict[str, Scalar]] = [{"block-size": b, "max-num-seqs": m} for b in (8, 16, 32) for m in (1, 2, 4)]
     seal_lineage(results, the_campaign("old", "1"), [*DEFAULTS, *(("a", v, 70.0 + n) for n, v in enumerate(values))])
     new = the_campaign("new", "2")
     greedy = replace(new, search=replace(new.search, warm_start=20))

@@ -79,12 +79,14 @@ def attempts(results: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in found]
 
 
-def proposals(results: Path) -> list[tuple[int, str]]:
-    """(number, fingerprint) of every trial that was judged, by number."""
+def proposals(results: Path, lineages: set[str] | None = None) -> list[tuple[int, str]]:
+    """(number, fingerprint) of every trial that was judged, by number; of these search keys (None: all)."""
     judged = {
         (fact["number"], fact["configuration"]["fingerprint"])
         for fact in attempts(results)
-        if fact["outcome"] in ("measured", "failed") and fact["role"] in ("search", "baseline")
+        if fact["outcome"] in ("measured", "failed")
+        and fact["role"] in ("search", "baseline")
+        and (lineages is None or fact["search_key"] in lineages)
     }
     return sorted(judged)
 
