@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from statistics import fmean
 
-from runner.stats.arms import Arms, Repeat
+from runner.stats.arms import Arms, Level, Repeat
 from runner.stats.compare import FLOOR, quantile
 
 CONFIDENCE = 0.99
@@ -54,14 +54,15 @@ def drift(arms: Arms, confidence: float = CONFIDENCE) -> Drift | None:
     return Drift(slope * span, slope * span - half, slope * span + half, slope)
 
 
-def without_drift(arms: Arms) -> Arms | None:
-    """The same with the line taken out, where there is a drift; None where there is none."""
+def without_drift(arms: Arms) -> Level:
+    """With the line taken out where there is a drift: it met all arms alike and is no scatter of theirs."""
     if max(map(len, arms.values()), default=0) < ROUNDS:
-        return None
+        return Level(arms, False)
     found = drift(arms, TAKEN_OUT)
     if found is None or not found.found:
-        return None
-    return {
+        return Level(arms, False)
+    straight = {
         arm: {number: Repeat(one.value - found.slope * number, one.host) for number, one in rounds.items()}
         for arm, rounds in arms.items()
     }
+    return Level(straight, True)
