@@ -7,12 +7,17 @@ from typing import Any
 
 from report import phrases
 from runner.domain.metrics import metric_ref
+from runner.render.comparison import change_text, more_text
 
 Row = Mapping[str, Any]
 Data = Mapping[str, Sequence[Row]]
 
 STEAL = 0.05
 """A share of stolen CPU time above this can move a number by more than the difference one looks for."""
+
+
+FEW = 3
+"""Repeats below which a verdict is one of very few."""
 
 
 class Inconsistent(ValueError):
@@ -44,13 +49,30 @@ def _doubts(campaign: Row, data: Data) -> list[str]:
         doubts.append(
             'The best trial was measured once. A block "confirm:" in the campaign file repeats it beside the defaults.'
         )
-    for row in mine("comparisons"):
-        if row["verdict"] in ("inconclusive", "incomparable"):
-            doubts.append(
-                f"Trial {row['number_a']} against trial {row['number_b']}: {row['verdict']}, {row['reason']}."
-            )
+    doubts += _compared([row for row in mine("comparisons") if row["number_a"] == campaign["best_number"]])
     doubts += _machine(mine("compared_levels"))
     return doubts + _warned(mine("level_warnings")) + _setbacks(mine("setbacks"), mine("retractions"))
+
+
+def _compared(comparisons: Sequence[Row]) -> list[str]:
+    doubts = []
+    for row in comparisons:
+        if row["verdict"] in ("inconclusive", "incomparable"):
+            pair = f"Trial {row['number_a']} against trial {row['number_b']}"
+            more = f" ({more_text(row['more_repeats'])})" if row["more_repeats"] else ""
+            doubts.append(f"{pair}: {row['verdict']}, {row['reason']}{more}.")
+    few = [row["repeats"] for row in comparisons if row["log_ratio"] is not None and row["repeats"] < FEW]
+    if few:
+        doubts.append(f"Only {min(few)} repeats of each: how much one repeat scatters is hardly known.")
+    drifted = [row for row in comparisons if row["drift"] is not None and row["drift_low"] * row["drift_high"] > 0]
+    if drifted:
+        row = drifted[0]
+        doubts.append(
+            f"The machine drifted while the repeats were made: {change_text(row['drift'])} from the first round to the "
+            f"last (99 % interval {change_text(row['drift_low'])} to {change_text(row['drift_high'])}). They were made "
+            "in turn, so that it met all alike."
+        )
+    return doubts
 
 
 def _machine(levels: Sequence[Row]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from report import escape, phrases
+from report.calibration import calibration
 from report.clients import measured as measured_clients
 from report.due import schedule
 from report.launches import forms
@@ -18,6 +19,7 @@ from report.search import measured as measured_search
 from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
 from runner.render.capacity import capacity_detail, capacity_text
+from runner.render.comparison import more_text
 from runner.render.shell import wrapped
 from runner.scoring import client_bound
 from runner.scoring.severity import SEVERITY
@@ -100,6 +102,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "later": later,
     "loads": json.loads,
     "measured": phrases.measured,
+    "more_repeats": more_text,
     "number": significant,
     "objective": phrases.objective_title,
     "of": of,
@@ -112,10 +115,12 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "size": format_size,
     "types": types,
     "value": phrases.value_text,
+    "verdict_line": phrases.verdict_line,
     "when": phrases.when,
 }
 
 GLOBALS: dict[str, Any] = {
+    "CALIBRATION": calibration(),
     "MEASURED_CLIENTS": measured_clients(),
     "capacity": capacity_text,
     "capacity_detail": capacity_detail,
@@ -124,6 +129,7 @@ GLOBALS: dict[str, Any] = {
     "load": phrases.load_text,
     "load_axis": phrases.load_axis,
     "marks": marks,
+    "optimism": phrases.optimism,
     "schedule": schedule,
     "METRICS": METRICS,
     "STATS": STATS,

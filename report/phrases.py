@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from runner.domain.load import AT, AXES, load_words
 from runner.domain.metrics import METRICS, format_value, metric_ref
-from runner.render.comparison import change_text
+from runner.render.comparison import change_text, more_text, optimism_text, verdict_text
 
 _AT = {
     "worst": "at the worst level",
@@ -103,3 +104,27 @@ def count(number: int, noun: str) -> str:
 
 def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def verdict_line(comparisons: Sequence[Mapping[str, Any]]) -> str:
+    """What the best is against each of the others, in one sentence."""
+    said = {
+        "better": "better than {}",
+        "worse": "worse than {}",
+        "tie": "level with {}",
+        "inconclusive": "not told apart from {}",
+        "incomparable": "not comparable with {}",
+    }
+    parts = []
+    for row in comparisons:
+        other = f"the default of {row['entry_b']}" if row["default_b"] else f"trial {row['number_b']}"
+        words = row["verdict"], row["log_ratio"], row["low"], row["high"], row["repeats"], row["reason"]
+        numbers = verdict_text(*words, row["confidence"] or 0.95).partition(": ")[2]
+        more = f"; {more_text(row['more_repeats'])}" if row["more_repeats"] else ""
+        parts.append(f"{said[row['verdict']].format(other)}: {numbers}{more}")
+    return "; ".join(parts) + "."
+
+
+def optimism(search: float | None, confirmed: float | None, goal: str) -> str:
+    """Of the search, about one trial."""
+    return "–" if search is None or confirmed is None else optimism_text(search, confirmed, goal == "maximize")

@@ -153,14 +153,19 @@ class RunState:
 
     def verdicts_left(self, lineage: Lineage) -> list[ComparisonFact]:
         """What the confirm attempts say and nobody has sealed: a run may be killed between the two."""
-        newest = {(fact.trial_a, fact.trial_b): fact for fact in self.facts.comparisons if fact.series == self.series}
+        newest = self.newest(self.facts)
         known = {_essence(fact) for fact in newest.values()}
         found = comparisons(self.campaign, lineage.trials, lineage.attempts, series=self.series, run_id=self.run_id)
         return [fact for fact in found if _essence(fact) not in known]
 
+    def newest(self, facts: LineageFacts) -> dict[tuple[str, str], ComparisonFact]:
+        """The latest verdict on each pair by confirming; those of a gate or a reproduction are somebody else's."""
+        mine = (fact for fact in facts.comparisons if fact.series == self.series and fact.purpose == "confirm")
+        return {(fact.trial_a, fact.trial_b): fact for fact in mine}
+
     def result(self, reason: EndReason) -> RunResult:
         facts = lineage_facts(self.results, self.campaign.search_key)
-        newest = {(fact.trial_a, fact.trial_b): fact for fact in facts.comparisons if fact.series == self.series}
+        newest = self.newest(facts)
         run_id = self.run_id if self.began is not None else None
         return RunResult(
             self.campaign,
@@ -175,4 +180,4 @@ class RunState:
 
 
 def _essence(fact: ComparisonFact) -> tuple[Any, ...]:
-    return fact.trial_a, fact.trial_b, fact.metric, fact.client, fact.repeats, fact.log_ratio, fact.reason
+    return fact.trial_a, fact.trial_b, fact.metric, fact.client, fact.repeats, fact.log_ratio, fact.verdict, fact.reason

@@ -30,9 +30,9 @@ from runner.domain.metrics import metric_ref
 from runner.domain.records import ComparisonFact
 from runner.domain.trial import Attempt
 from runner.scoring.judge import Judgement
-from runner.stats.arms import Arms
+from runner.stats.arms import Level
 from runner.stats.compare import Comparison, comparable, compare, judged
-from runner.stats.drift import Drift, drift
+from runner.stats.drift import Drift, drift, without_drift
 from runner.stats.sequential import ERROR, Design, in_common
 from runner.util.clock import new_id, utc_now
 
@@ -60,13 +60,14 @@ def comparisons(
     assert best is not None
     able = arms(campaign, measured)
     look, drifted = design(campaign, trials), drift(able)
+    level = without_drift(able)
     facts: list[ComparisonFact] = []
     for other in _others(campaign, trials, best):
         mine, theirs = _in_common(measured.get(best.trial_id, {}), measured.get(other.trial_id, {}), other)
         least = min(len(mine), len(theirs)) if succeeded(other) else 2
         if least < min(2, campaign.confirm.repeats):
             continue
-        result = _compared(campaign, best, other, mine, theirs, look, able)
+        result = _compared(campaign, best, other, mine, theirs, look, level)
         fact = _fact(campaign, best, other, mine, theirs, result)
         fact = replace(fact, client=confirming_client(campaign), series=series, run_id=run_id)
         facts.append(_with_drift(fact, drifted))
@@ -135,7 +136,7 @@ def _compared(
     mine: Sequence[Confirmed],
     theirs: Sequence[Confirmed],
     look: Design,
-    able: Arms,
+    level: Level,
 ) -> Comparison:
     """On what the objective measured, soft penalty left out. Failures and different circumstances are said, not
     averaged away."""
@@ -147,8 +148,8 @@ def _compared(
     problem = problem or next(_differences(mine, theirs), None)
     if problem:
         return Comparison(Verdict.INCOMPARABLE, None, None, None, min(len(mine), len(theirs)), problem)
-    both = best.trial_id in able and other.trial_id in able
-    found = in_common(able, best.trial_id, other.trial_id) if both else None
+    both = best.trial_id in level.arms and other.trial_id in level.arms
+    found = in_common(level, best.trial_id, other.trial_id) if both else None
     if found is not None:
         return judged(found, look.confidence)
     values = [[one.judgement.objective_value for one in side] for side in (mine, theirs)]  # too few, missing, or 0

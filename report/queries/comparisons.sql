@@ -9,16 +9,23 @@
 --   metric VARCHAR          compared metric
 --   verdict VARCHAR         of a against b
 --   log_ratio DOUBLE        mean(ln a) - mean(ln b), positive = a is better
---   low DOUBLE              lower end of its 95 % interval
+--   low DOUBLE              lower end of its interval
 --   high DOUBLE             upper end
 --   value_a DOUBLE          mean of a, in the metric's unit
 --   value_b DOUBLE          mean of b
 --   repeats INTEGER         rounds measured
 --   client VARCHAR          load generator
 --   reason VARCHAR          why this verdict
+--   confidence DOUBLE       of the interval, over all looks at the repeats and all pairs
+--   more_repeats INTEGER    if inconclusive: how many more of each would decide
+--   at_most INTEGER         repeats that the campaign allowed
+--   drift DOUBLE            log change of the machine from the first round to the last, positive = it became better
+--   drift_low DOUBLE        lower end of its interval
+--   drift_high DOUBLE       upper end
 SELECT
   s.campaign, a.number AS number_a, a.entry AS entry_a, b.number AS number_b, b.entry AS entry_b, b.is_default AS default_b,
-  m.metric, m.verdict, m.log_ratio, m.low, m.high, m.value_a, m.value_b, m.repeats, m.client, m.reason
+  m.metric, m.verdict, m.log_ratio, m.low, m.high, m.value_a, m.value_b, m.repeats, m.client, m.reason,
+  m.confidence, m.more_repeats, m.at_most, m.drift, m.drift_low, m.drift_high
 FROM comparisons m
 JOIN shown s ON s.search_key = m.search_key AND s.series = m.series
 JOIN shown_trials a ON a.trial_id = m.trial_a

@@ -9,12 +9,13 @@ from statistics import fmean
 
 from runner.cli._all_failed import nothing_succeeded
 from runner.confirm import JudgedTrial, best_trial
+from runner.domain.campaign import Goal
 from runner.domain.failure import EndReason, Outcome, Role
 from runner.domain.load import load_words
 from runner.domain.metrics import VALUE, format_value, metric_ref
 from runner.events.console import values_text
 from runner.render.capacity import capacity_detail, capacity_text
-from runner.render.comparison import comparison_text
+from runner.render.comparison import MANY, comparison_text, optimism_text
 from runner.render.shell import one_line
 from runner.run_state import RunResult
 from runner.scoring.guard import equal, percent
@@ -79,12 +80,21 @@ def _gains(result: RunResult, best: JudgedTrial) -> list[str]:
         against = f"the default of {other.entry}" if other and other.is_default else f"trial {other and other.number}"
         texts.append(f"{against}: {comparison_text(fact)}")
     if texts:
-        return texts
+        return [*texts, *_longer(result, best)]
     if result.campaign.confirm.top == 0:
         return ["nothing: one measurement proves nothing (ask for confirm: {top: 1, repeats: 3})"]
     if best.is_default and len(result.campaign.entries) == 1:
         return ["nothing: the best is the engine's default"]
     return ["nothing yet: the confirming measurements are not done"]
+
+
+def _longer(result: RunResult, best: JudgedTrial) -> list[str]:
+    """What to write into the file where the repeats ended before they could tell."""
+    cap = result.campaign.confirm.cap
+    mine = [fact for fact in result.comparisons if fact.trial_a == best.trial_id and fact.more_repeats]
+    wanted = [fact.repeats + (fact.more_repeats or 0) for fact in mine if fact.repeats >= cap]
+    wanted = [one for one in wanted if one <= MANY]
+    return [f"`confirm: {{at_most: {max(wanted)}}}` and another run would go on measuring these"] if wanted else []
 
 
 def _measured(result: RunResult, best: JudgedTrial) -> str:
@@ -97,6 +107,7 @@ def _measured(result: RunResult, best: JudgedTrial) -> str:
         other = campaign.confirm.client not in (None, campaign.workload.client)
         client = f" with {campaign.confirm.client}" if other else ""
         text = f"{metric.title} {format_value(mean, metric)} {where}, mean of {count} confirming runs{client}"
+        text += _promised(result, best, [one.value for one in repeats if one.value is not None])
         return f"{text}; a soft SLO was missed" if any(one.soft_penalty for one in repeats) else text
     text = f"{metric.title} {format_value(best.judgement.objective_value, metric)} {where}, one run"
     if best.judgement.soft_penalty:
@@ -128,6 +139,15 @@ def _capacity(result: RunResult, best: JudgedTrial) -> list[str]:
         if attempt.role is Role.CAPACITY and attempt.failure is not None:
             return [f"unknown: the attempt that looked for it ended: {attempt.failure.cause.value}"]
     return []
+
+
+def _promised(result: RunResult, best: JudgedTrial, confirmed: Sequence[float]) -> str:
+    """What the search had seen in its place: it chose the trial for looking well."""
+    saw, metric = best.judgement.value, metric_ref(result.campaign.objective.metric).metric
+    if saw is None:
+        return ""
+    how = optimism_text(saw, fmean(confirmed), result.campaign.objective.goal is Goal.MAXIMIZE)
+    return f"; the search saw {format_value(saw, metric)}, {how}"
 
 
 def _answers(result: RunResult, best: JudgedTrial) -> list[str]:

@@ -42,9 +42,11 @@ MANY = 100
 
 
 def optimism_text(search: float, confirmed: float, maximize: bool) -> str:
-    """How much better the search saw a trial than its repeats do: `3.7 % optimism`."""
+    """How much better the search saw a trial than its repeats do: `3.7 % optimistic`."""
     share = (search - confirmed) / abs(confirmed) * (1 if maximize else -1) if confirmed else 0.0
-    return f"{100 * share:.1f} % optimism" if share >= 0 else f"{-100 * share:.1f} % too low"
+    if abs(share) < 0.0005:
+        return "right"
+    return f"{100 * abs(share):.1f} % {'optimistic' if share > 0 else 'pessimistic'}"
 
 
 def change_text(log_ratio: float) -> str:

@@ -16,3 +16,11 @@ class Repeat:
 
 Arms = Mapping[str, Mapping[int, Repeat]]
 """Who -> round -> what was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """`fitted`: a straight line was taken out of all arms (runner.stats.drift)."""
+
+    arms: Arms
+    fitted: bool

@@ -131,7 +131,7 @@ def judged(found: Difference, confidence: float, margin: float = MARGIN) -> Comp
             reason = f"the whole interval is within ±{100 * margin:g} %"
         case _:
             more = more_repeats(found, confidence, margin)
-            reason = f"the interval holds 0 and reaches beyond ±{100 * margin:g} %: more repeats would tell"
+            reason = f"the interval holds 0 and reaches beyond ±{100 * margin:g} %"
     return Comparison(verdict, found.value, low, high, found.repeats, reason, more)
 
 

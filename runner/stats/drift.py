@@ -1,7 +1,7 @@
 """Did the machine drift while the same things were measured again and again?
 
-A straight line through the rounds, one level for each arm and one slope for all (analysis of covariance: Montgomery,
-Design and Analysis of Experiments, 15.3), with Student's t interval on the slope.
+A straight line through the rounds, one level for each arm on each host and one slope for all (analysis of covariance:
+Montgomery, Design and Analysis of Experiments, 15.3), with Student's t interval on the slope.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from statistics import fmean
 
-from runner.stats.arms import Arms, Repeat
+from runner.stats.arms import Arms, Level, Repeat
 from runner.stats.compare import FLOOR, quantile
 
 CONFIDENCE = 0.99
@@ -37,16 +37,22 @@ class Drift:
 
 def drift(arms: Arms, confidence: float = CONFIDENCE) -> Drift | None:
     """None when fewer than four rounds were measured, or nothing is left to tell the scatter from."""
-    repeated = [rounds for rounds in arms.values() if len(rounds) > 1]
-    numbers = sorted({number for rounds in repeated for number in rounds})
+    cells: dict[tuple[str, str], dict[int, float]] = {}
+    for arm, rounds in arms.items():
+        for number, repeat in rounds.items():
+            cells.setdefault((arm, repeat.host), {})[number] = repeat.value
+    repeated = [values for values in cells.values() if len(values) > 1]
+    numbers = sorted({number for values in repeated for number in values})
     if len(numbers) < 4:
         return None
     points = []
-    for rounds in repeated:
-        middle, level = fmean(rounds), fmean(repeat.value for repeat in rounds.values())
-        points += [(number - middle, repeat.value - level) for number, repeat in rounds.items()]
+    for values in repeated:
+        middle, level = fmean(values), fmean(values.values())
+        points += [(number - middle, value - level) for number, value in values.items()]
     spread = math.fsum(x * x for x, _ in points)
     freedom = len(points) - len(repeated) - 1
+    if freedom < 1:
+        return None
     slope = math.fsum(x * y for x, y in points) / spread
     left = math.fsum((y - slope * x) ** 2 for x, y in points) / freedom
     span = numbers[-1] - numbers[0]
@@ -54,14 +60,15 @@ def drift(arms: Arms, confidence: float = CONFIDENCE) -> Drift | None:
     return Drift(slope * span, slope * span - half, slope * span + half, slope)
 
 
-def without_drift(arms: Arms) -> Arms | None:
-    """The same with the line taken out, where there is a drift; None where there is none."""
+def without_drift(arms: Arms) -> Level:
+    """With the line taken out where there is a drift: it met all arms alike and is no scatter of theirs."""
     if max(map(len, arms.values()), default=0) < ROUNDS:
-        return None
+        return Level(arms, False)
     found = drift(arms, TAKEN_OUT)
     if found is None or not found.found:
-        return None
-    return {
+        return Level(arms, False)
+    straight = {
         arm: {number: Repeat(one.value - found.slope * number, one.host) for number, one in rounds.items()}
         for arm, rounds in arms.items()
     }
+    return Level(straight, True)

@@ -4,7 +4,7 @@ Who looks again and again finds a difference sooner or later. So each look is he
 all (S. J. Pocock, Biometrika 64 (1977) 191-199; with Student's t at each look as in C. Jennison and B. W. Turnbull,
 Group Sequential Methods (2000), 4.4): of the error that one pair may make, a look gets
 
-    error / pairs / looks ** 0.8
+    error / pairs / looks ** 0.9
 
 `pairs` counts every pair of those that are measured, since the winner is chosen by the same repeats (Bonferroni). Looks
 at growing data repeat each other: as many independent looks as that power would do as much harm, by simulation
@@ -21,13 +21,13 @@ import math
 from dataclasses import dataclass
 
 from runner.domain.failure import Verdict
-from runner.stats.arms import Arms
+from runner.stats.arms import Arms, Level
 from runner.stats.compare import MARGIN, Difference, difference, scatter, verdict_of
 from runner.stats.drift import without_drift
 
 ERROR = 0.01
 """Chance that any pair of a campaign is called better or worse though its two are equal, over all looks."""
-CORRELATED = 0.8
+CORRELATED = 0.9
 OPTIMISM = 2.0
 GIVE_UP_FROM = 5
 """Rounds before which nothing is hopeless: the scatter is hardly known."""
@@ -48,7 +48,7 @@ class Design:
         """Of the interval at one look, for all of them together to hold at 1 - error."""
         pairs = max(self.arms * (self.arms - 1) // 2, 1)
         looks = max(self.at_most - self.repeats + 1, 1)
-        return 1 - self.error / pairs / looks**CORRELATED
+        return 1 - self.error / pairs / math.pow(looks, CORRELATED)
 
     def decided(self, found: Difference) -> Verdict:
         half = found.half_width(self.confidence)
@@ -67,11 +67,9 @@ class Design:
         return found is None or self.decided(found) is not Verdict.INCONCLUSIVE or self.hopeless(found)
 
 
-def in_common(arms: Arms, one: str, other: str) -> Difference | None:
-    """From the rounds that both were measured in; the other arms show how much one repeat scatters. A drift that is
-    found does not count as scatter: it met both sides alike."""
-    level = without_drift(arms)
-    arms = level or arms
+def in_common(measured: Level, one: str, other: str) -> Difference | None:
+    """From the rounds that both were measured in; the other arms show how much one repeat scatters."""
+    arms = measured.arms
     mine, theirs = arms[one], arms[other]
     rounds = sorted(mine.keys() & theirs.keys())
     if len(rounds) < 2:
@@ -80,10 +78,11 @@ def in_common(arms: Arms, one: str, other: str) -> Difference | None:
     hosts = [r.host for r in a], [r.host for r in b]
     rest = ([r.value for r in rounds.values()] for arm, rounds in arms.items() if arm not in (one, other))
     found = difference([r.value for r in a], [r.value for r in b], hosts, scatter(rest))
-    return found.less_free() if found and level else found
+    return found.less_free() if found and measured.fitted else found
 
 
 def going_on(arms: Arms, best: str, design: Design) -> set[str]:
     """Who is measured in the next round: the best and all whose difference to it is still open."""
-    open_ = {arm for arm in arms if arm != best and not design.settled(in_common(arms, best, arm))}
+    level = without_drift(arms)
+    open_ = {arm for arm in arms if arm != best and not design.settled(in_common(level, best, arm))}
     return {best, *open_} if open_ else set()

@@ -8,20 +8,29 @@ how many rounds that took. Repeats are log-normal; the procedure is the one that
 
 from __future__ import annotations
 
+import argparse
+import json
 import math
 import random
+import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from runner.domain.campaign import CONFIRM_AT_MOST, Confirm
 from runner.domain.failure import Verdict
 from runner.stats.arms import Repeat
 from runner.stats.compare import Difference
+from runner.stats.drift import without_drift
 from runner.stats.sequential import Design, going_on, in_common
+from tests.benchmarks.published import this_machine
 
 NOISE = (0.01, 0.03, 0.05, 0.10)
 TRUTH = (0.0, 0.02, 0.05, 0.10, 0.20)
+PLACE = Path(__file__).parents[2] / "report" / "calibration.json"
 FIRST, CAP = Confirm().repeats, CONFIRM_AT_MOST
 
 
@@ -65,15 +74,17 @@ def once(world: World, design: Design, rng: random.Random) -> Ended:
     going, number = set(arms), 0
     while going and number < design.at_most:
         number += 1
-        for place, arm in enumerate(sorted(going)):
+        order = sorted(going)
+        for place, arm in enumerate(order[number % len(order) :] + order[: number % len(order)]):
             since = (number + place / len(going)) * world.step
             arms[arm][number] = Repeat(level[arm] + since + rng.gauss(0.0, scatter[arm]))
         if number >= design.repeats:
             going = going_on(arms, _best(arms), design)
     best = _best(arms)
-    said = {other: _said(in_common(arms, best, other), design) for other in arms if other != best}
+    straight = without_drift(arms)
+    said = {other: _said(in_common(straight, best, other), design) for other in arms if other != best}
     wrong = any(verdict in (Verdict.BETTER, Verdict.WORSE) and level[best] <= level[o] for o, verdict in said.items())
-    pair = _said(in_common(arms, "0", "1"), design)
+    pair = _said(in_common(straight, "0", "1"), design)
     return Ended(pair, wrong, sum(len(rounds) for rounds in arms.values()), number)
 
 
@@ -99,3 +110,54 @@ def row(world: World, runs: int, seed: int, cap: int = CAP, first: int = FIRST) 
         fmean(one.rounds for one in ended),
         fmean(one.attempts for one in ended),
     )
+
+
+def worlds() -> Iterator[World]:
+    """Two arms and four at every noise and difference, then a machine that drifts by 1 % a round."""
+    for arms in (2, 4):
+        for noise in NOISE:
+            for truth in TRUTH:
+                yield World(noise, truth, arms)
+    for truth in (0.0, 0.10):
+        yield World(0.03, truth, step=0.01)
+
+
+def plain(one: Row) -> dict[str, Any]:
+    """A row as the methodology page reads it."""
+    told = (Verdict.BETTER, Verdict.WORSE, Verdict.TIE, Verdict.INCONCLUSIVE)
+    world = {name: getattr(one.world, name) for name in ("arms", "noise", "truth", "step")}
+    rest = {"wrong": one.wrong, "rounds": round(one.rounds, 2), "attempts": round(one.attempts, 2)}
+    return {**world, **{verdict.value: one.shares[verdict] for verdict in told}, **rest}
+
+
+HEAD = "arms  noise  drift  truth   better   worse     tie  inconcl.   wrong  rounds  attempts"
+
+
+def line(one: Row) -> str:
+    world, share = one.world, one.shares
+    told = (share[Verdict.BETTER], share[Verdict.WORSE], share[Verdict.TIE], share[Verdict.INCONCLUSIVE], one.wrong)
+    shares = "  ".join(f"{100 * value:5.1f} %" for value in told)
+    where = f"{world.arms:>4}  {100 * world.noise:>3g} %  {100 * world.step:>3g} %  {100 * world.truth:>3g} %"
+    return f"{where}  {shares}  {one.rounds:6.1f}  {one.attempts:8.1f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=1000, help="made-up campaigns for each line")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--publish", action="store_true", help="put the table where the methodology page finds it")
+    options = parser.parse_args()
+    sys.stdout.write(HEAD + "\n")
+    rows = []
+    for world in worlds():
+        rows.append(row(world, options.runs, options.seed))
+        sys.stdout.write(line(rows[-1]) + "\n")
+        sys.stdout.flush()
+    if options.publish:
+        told = {"measured": this_machine()["measured"], "command": "python -m tests.benchmarks.calibrate --publish"}
+        content = {**told, "runs": options.runs, "first": FIRST, "cap": CAP, "rows": [plain(one) for one in rows]}
+        PLACE.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

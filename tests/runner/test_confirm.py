@@ -238,3 +238,63 @@ def test_gpus_that_took_no_part_are_no_circumstance() -> None:
     alone = replace(alone, placement=replace(alone.placement, gpus=(mine.uuid,)))
     beside = replace(alone, host=replace(make.gpu_host(), gpus=(replace(other, name="NVIDIA L4"), mine)))
     assert verdict.facts(alone)["gpu"] == verdict.facts(beside)["gpu"] == mine.name
+
+
+OPEN = replace(CAMPAIGN, confirm=Confirm(top=2, repeats=3, at_most=8))
+LEVEL = {"best": 121.0, "good": 120.0, "default-a": 100.0, "default-b": 90.0}
+
+
+def confirmed_by(campaign: Campaign, at_once: int | None) -> list[tuple[str, int]]:
+    """Every attempt in order; after `at_once` of them (None: all that are asked for) the run is killed and begun
+    anew."""
+    attempts: list[Attempt] = []
+    while left := missing_attempts(campaign, TRIALS, attempts):
+        for target, number in left[:at_once]:
+            value = LEVEL[target.trial_id] * (1 + 0.01 * ((7 * number + target.number) % 5 - 2))
+            attempts.append(measured(target.trial_id, value, repeat=number, entry=target.entry))
+    return [(attempt.trial_id, attempt.repeat) for attempt in attempts]
+
+
+def test_those_whose_order_is_open_go_on_alone() -> None:
+    order = confirmed_by(OPEN, None)
+    assert len(order) > 4 * 3, "the two finalists are not told apart by three"
+    last = order[-1][1]
+    assert 3 < last <= 8
+    assert {trial for trial, number in order if number == last} == {"best", "good"}
+    assert ("default-b", last) not in order
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_a_killed_run_confirms_what_an_uninterrupted_one_does(at_once: int) -> None:
+    assert confirmed_by(OPEN, at_once) == confirmed_by(OPEN, None)
+
+
+def test_repeats_alone_is_how_many_are_made() -> None:
+    assert {number for _, number in confirmed_by(CAMPAIGN, None)} == {1, 2, 3}
+
+
+def test_a_finalist_that_fails_does_not_keep_the_others_measuring() -> None:
+    attempts = [
+        *repeats("best", [121, None, 121]),
+        *repeats("good", [120, 121, 119]),
+        *repeats("default-a", [60, 61, 60]),
+        *repeats("default-b", [60, 61, 60]),
+    ]
+    assert missing_attempts(OPEN, TRIALS, attempts) == []
+
+
+def test_repeats_of_two_hosts_are_compared_within_each() -> None:
+    there = replace(HOST, host="another")
+
+    def both(trial: str, here: Sequence[float], elsewhere: Sequence[float]) -> list[Attempt]:
+        made = repeats(trial, [*here, *elsewhere])
+        return [*made[: len(here)], *(replace(one, host=there) for one in made[len(here) :])]
+
+    attempts = [
+        *both("best", [130, 131, 130.5], [260, 261, 260.5]),
+        *both("default-a", [100, 101, 100.5], [200, 201, 200.5]),
+    ]
+    fact = next(f for f in said(attempts) if f.trial_b == "default-a")
+    assert fact.verdict is Verdict.BETTER
+    assert fact.log_ratio is not None
+    assert fact.log_ratio == pytest.approx(0.26, abs=0.02)
