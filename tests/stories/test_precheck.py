@@ -59,8 +59,8 @@ def test_what_can_not_work_is_refused_and_one_in_twenty_is_audited(tmp_path: Pat
     rows = tunebook("sql", query, "--format", "json", results=results).stdout
     [row] = json.loads(rows)
     assert (row["rejected"], row["audited"], row["failed"], row["precision"]) == (28, 1, 1, 1.0)
-    again = tunebook("run", path, results=results).stdout
-    assert "nothing to do" in again or "finished" in again, "an audit leaves nothing to resume"
+    tunebook("run", path, results=results)
+    assert len(attempts(results)) == len(made), "an audit leaves nothing to resume"
 
 
 def test_switched_off_a_search_finds_it_out_by_itself(tmp_path: Path) -> None:
