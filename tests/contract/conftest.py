@@ -24,6 +24,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBPyConnectio
     make.write_store(results)
     make.write_all_failed(results)
     make.write_gpus(results)
+    make.write_audits(results)
     with closing(open_snapshot(results)) as connection:
         prepare(connection)
         yield connection

@@ -196,6 +196,42 @@ def write_gpus(results: Path) -> Made:
     return made
 
 
+def write_audits(results: Path) -> Made:
+    """A campaign whose pre-check refused four configurations. Two were deployed all the same: one ran out of memory, as
+    foreseen, and one served. A third trial ran out of memory, which no rule had foreseen."""
+    of = campaign(name="smollm-tight", path="campaigns/smollm-tight.yaml", search=Search(trials=3))
+    searched = [
+        attempt(of, 0, n=850, run_id=an_id(5)),
+        attempt(of, 1, n=851, run_id=an_id(5), values={"threads": 4}, throughput=70.0),
+        attempt(of, 2, n=852, run_id=an_id(5), values={"threads": 2}, failed=failure()),
+    ]
+    refused = [configuration(values={"ctx-size": 2_000_000 + n}) for n in range(4)]
+    audits = [
+        attempt(of, 3, n=853, run_id=an_id(5), configuration=refused[0], failed=failure(), role=Role.AUDIT),
+        attempt(of, 3, n=854, run_id=an_id(5), configuration=refused[1], throughput=900.0, role=Role.AUDIT),
+    ]
+    made = Made(results, of, run_start(of, run_id=an_id(5), started_utc=utc(25000)), rules(of))
+    seal(results, RecordKind.RUN_START, made.run.run_id, made.run)
+    seal_rules(results, made.rules)
+    reason = (
+        "needs 46.1 GB for the KV cache + 0.1 GB of weights of 17.2 GB (memory of the machine), 2.69 of it; limit 1.00"
+    )
+    for n, one in enumerate(refused):
+        fact = rejection(
+            of, 50 + n, run_id=an_id(5), entry=one.entry, fingerprint=one.fingerprint, params=one.values,
+            rule="where" if n == 3 else "memory", reason=reason, rejected_utc=utc(25100 + n),
+        )  # fmt: skip
+        seal(results, RecordKind.REJECTION, fact.rejection_id, fact)
+    for sealed in (*searched, *audits):
+        seal_one(results, sealed)
+    made.attempts += [*searched, *audits]
+    end = run_end(made.run, ended_utc=utc(27000), seconds=100.0, trials=3, succeeded=2, failed=1)
+    seal(results, RecordKind.RUN_END, end.run_id, end)
+    ingest(results)
+    snapshot(results)
+    return made
+
+
 def write_all_failed(results: Path) -> Made:
     """A second campaign in which nothing succeeded: its page must still say which trial came nearest."""
     of = campaign(name="smollm-hopeless", path="campaigns/smollm-hopeless.yaml", search=Search(trials=3))

@@ -39,9 +39,9 @@ def on_gpus(runtime: str, gpus: int = 1) -> Campaign:
     return replace(given, entries=(replace(given.entries[0], runtime=runtime, flags={}),))
 
 
-def asked(runtime: str, env: dict[str, str] | None = None, **flags: Scalar) -> Configuration:
+def asked(runtime: str, **flags: Scalar) -> Configuration:
     named = {name.replace("_", "-"): value for name, value in flags.items()}
-    return Configuration("f16", runtime, {}, named, env or {}, "0" * 16)
+    return Configuration("f16", runtime, {}, named, {}, "0" * 16)
 
 
 def refused(one: Configuration, of: Campaign, known: Ground) -> tuple[str, str]:

@@ -29,7 +29,7 @@ workload:
   load: {concurrency: [1, 2]}
   each_level: {duration: 20s, requests: 3, warmup: 1}
 objective: {metric: output_throughput, at: c=2}
-search: {sampler: grid, trials: 7, seed: 1}
+search: {sampler: grid, trials: 7, seed: 1, precheck: off}
 timeouts: {load: 60s, ready: 30s, level: 60s, no_progress: 30s}
 """
 
