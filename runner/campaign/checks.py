@@ -47,6 +47,11 @@ def check(file: CampaignFile, document: Document, reading: Reading) -> list[Prob
     return problems
 
 
+def check_rules(file: CampaignFile, document: Document, reading: Reading) -> list[Problem]:
+    """What is wrong with the objective and the SLOs alone, for rules without a campaign around them."""
+    return [*_objective(file, document, reading), *_slos(file, document, reading)]
+
+
 def _members(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
     wanted: list[tuple[Folder[Any], str, tuple[str, ...]]] = [
         (deployers, file.deploy.kind, ("deploy", "kind")),

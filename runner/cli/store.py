@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from runner.cli._options import results_option
+from runner.cli._options import json_option, results_option
 
 
 @click.group("store", no_args_is_help=True)
 def command() -> None:
-    """Look after the store of results: ingest, verify, rebuild, snapshot, export."""
+    """Look after the store of results: ingest, verify, rebuild, snapshot, export, rescore."""
 
 
 @command.command("ingest")
@@ -127,6 +127,72 @@ def export_command(target: Path, publishing: bool, names: tuple[str, ...], resul
         click.echo(f"{name}: {records} records")
     click.echo(f"{target}: {made.size / 1000:.0f} kB; left out: {', '.join(made.left_out)}")
     click.echo("read it before you commit it: a description or a comment says what its author wrote")
+
+
+@command.command("rescore")
+@click.argument("campaigns", nargs=-1, metavar="[CAMPAIGN]...")
+@click.option("--objective", metavar="METRIC[@LEVEL][:GOAL]", help="Such as output_throughput@c=8. Default: as it was.")
+@click.option("--slo", "slos", multiple=True, metavar="METRIC=LIMIT[:hard]", help="Replaces all SLOs. Repeatable.")
+@click.option("--no-slo", is_flag=True, help="Without any SLO.")
+@click.option(
+    "--rules", "file", type=click.Path(path_type=Path), metavar="FILE", help="YAML: objective:, slo:, or both."
+)
+@results_option
+@json_option
+def rescore_command(
+    campaigns: tuple[str, ...],
+    objective: str | None,
+    slos: tuple[str, ...],
+    no_slo: bool,
+    file: Path | None,
+    results: Path,
+    as_json: bool,
+) -> None:
+    """Judge everything that was measured by another objective or other SLOs. Nothing is measured again.
+
+    The new scores stand beside the old ones, of all runs of the campaigns named (default: all). Pages and views go on
+    with each campaign's own rules; to change those, change the file and run it. Who wins under the new rules is told
+    here, and `tunebook sql` finds the scores by the rules_id.
+
+    \b
+    tunebook store rescore llama3-chat --objective request_throughput@goodput --slo ttft_p99=500ms:hard
+    tunebook store rescore --slo ttft_p99=1s:hard --slo tpot_p50=40ms:weight=2
+    """
+    from runner.campaign.files import read_text
+    from runner.campaign.other_rules import OtherRules, from_words
+    from runner.cli._rescored import as_plain, as_text
+    from runner.cli._session import closing, progress
+    from runner.errors import UsageError
+    from runner.events import emit
+    from runner.rescore import rescore
+
+    if sum((file is not None, bool(objective or slos or no_slo))) != 1 or (slos and no_slo):
+        raise UsageError(
+            "say by which rules: --objective and --slo, or --rules FILE",
+            hint="--slo METRIC=LIMIT and --no-slo exclude each other; `--help` has examples",
+        )
+    with progress(as_json), closing(as_json):
+        rules = OtherRules(read_text(file), str(file)) if file else from_words(objective, slos, no_slo)
+        done = rescore(results, campaigns, rules)
+        if as_json:
+            for one in done:
+                emit("rescored", None, **as_plain(one))
+        else:
+            click.echo(as_text(done))
+        _take_in(results, as_json)
+
+
+def _take_in(results: Path, as_json: bool) -> None:
+    from runner.store.ingest import ingest
+    from runner.store.snapshot import snapshot
+
+    taken = ingest(results)
+    for warning in taken.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    if taken.pending == taken.damaged:
+        snapshot(results)
+    if not as_json:
+        click.echo("scores of other rules: SELECT * FROM scores WHERE rules_id = '...' (`tunebook sql`)")
 
 
 COMMAND: click.Command = command
