@@ -134,7 +134,7 @@ def _numbered(
     run: Mapping[str, Any], number: int, runs: list[Mapping[str, Any]], attempts: list[LoggedAttempt]
 ) -> Target:
     mine = [attempt for attempt in attempts if attempt.facts["search_key"] == run["search_key"]]
-    for attempt in sorted(mine, key=lambda one: -int(one.facts["series"])):
+    for attempt in sorted(mine, key=lambda one: (-int(one.facts["series"]), one.facts["role"] in ("gate", "repeat"))):
         if attempt.facts["number"] == number:
             return _trial(attempt, runs)
     numbers = sorted({int(attempt.facts["number"]) for attempt in mine})

@@ -17,6 +17,8 @@ from runner.scoring.rules import Rules, rules_of
 from runner.stats.failing import Tried
 
 SEARCH_ROLES = (Role.SEARCH, Role.BASELINE, Role.RETRY)
+BESIDE = (Role.GATE, Role.REPEAT)
+"""Asked for by somebody beside the search: no budget of it pays for them."""
 JUDGED_OUTCOMES = (Outcome.MEASURED, Outcome.FAILED)
 
 
@@ -105,7 +107,8 @@ class Lineage:
     @property
     def gpu_hours(self) -> float:
         """Withdrawn attempts included: what they took is spent."""
-        return sum(attempt.gpu_seconds for attempt in (*self.attempts, *self.withdrawn)) / 3600
+        both = (*self.attempts, *self.withdrawn)
+        return sum(attempt.gpu_seconds for attempt in both if attempt.role not in BESIDE) / 3600
 
     def trial_id(self, configuration: Configuration) -> str:
         return trial_id(self.campaign.search_key, self.series, configuration.fingerprint)

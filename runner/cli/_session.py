@@ -86,4 +86,4 @@ def closing(as_json: bool) -> Iterator[dict[str, Any]]:
         raise
     finally:
         if as_json:
-            emit("end", exit_code=status, **end)
+            emit("end", **{"exit_code": status, **end})

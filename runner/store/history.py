@@ -90,8 +90,8 @@ def _retracted(results: Path) -> dict[str, str]:
 
 
 def lineage_facts(results: Path, search_key: str) -> LineageFacts:
-    """Runs, rejections, comparisons and rules of a lineage; a comparison that rests on a retracted attempt is left
-    out. Raises StoreDamaged when a record can not be read."""
+    """Runs, rejections, comparisons and rules of a lineage; a comparison that rests on a retracted attempt, or was made
+    for a gate or a reproduction, is left out. Raises StoreDamaged when a record can not be read."""
 
     def mine(kind: RecordKind, time: str) -> tuple[Any, ...]:
         found = [fact for fact in facts(results, kind) if fact.search_key == search_key]
@@ -127,7 +127,7 @@ def _standing(
             for attempt in gone
         )
 
-    return tuple(fact for fact in comparisons if stands(fact))
+    return tuple(fact for fact in comparisons if fact.purpose == "confirm" and stands(fact))
 
 
 def facts(results: Path, kind: RecordKind) -> list[Any]:

@@ -14,6 +14,11 @@ def commit_of(folder: Path) -> str:
     return head + "+changes" if head and _git(folder, "status", "--porcelain") else head
 
 
+def commit_named(folder: Path, name: str) -> str:
+    """Commit of a tag, a branch or an abbreviation; empty where `folder`'s repository has none of that name."""
+    return "" if name.startswith("-") else _git(folder, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+
+
 def _git(folder: Path, *arguments: str) -> str:
     # Optional locks off: reading the status must never disturb somebody's rebase.
     env = for_tool(GIT_OPTIONAL_LOCKS="0")

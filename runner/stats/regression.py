@@ -1,0 +1,96 @@
+"""Is it worse by more than a limit? Three answers, from repeats now against repeats of the past.
+
+Welch's interval on the difference of mean logarithms (runner.stats.compare) is laid against the limit instead of 0:
+wholly inside it is a pass, wholly beyond it a failure. The past can not be repeated: its noise stays in the interval.
+Looking several times gives chance several goes, so each of `looks` looks gets its share of the error (Bonferroni).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import fmean, variance
+
+from runner.stats.intervals import t_quantile
+
+MOST_REPEATS = 200
+
+
+class Decision(StrEnum):
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """`log_ratio` and its interval: positive = better than the past. `edge`: the limit as such a log ratio, below 0.
+    `more_repeats`: how many more now would decide, as far as these tell; None when decided, or when the past's own
+    noise alone keeps it open."""
+
+    decision: Decision
+    log_ratio: float
+    low: float
+    high: float
+    edge: float
+    confidence: float
+    more_repeats: int | None = None
+
+
+def regression(
+    now: Sequence[float], past: Sequence[float], higher_is_better: bool, limit: float, *, looks: int = 1
+) -> Regression:
+    """`limit` is the share that may be lost: 0.05 for 5 %. Both sides need two positive values at least; raises
+    ValueError otherwise."""
+    if min(len(now), len(past)) < 2 or min(*now, *past) <= 0:
+        raise ValueError("two positive values on each side are needed")
+    confidence = 1 - 0.05 / looks
+    sign = 1.0 if higher_is_better else -1.0
+    mine, theirs = [sign * math.log(value) for value in now], [sign * math.log(value) for value in past]
+    difference, edge = fmean(mine) - fmean(theirs), edge_of(limit, higher_is_better)
+    noise = variance(mine), variance(theirs)
+    half = half_width(*noise, len(now), len(past), confidence)
+    low, high = difference - half, difference + half
+    decision = Decision.PASS if low >= edge else Decision.FAIL if high < edge else Decision.INCONCLUSIVE
+    more = _more(*noise, len(now), len(past), confidence, abs(difference - edge)) if half else None
+    return Regression(
+        decision, difference, low, high, edge, confidence, more if decision is Decision.INCONCLUSIVE else None
+    )
+
+
+def edge_of(limit: float, higher_is_better: bool) -> float:
+    """5 % less throughput, or 5 % more latency, as a log ratio whose positive side is better."""
+    return math.log1p(-limit) if higher_is_better else -math.log1p(limit)
+
+
+def half_width(noise_now: float, noise_past: float, now: int, past: int, confidence: float) -> float:
+    """Of Welch's interval; 0 when neither side scatters."""
+    a, b = noise_now / now, noise_past / past
+    if a + b <= 0:
+        return 0.0
+    share_a, share_b = a / (a + b), b / (a + b)
+    freedom = 1 / (share_a**2 / (now - 1) + share_b**2 / (past - 1))
+    return t_quantile(0.5 + confidence / 2, freedom) * math.sqrt(a + b)
+
+
+def _more(noise_now: float, noise_past: float, now: int, past: int, confidence: float, gap: float) -> int | None:
+    """Repeats of now that are missing until the interval is narrower than the gap to the edge, at the noise seen."""
+    if half_width(noise_now, noise_past, MOST_REPEATS, past, confidence) > gap:
+        return None
+    low, high = now, MOST_REPEATS
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (
+            (middle + 1, high) if half_width(noise_now, noise_past, middle, past, confidence) > gap else (low, middle)
+        )
+    return max(1, low - now)
+
+
+def looks_of(repeats: int, at_most: int) -> tuple[int, ...]:
+    """After how many repeats one looks: at once when there are enough, then whenever they have doubled."""
+    found = [min(repeats, at_most)]
+    while found[-1] < at_most:
+        found.append(min(2 * found[-1], at_most))
+    return tuple(found)
