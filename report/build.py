@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from report import phrases, postpass, website
+from report import phrases, postpass, recorded, website
 from report.check import check
 from report.exports import export
 from report.gather import gather, prepare, query, query_names
 from report.publish import Publisher
+from report.recorded import recorded_json
 from report.render import render
 from runner import __version__
 from runner.events import emit
@@ -60,6 +61,8 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
 
         with disk_errors(folder):
             shutil.rmtree(folder, ignore_errors=True)
+            (folder / "data").mkdir(parents=True)
+            (folder / "data" / recorded.FILE).write_text(recorded_json(connection, publisher), encoding="utf-8")
             exports = export(connection, folder / "data", publisher)
             reference = (source / "reference" / "tables.md").is_file()
             facts = facts_of(data, doubts, private) | {"exports": exports, "reference": reference}

@@ -96,7 +96,7 @@ def _checksums(folder: Path) -> None:
     lines = [
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
         for path in sorted(folder.iterdir())
-        if path.suffix in (".csv", ".parquet", ".duckdb")
+        if path.suffix in (".csv", ".parquet", ".duckdb", ".json")
     ]
     (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
 

@@ -7,7 +7,7 @@ FROM comparisons m
 JOIN campaigns c USING (campaign_id)
 JOIN trials w ON w.trial_id = m.trial_a
 JOIN trials d ON d.trial_id = m.trial_b
-WHERE m.latest AND d.is_default
+WHERE m.latest AND m.purpose = 'confirm' AND d.is_default
 ORDER BY c.name, gain_percent DESC;
 
 -- The best trial of each campaign and its launch command

@@ -202,6 +202,7 @@ CREATE OR REPLACE VIEW trials (
     a.seconds, a.gpu_seconds, a.started_utc, coalesce(f.repeats, 0), coalesce(f.failed, 0), f.client, r.rules_id, d.hint
   FROM (
     SELECT ca.* FROM store.current_attempt ca LEFT JOIN store.deciding_attempt da USING (attempt_id)
+    WHERE ca.role NOT IN ('gate', 'repeat') -- a search has not heard of what was only measured beside it
     QUALIFY row_number() OVER (
       PARTITION BY ca.trial_id ORDER BY da.attempt_id IS NULL, ca.started_utc DESC, ca.attempt_id DESC) = 1
   ) a
