@@ -7,6 +7,7 @@ of the engine or the driver is what a gate is for; other hardware or another loa
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,6 +33,9 @@ from runner.scoring.rules import rules_of
 from runner.stats.compare import Comparison, compare
 from runner.stats.regression import Decision, Regression, looks_of, regression
 from runner.store.history import history
+
+BUSY = 0.25
+"""Load average per core, of a minute, that others may make."""
 
 
 @dataclass
@@ -77,6 +81,7 @@ class GateResult:
     gated: tuple[Gated, ...]
     interrupted: bool
     seconds: float
+    doubts: tuple[str, ...] = ()
 
     @property
     def decision(self) -> Decision:
@@ -118,6 +123,7 @@ def gate(
     gated = [_gated(campaign, one) for one in _wanted(then, defaults)]
     measured_by = _with_client(campaign, gated[0].then.client)
     known = _refuse_the_incomparable(measured_by, gated)
+    doubts = _busy()
     if known:
         series, numbers = _places(campaign, then, gated, results)
         session = Anew(measured_by, Role.GATE, series, results, project, stop, notify)
@@ -126,7 +132,17 @@ def gate(
             if not stop():
                 for one in gated:
                     _seal(session, one, limit)
-    return GateResult(campaign, then, baseline, limit, tuple(gated), bool(known) and stop(), clock() - began)
+    warned = dict.fromkeys(text for one in gated for attempt in one.attempts for text in attempt.warnings)
+    stopped = bool(known) and stop()
+    return GateResult(campaign, then, baseline, limit, tuple(gated), stopped, clock() - began, (*doubts, *warned))
+
+
+def _busy() -> list[str]:
+    """Asked before anything of ours runs: what others do here costs the engine, and looks like a regression."""
+    average, cpus = os.getloadavg()[0], host_facts().cpu_count
+    if average < BUSY * cpus:
+        return []
+    return [f"the machine was busy before anything was started: load {average:.1f} on {cpus} cores"]
 
 
 def _wanted(then: Baseline, defaults: bool) -> list[Recorded]:

@@ -64,7 +64,7 @@ def refuse_foreign_code(given: Published) -> None:
 
 
 def _of_results(text: str, results: Path) -> Published:
-    meant = find(Known(results), text)
+    meant = find(Known(results), text.removesuffix("#best"))
     if meant.kind == "run":
         start: RunStart = next(s for s in facts(results, RecordKind.RUN_START) if s.run_id == meant.id)
         baseline = recorded_run(results, latest_start(results, start.search_key, start.series))

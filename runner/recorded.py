@@ -14,7 +14,7 @@ from runner.domain.campaign import Campaign
 from runner.domain.failure import Role
 from runner.domain.metrics import metric_ref
 from runner.domain.recorded import FORMAT, Baseline, Recorded
-from runner.domain.records import RecordKind, RunEnd, RunStart
+from runner.domain.records import RecordKind, RunStart
 from runner.domain.trial import Attempt
 from runner.errors import UnknownId
 from runner.lineage import SEARCH_ROLES, Lineage
@@ -29,11 +29,10 @@ def recorded_run(results: Path, start: RunStart, judged_by: Campaign | None = No
     the run's own)."""
     own = from_resolved(dict(start.campaign))
     campaign = own if judged_by is None else replace(own, objective=judged_by.objective, slos=judged_by.slos)
-    ends: list[RunEnd] = [end for end in facts(results, RecordKind.RUN_END) if end.run_id == start.run_id]
     attempts = [
         attempt
         for attempt in history(results, start.search_key, start.series)
-        if not ends or attempt.ended_utc <= ends[-1].ended_utc
+        if attempt.run_id == start.run_id or attempt.started_utc < start.started_utc
     ]
     return recorded(Lineage.of(campaign, start.series, attempts))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 from xml.etree import ElementTree as xml
 
@@ -28,6 +29,7 @@ def as_text(result: GateResult) -> str:
         lines += ["", f"  {one.name} of {one.configuration.entry}: {values_text(one.configuration.values)}"]
         lines += [f"    {'measured':<9}{numbers(result, one)}", f"    {one.decision.value:<9}{reason(result, one)}"]
         lines += [f"    {'changed':<9}{text}" for text in one.changed[:6]]
+    lines += ["", *(f"  doubt: {text}" for text in result.doubts[:4])] if result.doubts else []
     attempts = sum(len(one.attempts) for one in result.gated)
     took = format_duration(round(result.seconds)) if result.seconds >= 1 else "no time"
     lines += ["", f"  {attempts} attempts, {took}; `tunebook sql` has them: attempts WHERE role = 'gate'"]
@@ -48,8 +50,6 @@ def question(result: GateResult) -> str:
 
 
 def numbers(result: GateResult, one: Gated) -> str:
-    from statistics import fmean
-
     metric = metric_ref(result.campaign.objective.metric).metric
     then = f"{format_value(fmean(one.then.values), metric)} then ({len(one.then.values)}x)" if one.then.values else ""
     if not one.values:
@@ -91,8 +91,6 @@ HEAD = ("configuration", "verdict", "now", "baseline", "why")
 
 
 def as_markdown(result: GateResult) -> str:
-    from statistics import fmean
-
     metric = metric_ref(result.campaign.objective.metric).metric
     rows = []
     for one in result.gated:
@@ -102,6 +100,8 @@ def as_markdown(result: GateResult) -> str:
         rows.append([name, one.decision.value.upper(), now, then, redact(reason(result, one))])
     lines = [f"## tunebook gate: {result.decision.value.upper()}", "", markdown(question(result)), ""]
     lines += markdown_table(HEAD, rows, (2, 3))
+    if result.doubts:
+        lines += ["", "Doubts:", "", *(f"- {markdown(redact(text))}" for text in result.doubts[:10])]
     changed = [f"- {markdown(redact(text))}" for one in result.gated for text in one.changed]
     if changed:
         lines += ["", "Changed since then:", "", *dict.fromkeys(changed)]

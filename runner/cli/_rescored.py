@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 from runner.cli._summary import at_text
 from runner.confirm import JudgedTrial
 from runner.domain.campaign import Campaign, Slo
+from runner.domain.failure import Role
 from runner.domain.metrics import format_value, metric_ref
+from runner.domain.trial import Attempt
 from runner.events.console import values_text
 from runner.lineage import Lineage
 from runner.render.table import text_table
 from runner.rescore import Rescored, ranked
+from runner.scoring.judge import judge
 from runner.util.redact import redact
 from runner.util.visible import visible_lines
 
@@ -63,7 +67,17 @@ def _slo(slo: Slo) -> str:
 def _winner(lineage: Lineage, trial: JudgedTrial | None) -> str:
     if trial is None:
         return "none: no trial succeeds"
-    return f"trial {trial.number} of {trial.entry}: {values_text(trial.configuration.values)}, {_score(lineage, trial)}"
+    text = f"trial {trial.number} of {trial.entry}: {values_text(trial.configuration.values)}"
+    repeats = [judge(a, lineage.rules).value for a in lineage.attempts if _confirms(a, trial)]
+    values = [value for value in repeats if value is not None]
+    if not values:
+        return f"{text}, {_score(lineage, trial)}, measured once"
+    metric = metric_ref(lineage.campaign.objective.metric).metric
+    return f"{text}, {format_value(fmean(values), metric)}, mean of {len(values)} confirming runs"
+
+
+def _confirms(attempt: Attempt, trial: JudgedTrial) -> bool:
+    return attempt.role is Role.CONFIRM and attempt.trial_id == trial.trial_id
 
 
 def _score(lineage: Lineage, trial: JudgedTrial | None) -> str:

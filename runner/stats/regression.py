@@ -15,7 +15,7 @@ from statistics import fmean, variance
 
 from runner.stats.intervals import t_quantile
 
-MOST_REPEATS = 200
+MOST_REPEATS = 100_000
 
 
 class Decision(StrEnum):
@@ -54,10 +54,10 @@ def regression(
     half = half_width(*noise, len(now), len(past), confidence)
     low, high = difference - half, difference + half
     decision = Decision.PASS if low >= edge else Decision.FAIL if high < edge else Decision.INCONCLUSIVE
-    more = _more(*noise, len(now), len(past), confidence, abs(difference - edge)) if half else None
-    return Regression(
-        decision, difference, low, high, edge, confidence, more if decision is Decision.INCONCLUSIVE else None
-    )
+    more = None
+    if decision is Decision.INCONCLUSIVE:
+        more = _more(*noise, len(now), len(past), confidence, abs(difference - edge))
+    return Regression(decision, difference, low, high, edge, confidence, more)
 
 
 def edge_of(limit: float, higher_is_better: bool) -> float:
