@@ -27,8 +27,8 @@ def as_text(result: GateResult) -> str:
     lines = [f"{result.decision.value.upper()}: {question(result)}"]
     for one in result.gated:
         lines += ["", f"  {one.name} of {one.configuration.entry}: {values_text(one.configuration.values)}"]
-        lines += [f"    {'measured':<9}{numbers(result, one)}", f"    {one.decision.value:<9}{reason(result, one)}"]
-        lines += [f"    {'changed':<9}{text}" for text in one.changed[:6]]
+        lines += [f"    {'measured':<14}{numbers(result, one)}", f"    {one.decision.value:<14}{reason(result, one)}"]
+        lines += [f"    {'changed':<14}{text}" for text in one.changed[:6]]
     lines += ["", *(f"  doubt: {text}" for text in result.doubts[:4])] if result.doubts else []
     attempts = sum(len(one.attempts) for one in result.gated)
     took = format_duration(round(result.seconds)) if result.seconds >= 1 else "no time"

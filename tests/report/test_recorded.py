@@ -1,4 +1,4 @@
-"""The site's `reproduce.json` says what the records say: made by SQL there, by the records here, from the same facts."""
+"""The site's `reproduce.json`, made by SQL, says what the sealed records say."""
 
 from __future__ import annotations
 
