@@ -179,6 +179,7 @@ def test_store_of_a_newer_version(tmp_path: Path, results: Path, golden: Golden)
 def test_gate_reproduce_and_rescore_say_what_they_miss(tmp_path: Path, results: Path, golden: Golden) -> None:
     campaign = write_campaign(tmp_path, trials=1)
     (tmp_path / "broken.json").write_text("{}")
+    (tmp_path / "empty").mkdir()
     asked: list[tuple[str | Path, ...]] = [
         ("gate", campaign),
         ("gate", campaign, "--baseline", "story"),
@@ -187,7 +188,7 @@ def test_gate_reproduce_and_rescore_say_what_they_miss(tmp_path: Path, results: 
         ("gate", campaign, "--baseline", "story", "--max-regression", "5 percent"),
         ("gate", campaign, "--baseline", "story", "--repeats", "5", "--at-most", "3"),
         ("reproduce", "story#3"),
-        ("reproduce", tmp_path),
+        ("reproduce", tmp_path / "empty"),
         ("reproduce", "ftp://example.org/"),
         ("store", "rescore"),
         ("store", "rescore", "--slo", "ttft_p99=1s"),
