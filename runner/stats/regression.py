@@ -61,6 +61,11 @@ def regression(
     return Regression(decision, difference, low, high, edge, confidence, more)
 
 
+def mean_of(repeats: Sequence[float]) -> float:
+    """Of the repeats of one trial by one client under one set of circumstances; of nothing else."""
+    return fmean(repeats)
+
+
 def edge_of(limit: float, higher_is_better: bool) -> float:
     """5 % less throughput, or 5 % more latency, as a log ratio whose positive side is better."""
     return math.log1p(-limit) if higher_is_better else -math.log1p(limit)
