@@ -45,7 +45,10 @@ def read_baseline(path: Path) -> Baseline:
     except OSError as error:
         raise UnknownId(f"{path} can not be read: {error.strerror}", hint="a baseline file, a run, or a tag") from None
     except ValueError as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        reason = str(error)
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         hint = "`tunebook gate CAMPAIGN --write-baseline FILE` writes one; never edit it by hand"
         raise StoreDamaged(f"{path} is no baseline: {' '.join(reason.split())[:200]}", hint=hint) from None
     if found.format > FORMAT:

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import fmean
 
 from runner.anew import Anew, Notify, Target
 from runner.baselines import baseline_of
@@ -31,7 +30,7 @@ from runner.runtimes import configuration as configuration_of
 from runner.scoring.judge import judge
 from runner.scoring.rules import rules_of
 from runner.stats.compare import Comparison, compare
-from runner.stats.regression import Decision, Regression, looks_of, regression
+from runner.stats.regression import Decision, Regression, looks_of, mean_of, regression
 from runner.store.history import history
 
 BUSY = 0.25
@@ -69,7 +68,7 @@ class Gated:
     @property
     def change(self) -> float | None:
         """Mean now over mean then, less 1; also where the two can not be compared."""
-        return fmean(self.values) / fmean(self.then.values) - 1 if self.values and self.then.values else None
+        return mean_of(self.values) / mean_of(self.then.values) - 1 if self.values and self.then.values else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +274,6 @@ def _seal(session: Anew, one: Gated, limit: float) -> None:
         purpose="gate",
         confidence=found.confidence,
         more_repeats=found.more_repeats,
-        value_a=fmean(one.values),
-        value_b=fmean(one.then.values),
+        value_a=mean_of(one.values),
+        value_b=mean_of(one.then.values),
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from runner.baselines import read_baseline
@@ -53,7 +54,7 @@ def refuse_foreign_code(given: Published) -> None:
     """A configuration of somebody else starts an engine, and nothing but an engine. Raises UsageError."""
     configuration = given.trial.configuration
     entries = given.baseline.campaign.get("entries") or ()
-    entry = next((one for one in entries if one["name"] == configuration.entry), {})
+    entry: Mapping[str, Any] = next((one for one in entries if one["name"] == configuration.entry), {})
     found = [f"env {name}" for name in configuration.env if _DANGEROUS.match(name)]
     found += [f"the runtime {configuration.runtime}"] if configuration.runtime == "command" else []
     found += [f"{key}: {value}" for key, value in (entry.get("options") or {}).items() if key in ("python", "binary")]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import fmean
 
 from runner.anew import Anew, Notify, Target
 from runner.campaign.load import from_resolved
@@ -23,6 +22,7 @@ from runner.published import Published
 from runner.scoring.judge import judge
 from runner.scoring.rules import rules_of
 from runner.stats.compare import Comparison, compare
+from runner.stats.regression import mean_of
 
 SURE = (Verdict.TIE, Verdict.BETTER)
 LOAD = ("client", "client_version")
@@ -46,7 +46,7 @@ class Reproduced:
 
     @property
     def change(self) -> float | None:
-        return fmean(self.values) / fmean(self.then.values) - 1 if self.values else None
+        return mean_of(self.values) / mean_of(self.then.values) - 1 if self.values else None
 
     @property
     def exit_code(self) -> int:
@@ -96,7 +96,7 @@ def reproduce(
             return Reproduced(campaign, published.source, then, tuple(values), tuple(attempts), None, interrupted=True)
         found = _found(campaign, published.source, then, tuple(values), tuple(attempts), failed)
         if found.result is not None:
-            values_of = {"value_a": fmean(values) if values else None, "value_b": fmean(then.values)}
+            values_of = {"value_a": mean_of(values) if values else None, "value_b": mean_of(then.values)}
             session.seal(found.result, then.configuration, then.trial_id, purpose="reproduce", **values_of)
     return found
 
@@ -136,7 +136,7 @@ def _found(
     elif deciding:
         result = Comparison(Verdict.INCOMPARABLE, None, None, None, repeats, deciding[0])
     elif len(then.values) < 2:
-        off = 100 * abs(fmean(values) / then.values[0] - 1)
+        off = 100 * abs(mean_of(values) / then.values[0] - 1)
         reason = f"it was published from one measurement, whose noise nobody knows; this is within {off:.1f} % of it"
         result = Comparison(Verdict.INCONCLUSIVE, None, None, None, repeats, reason)
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 from xml.etree import ElementTree as xml
 
@@ -16,7 +15,7 @@ from runner.events.console import values_text
 from runner.gate import Gated, GateResult
 from runner.render.comparison import change_text
 from runner.render.table import markdown, markdown_table
-from runner.stats.regression import Decision
+from runner.stats.regression import Decision, mean_of
 from runner.util.redact import redact
 from runner.util.visible import visible_lines
 
@@ -27,8 +26,8 @@ def as_text(result: GateResult) -> str:
     lines = [f"{result.decision.value.upper()}: {question(result)}"]
     for one in result.gated:
         lines += ["", f"  {one.name} of {one.configuration.entry}: {values_text(one.configuration.values)}"]
-        lines += [f"    {'measured':<9}{numbers(result, one)}", f"    {one.decision.value:<9}{reason(result, one)}"]
-        lines += [f"    {'changed':<9}{text}" for text in one.changed[:6]]
+        lines += [f"    {'measured':<14}{numbers(result, one)}", f"    {one.decision.value:<14}{reason(result, one)}"]
+        lines += [f"    {'changed':<14}{text}" for text in one.changed[:6]]
     lines += ["", *(f"  doubt: {text}" for text in result.doubts[:4])] if result.doubts else []
     attempts = sum(len(one.attempts) for one in result.gated)
     took = format_duration(round(result.seconds)) if result.seconds >= 1 else "no time"
@@ -51,10 +50,10 @@ def question(result: GateResult) -> str:
 
 def numbers(result: GateResult, one: Gated) -> str:
     metric = metric_ref(result.campaign.objective.metric).metric
-    then = f"{format_value(fmean(one.then.values), metric)} then ({len(one.then.values)}x)" if one.then.values else ""
+    then = f"{format_value(mean_of(one.then.values), metric)} then ({len(one.then.values)}x)" if one.then.values else ""
     if not one.values:
         return f"nothing now, {then}"
-    text = f"{format_value(fmean(one.values), metric)} now ({len(one.values)}x), {then}"
+    text = f"{format_value(mean_of(one.values), metric)} now ({len(one.values)}x), {then}"
     if one.regression is None and one.change is not None:
         return f"{text}: {100 * one.change:+.1f} %, which is no verdict"
     return text
@@ -94,8 +93,8 @@ def as_markdown(result: GateResult) -> str:
     metric = metric_ref(result.campaign.objective.metric).metric
     rows = []
     for one in result.gated:
-        now = f"{format_value(fmean(one.values), metric)} ({len(one.values)}x)" if one.values else "–"
-        then = f"{format_value(fmean(one.then.values), metric)} ({len(one.then.values)}x)" if one.then.values else "–"
+        now = f"{format_value(mean_of(one.values), metric)} ({len(one.values)}x)" if one.values else "–"
+        then = f"{format_value(mean_of(one.then.values), metric)} ({len(one.then.values)}x)" if one.then.values else "–"
         name = f"{one.name}: {values_text(one.configuration.values)}"
         rows.append([name, one.decision.value.upper(), now, then, redact(reason(result, one))])
     lines = [f"## tunebook gate: {result.decision.value.upper()}", "", markdown(question(result)), ""]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import fmean
 from typing import Any
 
 from runner.cli._summary import at_text
@@ -17,6 +16,7 @@ from runner.lineage import Lineage
 from runner.render.table import text_table
 from runner.rescore import Rescored, ranked
 from runner.scoring.judge import judge
+from runner.stats.regression import mean_of
 from runner.util.redact import redact
 from runner.util.visible import visible_lines
 
@@ -73,7 +73,7 @@ def _winner(lineage: Lineage, trial: JudgedTrial | None) -> str:
     if not values:
         return f"{text}, {_score(lineage, trial)}, measured once"
     metric = metric_ref(lineage.campaign.objective.metric).metric
-    return f"{text}, {format_value(fmean(values), metric)}, mean of {len(values)} confirming runs"
+    return f"{text}, {format_value(mean_of(values), metric)}, mean of {len(values)} confirming runs"
 
 
 def _confirms(attempt: Attempt, trial: JudgedTrial) -> bool:

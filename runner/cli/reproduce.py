@@ -78,12 +78,12 @@ WORDS = {0: "REPRODUCED", 1: "NOT REPRODUCED", 6: "NO VERDICT", 130: "interrupte
 
 
 def as_text(done: Reproduced) -> str:
-    from statistics import fmean
 
     from runner.cli._summary import at_text
     from runner.domain.metrics import format_value, metric_ref
     from runner.events.console import values_text
     from runner.render.comparison import verdict_text
+    from runner.stats.regression import mean_of
     from runner.util.redact import redact
     from runner.util.visible import visible_lines
 
@@ -94,10 +94,10 @@ def as_text(done: Reproduced) -> str:
         f"{WORDS[done.exit_code]}: trial {then.number} of {done.campaign.name}, {metric.title} {at_text(objective.at)}",
         f"  launch     {then.launch}",
         f"  values     {then.configuration.entry}: {values_text(then.configuration.values)}",
-        f"  published  {format_value(fmean(then.values), metric)}, {how}, {then.measured_utc[:10]}",
+        f"  published  {format_value(mean_of(then.values), metric)}, {how}, {then.measured_utc[:10]}",
     ]
     if done.values and done.change is not None:
-        here = f"{format_value(fmean(done.values), metric)}, {len(done.values)}x"
+        here = f"{format_value(mean_of(done.values), metric)}, {len(done.values)}x"
         lines.append(f"  here       {here}: {100 * done.change:+.1f} % of the published mean")
     found = done.result
     if found is not None:

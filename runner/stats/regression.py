@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean, variance
 
+from runner.stats.compare import FLOOR
 from runner.stats.intervals import t_quantile
 
 MOST_REPEATS = 100_000
@@ -50,7 +51,7 @@ def regression(
     sign = 1.0 if higher_is_better else -1.0
     mine, theirs = [sign * math.log(value) for value in now], [sign * math.log(value) for value in past]
     difference, edge = fmean(mine) - fmean(theirs), edge_of(limit, higher_is_better)
-    noise = variance(mine), variance(theirs)
+    noise = max(variance(mine), FLOOR**2), max(variance(theirs), FLOOR**2)
     half = half_width(*noise, len(now), len(past), confidence)
     low, high = difference - half, difference + half
     decision = Decision.PASS if low >= edge else Decision.FAIL if high < edge else Decision.INCONCLUSIVE
@@ -60,16 +61,19 @@ def regression(
     return Regression(decision, difference, low, high, edge, confidence, more)
 
 
+def mean_of(repeats: Sequence[float]) -> float:
+    """Of the repeats of one trial by one client under one set of circumstances; of nothing else."""
+    return fmean(repeats)
+
+
 def edge_of(limit: float, higher_is_better: bool) -> float:
     """5 % less throughput, or 5 % more latency, as a log ratio whose positive side is better."""
     return math.log1p(-limit) if higher_is_better else -math.log1p(limit)
 
 
 def half_width(noise_now: float, noise_past: float, now: int, past: int, confidence: float) -> float:
-    """Of Welch's interval; 0 when neither side scatters."""
+    """Of Welch's interval. `noise_...` are variances of one repeat, above 0."""
     a, b = noise_now / now, noise_past / past
-    if a + b <= 0:
-        return 0.0
     share_a, share_b = a / (a + b), b / (a + b)
     freedom = 1 / (share_a**2 / (now - 1) + share_b**2 / (past - 1))
     return t_quantile(0.5 + confidence / 2, freedom) * math.sqrt(a + b)

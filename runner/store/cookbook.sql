@@ -145,3 +145,15 @@ SELECT a.number, a.role, l.load_kind, l.load_value, l.load_before, l.load_after,
 FROM levels l JOIN attempts a USING (attempt_id)
 ORDER BY greatest(l.load_before / l.cpus, l.load_after / l.cpus) DESC NULLS LAST, l.steal DESC NULLS LAST
 LIMIT 20;
+
+-- Who would win under other rules
+-- `tunebook store rescore` made them. By the search's measurement; the campaign's own rules are those with `latest`.
+SELECT u.rules_id, u.objective, u.objective_at, t.campaign, t.number, t.params_json, s.value, u.unit
+FROM (SELECT DISTINCT ON (rules_id, search_key) * FROM rules WHERE NOT latest ORDER BY written_utc) u
+JOIN trials t USING (search_key)
+JOIN scores s ON s.attempt_id = t.attempt_id AND s.rules_id = u.rules_id
+WHERE s.status = 'succeeded' AND NOT s.latest
+QUALIFY row_number() OVER (
+  PARTITION BY u.rules_id, u.search_key, t.series
+  ORDER BY CASE u.goal WHEN 'maximize' THEN -s.value ELSE s.value END, t.number) = 1
+ORDER BY t.campaign, u.rules_id;

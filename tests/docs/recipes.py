@@ -19,7 +19,9 @@ ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "runner" / "templates"
 WORKFLOWS = sorted((TEMPLATES / "github").glob("*.yml"))
 GITLAB = TEMPLATES / "gitlab" / "gitlab-ci.yml"
-EVERY = sorted(TEMPLATES / name for recipe in RECIPES.values() for name in recipe)
+ASKED_FOR = [TEMPLATES / "github" / "gate.yml"]
+"""What the guide shows and `tunebook new` does not write: it needs a baseline first."""
+EVERY = sorted([*(TEMPLATES / name for recipe in RECIPES.values() for name in recipe), *ASKED_FOR])
 
 
 def workflow(path: Path) -> dict[str, Any]:

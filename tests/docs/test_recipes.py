@@ -31,6 +31,7 @@ from tests.docs.recipes import (
 RIGHTS = {
     "check": ({"contents": "read"}, {"check": None}),
     "comment": ({}, {"comment": {"actions": "read", "pull-requests": "write"}}),
+    "gate": ({"contents": "read"}, {"gate": None}),
     "nightly": ({"contents": "read"}, {"run": None}),
     "publish": ({"contents": "read"}, {"build": None, "deploy": {"pages": "write", "id-token": "write"}}),
 }
@@ -96,6 +97,14 @@ def test_the_machine_with_the_hardware_serves_no_pull_request() -> None:
         own = [job for job in workflow(path)["jobs"].values() if "self-hosted" in job["runs-on"]]
         if own:
             assert set(workflow(path)["on"]) <= {"schedule", "workflow_dispatch", "push", "workflow_run"}, path.stem
+
+
+def test_a_gate_never_measures_beside_a_night_and_its_answer_is_the_jobs() -> None:
+    (path,) = (path for path in WORKFLOWS if path.stem == "gate")
+    (night,) = (path for path in WORKFLOWS if path.stem == "nightly")
+    assert workflow(path)["concurrency"] == workflow(night)["concurrency"]
+    (script,) = (script for script in scripts(path) if "tunebook gate" in script)
+    assert script.rstrip().endswith('exit "$worst"')
 
 
 def test_the_night_is_alone_and_outlives_its_budget() -> None:

@@ -1,4 +1,4 @@
-"""The site's `reproduce.json` says what the records say: made by SQL there, by the records here, from the same facts."""
+"""The site's `reproduce.json`, made by SQL, says what the sealed records say."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from report.build import machines
 from report.gather import prepare
 from report.publish import Publisher
 from report.recorded import FACTS, recorded_json
+from runner.campaign.load import from_resolved
 from runner.circumstances import NAMES
 from runner.domain.recorded import Site
 from runner.recorded import recorded_run
@@ -34,9 +35,13 @@ def test_it_is_what_the_records_say(tmp_path: Path) -> None:
     assert campaign.best is not None
     assert records.best is not None
     assert campaign.best.trial_id == records.best.trial_id
-    assert campaign.campaign["model"] == records.campaign["model"]
-    assert campaign.campaign["workload"] == records.campaign["workload"]
-    assert campaign.campaign["search"]["seed"] == store.campaign.search.seed
+    told = from_resolved(dict(campaign.campaign))
+    assert (told.model, told.workload, told.entries) == (
+        store.campaign.model,
+        store.campaign.workload,
+        store.campaign.entries,
+    )
+    assert told.search.seed == store.campaign.search.seed
 
 
 def test_no_path_and_no_host_leaves(tmp_path: Path) -> None:

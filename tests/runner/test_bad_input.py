@@ -176,6 +176,35 @@ def test_store_of_a_newer_version(tmp_path: Path, results: Path, golden: Golden)
     assert [fact["outcome"] for fact in attempts(results)] == ["measured", "measured"]
 
 
+def test_gate_reproduce_and_rescore_say_what_they_miss(tmp_path: Path, results: Path, golden: Golden) -> None:
+    campaign = write_campaign(tmp_path, trials=1)
+    (tmp_path / "broken.json").write_text("{}")
+    (tmp_path / "empty").mkdir()
+    asked: list[tuple[str | Path, ...]] = [
+        ("gate", campaign),
+        ("gate", campaign, "--baseline", "story"),
+        ("gate", campaign, "--baseline", tmp_path / "broken.json"),
+        ("gate", campaign, "--baseline", tmp_path / "gone.json"),
+        ("gate", campaign, "--baseline", "story", "--max-regression", "5 percent"),
+        ("gate", campaign, "--baseline", "story", "--repeats", "5", "--at-most", "3"),
+        ("reproduce", "story#3"),
+        ("reproduce", tmp_path / "empty"),
+        ("reproduce", "ftp://example.org/"),
+        ("store", "rescore"),
+        ("store", "rescore", "--slo", "ttft_p99=1s"),
+        ("store", "rescore", "--slo", "ttft_p99"),
+        ("store", "rescore", "--objective", "@c=1"),
+    ]
+    told = []
+    for words in asked:
+        done = tunebook(*words, results=results, status=None)
+        spoken = " ".join("FOLDER/" + word.name if isinstance(word, Path) else word for word in words)
+        told.append(f"$ tunebook {spoken}\n{scrubbed(done.stderr, tmp_path, results)}exit {done.returncode}\n")
+        assert done.stdout == ""
+    golden("bad-input/gate.txt", "\n".join(told))
+    assert not attempts(results)
+
+
 def test_unknown_command_and_option(results: Path, tmp_path: Path, golden: Golden) -> None:
     first = tunebook("rnu", results=results, status=2)
     second = tunebook("run", "x.yaml", "--agian", results=results, status=2)

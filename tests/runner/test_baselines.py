@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,8 +110,13 @@ def test_a_published_folder_says_what_the_records_say(store: make.Made, tmp_path
 def test_code_of_a_stranger_is_not_run_unasked(store: make.Made) -> None:
     own = published("smollm-cpu#0", None, store.results)
     refuse_foreign_code(own)
-    for change in ({"env": {"LD_PRELOAD": "x.so"}}, {"runtime": "command"}, {"flags": {"trust-remote-code": True}}):
-        trial = replace(own.trial, configuration=replace(own.trial.configuration, **change))  # type: ignore[arg-type]
+    changes: list[dict[str, Any]] = [
+        {"env": {"LD_PRELOAD": "x.so"}},
+        {"runtime": "command"},
+        {"flags": {"trust-remote-code": True}},
+    ]
+    for change in changes:
+        trial = replace(own.trial, configuration=replace(own.trial.configuration, **change))
         with pytest.raises(UsageError, match="would run code of its own"):
             refuse_foreign_code(Published("a site", own.baseline, trial, foreign=True))
     entries = [{**one, "options": {"python": "/x"}} for one in own.baseline.campaign["entries"]]

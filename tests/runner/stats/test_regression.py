@@ -29,9 +29,10 @@ def test_lower_is_better_is_turned() -> None:
     assert math.exp(edge_of(0.05, True)) == pytest.approx(0.95), "5 % less throughput"
 
 
-def test_without_scatter_the_mean_decides() -> None:
-    assert regression([96.0, 96.0], [100.0, 100.0], True, 0.05).decision is Decision.PASS
-    assert regression([94.0, 94.0], [100.0, 100.0], True, 0.05).decision is Decision.FAIL
+def test_two_repeats_that_happen_to_agree_prove_little() -> None:
+    assert regression([95.5, 95.5], [100.0, 100.0], True, 0.05).decision is Decision.INCONCLUSIVE
+    assert regression([80.0, 80.0], [100.0, 100.0], True, 0.05).decision is Decision.FAIL
+    assert regression([100.0, 100.0], [100.0, 100.0], True, 0.05).decision is Decision.PASS
 
 
 def test_a_noisy_baseline_is_said_to_be_one() -> None:
