@@ -48,7 +48,8 @@ class Job:
 
     @property
     def key(self) -> str:
-        return f"{self.landscape}/{self.instance}/{self.seed}/{self.variant}/{self.trials}/{sources(self.variant)}"
+        parts = (self.landscape, self.instance, self.seed, self.variant, self.trials)
+        return "/".join(str(part) for part in (*parts, sources(self.landscape, self.variant)))
 
 
 def landscape(name: str, instance: int) -> Landscape:
@@ -82,22 +83,22 @@ def done(job: Job) -> dict[str, Any]:
     return {"key": job.key, **asdict(job), **asdict(played)}
 
 
-OWN = {
-    "gp.py": "gp", "gaussian.py": "gp", "numbers.py": "gp", "tpe.py": "tpe", "_optuna.py": "tpe", "grid.py": "grid",
-    "random.py": "random",
+ONLY = {
+    "gp.py": ("gp",), "gaussian.py": ("gp",), "numbers.py": ("gp"),
+    "tpe.py": ("tpe",), "_optuna.py": ("tpe",), "grid.py": ("grid",), "random.py": ("random",),
+    "replay.py": (replay.NAME,), replay.GRID.name: (replay.NAME,),
+    "bench.py": (), "table.py": (), "paired.py": (), "make_grid.py": (),
 }  # fmt: skip
-"""Files that only one sampler is made of."""
-SHOWN = ("table.py", "bench.py", "make_grid.py", "paired.py")
-"""Files that no number follows from."""
+"""File -> the askers and landscapes whose numbers follow from it; from any other file all of them do."""
 
 
 @cache
-def sources(variant: str) -> str:
+def sources(name: str, variant: str) -> str:
     """What the numbers follow from: the samplers, this folder, Optuna. Another one of them, other numbers."""
     here = Path(__file__).parent
-    used = {VARIANTS[variant].asker} | ({"tpe"} if VARIANTS[variant].history else set())
+    used = {name, VARIANTS[variant].asker, "tpe" if VARIANTS[variant].history else ""}
     files = [*here.glob("*.py"), *here.glob("*.json"), *(here.parents[2] / "runner" / "samplers").glob("*.py")]
-    kept = [path for path in files if OWN.get(path.name, path.name) in (path.name, *used) and path.name not in SHOWN]
+    kept = [path for path in files if used.intersection(ONLY.get(path.name, used))]
     content = b"".join(path.read_bytes() for path in sorted(kept))
     return hashlib.sha256(content + version("optuna").encode()).hexdigest()[:8]
 

@@ -110,13 +110,19 @@ def _failed(lines: Sequence[Line]) -> float:
     return float(sum(line["failed"] for line in lines) / max(1, sum(line["deployed"] for line in lines)))
 
 
+def content(lines: Sequence[Line]) -> dict[str, Any]:
+    """What the page shows of them."""
+    parts = [{"name": name, "rows": rows(variants)} for name, variants in groups(lines).items()]
+    seeds = len({line["seed"] for line in lines})
+    return {
+        "columns": list(COLUMNS), "landscapes": parts, "goals": goals(lines), "seeds": seeds,
+        "trials": lines[0]["trials"],
+    }  # fmt: skip
+
+
 def publish(lines: Sequence[Line]) -> None:
     """Put it where the methodology page reads it."""
     from tests.benchmarks.published import SEARCH, publish, this_machine
 
-    found = groups(lines)
-    parts = [{"name": name, "rows": rows(variants)} for name, variants in found.items()]
-    seeds = len({line["seed"] for line in lines})
-    content = {"columns": list(COLUMNS), "landscapes": parts, "goals": goals(lines), "seeds": seeds}
-    machine = {**this_machine(), "command": f"make bench-search SEEDS={seeds}"}
-    publish("bench", {**content, **machine, "trials": lines[0]["trials"]}, SEARCH)
+    found = content(lines)
+    publish("bench", {**found, **this_machine(), "command": f"make bench-search SEEDS={found['seeds']}"}, SEARCH)
