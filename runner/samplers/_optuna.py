@@ -31,7 +31,8 @@ def study_of(
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     further = max((len(told.also) for told in history), default=0)
-    study = optuna.create_study(directions=[goal.value] + ["maximize"] * further, sampler=sampler)
+    goals = [goal, *[Goal.MAXIMIZE] * further]
+    study = optuna.create_study(directions=[optuna.study.StudyDirection[one.name] for one in goals], sampler=sampler)
     known = [told for told in history if told.score is None or len(told.also) == further]
     worst = _worst(known, goal, further)
     teller = Teller(space)

@@ -13,7 +13,6 @@ from itertools import pairwise
 from pathlib import Path
 
 from runner.campaign.load import load
-from runner.confirm import comparisons
 from runner.decide import MOST_HOST_FAULTS, SoFar, Step, next_step
 from runner.domain.failure import Role
 from runner.domain.records import RecordKind
@@ -25,6 +24,7 @@ from runner.store.reader import open_snapshot
 from runner.store.record import record_folders, verify_record
 from runner.store.verify import verify
 from runner.util import procfs
+from runner.verdict import comparisons
 from tests.chaos import victims
 from tests.chaos.storm import Storm
 

@@ -170,12 +170,9 @@ def test_a_withdrawn_trial_keeps_its_number_and_is_measured_again_first(store: m
 
 
 def test_a_withdrawn_repeat_is_missing_again(store: make.Made) -> None:
-    from runner.confirm import confirm_targets
-
     def missing() -> list[tuple[int, int]]:
         now = lineage(store)
-        targets = confirm_targets(store.campaign, now.trials)
-        return [(target.number, repeat) for target, repeat in missing_attempts(targets, 3, now.attempts, "native")]
+        return [(one.number, repeat) for one, repeat in missing_attempts(store.campaign, now.trials, now.attempts)]
 
     assert missing() == []
     retract(store.results, store.of(0, Role.CONFIRM).attempt_id, REASON)
