@@ -29,10 +29,10 @@ def opened(results: Path, budget: Budget) -> Run:
         if ended:
             seal(results, RecordKind.RUN_END, make.an_id(50), make.run_end(start, seconds=600.0))
     crash = make.failure(Phase.LOAD, Cause.CRASH)
-    for number, (run, failed) in enumerate(((1, None), (2, crash), (2, crash))):
+    for number, (of_run, failed) in enumerate(((1, None), (2, crash), (2, crash))):
         values = {"threads": number} if number else {}
         made = make.attempt(
-            of, number, values=values, failed=failed, run_id=make.an_id(run), seconds=100.0, gpu_seconds=1800.0
+            of, number, values=values, failed=failed, run_id=make.an_id(of_run), seconds=100.0, gpu_seconds=1800.0
         )
         seal(results, RecordKind.ATTEMPT, made.attempt_id, made)
     return Run.open(of, Path("x.yaml"), results, results)
