@@ -71,11 +71,7 @@ def command(
     if target is not None:
         _write(campaign, baseline, target, results)
         return
-    if baseline is None:
-        hint = "a run or its campaign's name, a git tag, or a file of --write-baseline"
-        raise UsageError("--baseline is missing: against what?", hint=hint)
-    if at_most is not None and at_most < repeats:
-        raise UsageError(f"--at-most {at_most} is less than --repeats {repeats}")
+    against = _asked(baseline, repeats, at_most)
     from time import monotonic
 
     from runner.cli._gate_report import as_plain, as_text
@@ -86,7 +82,7 @@ def command(
     with progress(as_json), listening_to_signals(stop), closing(as_json) as end:
         result = gate(
             campaign,
-            baseline,
+            against,
             results,
             project_folder(),
             limit=limit,
@@ -106,6 +102,15 @@ def command(
         _reports(result, junit, summary)
         end["exit_code"] = result.exit_code
     click.get_current_context().exit(result.exit_code)
+
+
+def _asked(baseline: str | None, repeats: int, at_most: int | None) -> str:
+    if baseline is None:
+        hint = "a run or its campaign's name, a git tag, or a file of --write-baseline"
+        raise UsageError("--baseline is missing: against what?", hint=hint)
+    if at_most is not None and at_most < repeats:
+        raise UsageError(f"--at-most {at_most} is less than --repeats {repeats}")
+    return baseline
 
 
 def _reports(result: GateResult, junit: Path | None, summary: Path | None) -> None:
