@@ -39,6 +39,7 @@ _TEXTS = (
     "message", "model_path", "name", "os", "parameter", "params", "parent", "path", "portable", "python", "reason",
     "reference", "revision", "rule", "rules", "served", "served_model", "signal", "text", "uuid", "value", "values",
     "version", "warm_start", "warnings", "when", "work_dir", "architecture", "dtypes", "quantization", "model",
+    "memory_limits",
 )
 _DROPPED = ("argv", "boot_id", "settings")
 # fmt: on
@@ -88,6 +89,8 @@ def _public(name: str, value: Any, aliases: Aliases) -> Any:
         return public(value, aliases)
     if isinstance(value, tuple) and all(is_dataclass(one) for one in value):
         return tuple(public(one, aliases) for one in value)
+    if isinstance(value, Mapping) and value and all(is_dataclass(one) for one in value.values()):
+        return {key: public(one, aliases) for key, one in value.items()}
     match TREATED.get(name):
         case Treat.WORD:
             return value
