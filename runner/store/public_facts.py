@@ -35,7 +35,7 @@ _WORDS = (
 )
 _TEXTS = (
     "build", "by", "campaign", "campaign_path", "campaign_text", "compute_capability", "counters", "cpu_model",
-    "cuda", "driver", "entry", "env", "evidence", "flags", "gpus", "ignore_eos", "kernel", "kind", "limit",
+    "cuda", "driver", "entry", "env", "evidence", "flags", "gpus", "ignore_eos", "kernel", "kind", "limit", "limits",
     "message", "model_path", "name", "os", "parameter", "params", "parent", "path", "portable", "python", "reason",
     "reference", "revision", "rule", "rules", "served", "served_model", "signal", "text", "uuid", "value", "values",
     "version", "warm_start", "warnings", "when", "work_dir", "architecture", "dtypes", "quantization", "model",

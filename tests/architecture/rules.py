@@ -177,8 +177,9 @@ def broad(path: str, tree: ast.Module) -> list[str]:
     return found
 
 
-REPEATS = ("runner/confirm.py", "runner/cli/_summary.py")
-"""They take the mean of the repeats of one trial under one client: the same facts."""
+REPEATS = ("runner/confirm.py", "runner/verdict.py", "runner/replay.py", "runner/cli/_summary.py")
+"""They take the mean of the repeats of one trial under one client, or the median of the ratios between two lineages that
+ran the same launches under the same workload: the same facts."""
 
 
 def averages(path: str, tree: ast.Module) -> list[str]:

@@ -19,7 +19,7 @@ from tests import make
 
 
 def of(stop: str = "auto", trials: int = 40) -> Campaign:
-    space = EntrySpace("a", {"max-num-seqs": Int(1, 512)})
+    space = EntrySpace("a", {"threads": Int(1, 512)})
     entry = Entry("a", "simulated", space=space)
     search = Search(sampler="random", trials=trials, startup=4, baseline=False, stop=stop)
     return make.campaign(entries=(entry,), search=search, slos=())
@@ -28,7 +28,7 @@ def of(stop: str = "auto", trials: int = 40) -> Campaign:
 def tried(campaign: Campaign, scores: Sequence[float | None]) -> list[Attempt]:
     attempts = []
     for number, score in enumerate(scores):
-        chosen = configuration_of(campaign.entry("a"), Point("a", {"max-num-seqs": number + 1}))
+        chosen = configuration_of(campaign.entry("a"), Point("a", {"threads": number + 1}))
         failed = None if score is not None else make.failure()
         attempts.append(make.attempt(campaign, number, configuration=chosen, throughput=score or 1.0, failed=failed))
     return attempts

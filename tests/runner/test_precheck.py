@@ -242,9 +242,10 @@ def test_the_view_knows_which_rules_predict_nothing() -> None:
 
 
 def test_hardly_a_refusal_is_wrong() -> None:
-    """On held-out landscapes; the whole table: python -m tests.benchmarks.bench_precheck"""
-    score = measured(range(1000, 1008))
+    """On held-out landscapes; the whole table: python -m tests.benchmarks.bench_precheck. What is wrong in one has one
+    reason, its limit, so the landscapes are the sample and not the refusals: eight were too few."""
+    score = measured(range(1000, 1040))
     told = table(score)
     assert score.precision >= 0.98, told
     assert score.recall >= 0.8, told
-    assert score.refused > 150, told
+    assert score.refused > 750, told
