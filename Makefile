@@ -14,7 +14,7 @@ LINT   := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && 
 BESIDE_CLIENT := sh .ci/beside '$(BIN)/tunebook engine install genai-bench'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-engines test test-docker test-heavy test-all check fast lint golden model client system site site-demo clean bench-ask bench-client chaos
+.PHONY: help demo demo-engines test test-docker test-heavy test-all check fast lint golden model client system site site-demo clean bench-ask bench-client bench-search bench-peers bench-precheck bench-aa calibrate chaos
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -90,6 +90,22 @@ bench-ask: $(VENV)/.tests      ## milliseconds per proposal
 bench-client: $(VENV)/.tests model client   ## how right and cheap the load generators are, and whether they agree: 15 minutes, alone on the machine; PUBLISH=--publish keeps it for the site
 	$(BIN)/python -m tests.benchmarks.bench_client $(PUBLISH)
 	$(BIN)/python -m tests.benchmarks.bench_agreement $(PUBLISH)
+
+SEEDS ?= 20
+bench-search: $(VENV)/.tests   ## every sampler on landscapes whose optimum is known: hours; goes on where it was stopped; PUBLISH=--publish keeps it for the site
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.search.bench --out .bench/search.jsonl --seeds $(SEEDS) $(PUBLISH)
+
+bench-peers: $(VENV)/.tests    ## two other tuners' real programs beside ours on an engine whose optimum is known: an hour, as root
+	$(BIN)/python -m tests.benchmarks.peers $(PUBLISH)
+
+bench-precheck: $(VENV)/.tests ## how often the pre-check is right, on the simulated engine's memory model: a minute
+	$(BIN)/python -m tests.benchmarks.bench_precheck
+
+calibrate: $(VENV)/.tests      ## how often a verdict errs, by noise and true difference: half an hour
+	$(BIN)/python -m tests.benchmarks.calibrate --runs 2000 --seed 11 $(PUBLISH)
+
+bench-aa: $(VENV)/.tests model ## one llama.cpp configuration against itself, 20 times: an hour, alone on the machine
+	$(BIN)/python -m tests.benchmarks.aa --times 20
 
 chaos: $(VENV)/.tests model    ## kill -9 at random: 300 kills on simulated, 20 on real campaigns; CHAOS="--seed N" repeats
 	$(BIN)/python -m tests.chaos --kills 300 --llama 20 $(CHAOS)
