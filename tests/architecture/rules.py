@@ -178,8 +178,8 @@ def broad(path: str, tree: ast.Module) -> list[str]:
 
 
 REPEATS = ("runner/confirm.py", "runner/verdict.py", "runner/replay.py", "runner/cli/_summary.py")
-"""They take the mean of the repeats of one trial under one client, or the median of the ratios between lineages that ran
-the same launches under the same workload: the same facts."""
+"""They take the mean of the repeats of one trial under one client, or the median of ratios between lineages that ran
+the same launches: the same facts."""
 
 
 def averages(path: str, tree: ast.Module) -> list[str]:

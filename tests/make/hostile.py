@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from runner.domain.campaign import Deploy, Search
 from runner.domain.failure import Cause, Failure, Phase
+from runner.domain.ground import MemoryLimit
 from runner.domain.records import RecordKind
 from runner.fixtures import facts, sealing, verdicts
 from runner.store.ingest import ingest
@@ -65,6 +66,8 @@ def _poisoned(name: str, value: Any, text: str) -> Any:
         return value
     if isinstance(value, str):
         return text
+    if name == "memory_limits":
+        return {text: MemoryLimit(1.0, kind=text)}
     if isinstance(value, Mapping):
         if all(isinstance(one, int | float) for one in value.values()) and value:
             return value

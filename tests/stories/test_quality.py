@@ -126,7 +126,8 @@ def test_without_a_reference_the_guard_says_so_and_fails_nobody(tmp_path: Path, 
     told = ended(tunebook("run", campaign, "--json", results=results).stdout)
     assert {name: line["status"] for name, line in told.items()} == {"f16": "failed", "q4": "succeeded"}
     [mine] = [fact for fact in attempts(results) if fact["configuration"]["entry"] == "q4"]
-    assert mine["warnings"] == ["quality: nothing to compare with: the default of f16 has not answered"]
+    said = [line for line in mine["warnings"] if line.startswith("quality")]  # a busy machine says more
+    assert said == ["quality: nothing to compare with: the default of f16 has not answered"]
 
 
 def test_an_engine_that_dies_of_the_prompts_is_told_apart_from_one_that_is_silent(
