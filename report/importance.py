@@ -90,8 +90,8 @@ def said(one: Importance) -> str:
         return weight.lacks
     if not weight.matters:
         return f"not told apart from chance ({percent(weight.chance)})"
-    more = " more" if weight.beyond else ""
-    text = f"explains {percent(weight.explained)}{more}, chance {percent(weight.chance)}"
+    beyond = f" beyond {' and '.join(weight.beyond)}" if weight.beyond else ""
+    text = f"explains {percent(weight.explained)}{beyond}, chance {percent(weight.chance)}"
     return text if one.share is None else f"{percent(one.share)}; {text}"
 
 

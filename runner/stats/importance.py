@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 
 import numpy as np
@@ -110,7 +110,6 @@ class _Question:
     codes: dict[int, int]
     names: tuple[str, ...] = ()
     lacks: str | None = None
-    groups: tuple[Group, ...] = field(default=())
 
 
 def _questions(
@@ -119,14 +118,16 @@ def _questions(
     """What is asked of each parameter that has two values in `trials`, by those of `kept`; rows count in `kept`."""
     made = []
     for name in sorted({name for trial in trials for name in trial}):
-        if len({spelled(trial[name]) for trial in trials if name in trial}) < 2:
+        written = {index: spelled(trial[name]) for index, trial in enumerate(trials) if name in trial}
+        if len(set(written.values())) < 2:
             continue
-        values = {row: trials[index][name] for row, index in enumerate(kept) if name in trials[index]}
-        reason = lacks(list(values))
-        if reason is None and len({spelled(value) for value in values.values()}) < 2:
-            reason = f"all of them have the value {spelled(next(iter(values.values())))}"
-        codes, names = _grouped(list(values.values())) if reason is None else ([0] * len(values), ())
-        made.append(_Question(name, dict(zip(values, codes, strict=True)), names, reason))
+        rows = {row: index for row, index in enumerate(kept) if index in written}
+        reason = lacks(list(rows))
+        if reason is None and len({written[index] for index in rows.values()}) < 2:
+            reason = f"all of them have the value {written[next(iter(rows.values()))]}"
+        values = [trials[index][name] for index in rows.values()]
+        codes, names = _grouped(values) if reason is None else ([0] * len(values), ())
+        made.append(_Question(name, dict(zip(rows, codes, strict=True)), names, reason))
     return made
 
 
@@ -139,7 +140,7 @@ def _weighed(
     weights: list[Weight] = []
     floor = 0.0
     while left:
-        found = [_asked(one, named, outcome) for one in left]
+        found = _asked(left, named, outcome)
         corrected = [max(floor, chance) for chance in holm([one.chance for one in found])]
         best = min(range(len(left)), key=lambda at: (corrected[at], -found[at].explained, left[at].parameter))
         if corrected[best] > LEVEL:
@@ -158,13 +159,18 @@ def _weight(one: _Question, chance: float, explained: float, named: Sequence[_Qu
     return Weight(one.parameter, len(one.codes), None, chance, explained, before)
 
 
-def _asked(one: _Question, named: Sequence[_Question], outcome: Floats) -> Added:
-    """What `one` adds to those named already, in the trials that set it; where these lack one of the named, that is a
-    group too."""
-    rows = list(one.codes)
-    base = [np.ones((len(rows), 1))]
-    base += [_columns([other.codes.get(row, len(other.names)) for row in rows]) for other in named]
-    return added(outcome[rows], np.hstack(base), _columns(list(one.codes.values())))
+def _asked(left: Sequence[_Question], named: Sequence[_Question], outcome: Floats) -> list[Added]:
+    """What each adds to those named already, in the trials that set it; where these lack one of the named, that is a
+    group too. Parameters that the same trials set are asked together."""
+    found: dict[str, Added] = {}
+    for rows in {tuple(one.codes): None for one in left}:
+        together = [one for one in left if tuple(one.codes) == rows]
+        base = [np.ones((len(rows), 1))]
+        base += [_columns([other.codes.get(row, len(other.names)) for row in rows]) for other in named]
+        extras = [_columns(list(one.codes.values())) for one in together]
+        answers = added(outcome[list(rows)], np.hstack(base), extras)
+        found |= {one.parameter: answer for one, answer in zip(together, answers, strict=True)}
+    return [found[one.parameter] for one in left]
 
 
 def _columns(codes: Sequence[int]) -> Floats:

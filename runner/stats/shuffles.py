@@ -9,6 +9,7 @@ The shuffles follow from the number of observations alone, so that the same tria
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -35,36 +36,48 @@ class Added:
     explained: float
 
 
-def added(outcome: Floats, base: Floats, extra: Floats) -> Added:
-    """What `extra` (n x k) adds to `base` (n x r, with a constant among its columns) in explaining `outcome` (n)."""
+def added(outcome: Floats, base: Floats, extras: Sequence[Floats]) -> list[Added]:
+    """What each of `extras` (n x k) by itself adds to `base` (n x r, with a constant among its columns) in explaining
+    `outcome` (n). They share the shuffles, which cost the most."""
     known = _basis(base)
-    new = _basis(extra - known @ (known.T @ extra))
     rest = outcome - known @ (known.T @ outcome)
-    free = len(outcome) - known.shape[1] - new.shape[1]
     whole = float(((outcome - outcome.mean()) ** 2).sum())
     left = float((rest**2).sum())
-    if not new.shape[1] or free < 1 or left <= _ZERO * max(whole, 1.0):
-        return Added(1.0, 0.0)
-    inside = float(((rest @ new) ** 2).sum())
-    explained = (inside - new.shape[1] * (left - inside) / free) / whole
-    return Added(_chance(rest, known, new, inside / left), min(1.0, max(0.0, explained)))
+    news = [_basis(extra - known @ (known.T @ extra)) for extra in extras]
+    frees = [len(outcome) - known.shape[1] - new.shape[1] for new in news]
+    found = [Added(1.0, 0.0)] * len(news)
+    asked = [at for at, new in enumerate(news) if new.shape[1] and frees[at] >= 1 and left > _ZERO * max(whole, 1.0)]
+    insides = {at: float(((rest @ news[at]) ** 2).sum()) for at in asked}
+    chances = _chances(rest, known, [news[at] for at in asked], [insides[at] / left for at in asked])
+    for at, chance in zip(asked, chances, strict=True):
+        by_chance = news[at].shape[1] * (left - insides[at]) / frees[at]
+        found[at] = Added(chance, min(1.0, max(0.0, (insides[at] - by_chance) / whole)))
+    return found
 
 
-def _chance(rest: Floats, known: Floats, new: Floats, observed: float) -> float:
+def _chances(rest: Floats, known: Floats, news: Sequence[Floats], observed: Sequence[float]) -> list[float]:
+    if not news:
+        return []
     orders = _orders(len(rest))
-    as_good = _as_good(rest[orders[:FIRST]], known, new, observed)
-    if as_good >= ENOUGH:
-        return (1 + as_good) / (1 + FIRST)
-    as_good += _as_good(rest[orders[FIRST:]], known, new, observed)
-    return (1 + as_good) / (1 + SHUFFLES)
+    counts = _as_good(rest[orders[:FIRST]], known, news, observed)
+    unsure = [at for at, count in enumerate(counts) if count < ENOUGH]
+    chances = [(1 + count) / (1 + FIRST) for count in counts]
+    if unsure:
+        shuffled = rest[orders[FIRST:]]
+        more = _as_good(shuffled, known, [news[at] for at in unsure], [observed[at] for at in unsure])
+        for at, count in zip(unsure, more, strict=True):
+            chances[at] = (1 + counts[at] + count) / (1 + SHUFFLES)
+    return chances
 
 
-def _as_good(shuffled: Floats, known: Floats, new: Floats, observed: float) -> int:
-    """How many of `shuffled` (s x n) are explained at least as well; equal ones count, whatever rounding makes of
-    them."""
+def _as_good(shuffled: Floats, known: Floats, news: Sequence[Floats], observed: Sequence[float]) -> list[int]:
+    """In how many of `shuffled` (s x n) each of `news` explains at least as much; equal ones count, whatever rounding
+    makes of them."""
     left = (shuffled**2).sum(axis=1) - ((shuffled @ known) ** 2).sum(axis=1)
-    inside = ((shuffled @ new) ** 2).sum(axis=1)
-    return int((inside >= (observed - _ZERO) * left).sum())
+    starts = np.cumsum([0, *(new.shape[1] for new in news[:-1])])
+    insides = np.add.reduceat((shuffled @ np.hstack(list(news))) ** 2, starts, axis=1)
+    enough = left[:, None] * (np.array(observed) - _ZERO)
+    return [int(count) for count in (insides >= enough).sum(axis=0)]
 
 
 @lru_cache(maxsize=64)

@@ -70,6 +70,19 @@ def test_entries_are_never_mixed() -> None:
     assert len({row["bar"] for row in rows}) == 4
 
 
+def test_a_second_parameter_says_beyond_which_it_explains() -> None:
+    trials = searched()
+    for row in trials:
+        row["score"] += json.loads(row["params_json"])["ubatch"] / 100
+    first, second, *_ = importances(trials, "maximize")
+    assert (first.weight.parameter, second.weight.parameter) == ("threads", "ubatch")
+    assert re.fullmatch(r"[\d.]+ %; explains [\d.]+ %, chance 0\.2 %", said(first))
+    assert re.fullmatch(r"[\d.]+ %; explains [\d.]+ % beyond threads, chance [\d.]+ %", said(second))
+    assert first.share is not None
+    assert second.share is not None
+    assert first.share + second.share == pytest.approx(1)
+
+
 def test_noise_has_no_figure() -> None:
     draw = random.Random(8)
     noise = [trial(n, {"threads": draw.choice((1, 2, 4))}, draw.random()) for n in range(40)]

@@ -80,7 +80,7 @@ def test_what_only_goes_together_with_a_named_one_is_not_named() -> None:
     assert named(for_objective(alone, scores)) == ["batch-size"]
 
 
-def test_noise_is_named_in_about_one_of_twenty_searches_by_a_sampler_that_learns() -> None:
+def test_noise_is_seldom_named_in_a_search_by_a_sampler_that_learns() -> None:
     """Late trials are near the best ones: parameters that do nothing go together with the one that does."""
     wrong = 0
     for seed in range(100):
