@@ -21,8 +21,10 @@ Data = Mapping[str, Sequence[Mapping[str, Any]]]
 BAR = 26
 """Pixels of a bar with its gap, where a chart is as high as it has bars."""
 
-_PICKS = ("parameter", "metric", "scenario", "setting")
+_PICKS = ("parameter", "metric", "scenario", "setting", "outcome")
 """Words that pick rows of a data set: one figure for each value."""
+_BARS = ("bar", "cause", "campaign")
+"""Columns that have one bar for each of their values; a chart has one of them."""
 
 
 class Figures:
@@ -96,10 +98,11 @@ class Figures:
         # Entries of the whole setting, not of the figure alone: an entry keeps its colour from figure to figure.
         same = [row for row in rows if row.get("setting") == words.get("setting")]
         failed = {row.get("phase") for row in mine if row.get("status", "failed") == "failed"}
+        bars = {next((row[key] for key in _BARS if row.get(key) is not None), None) for row in mine} - {None}
         usual: dict[str, Any] = {
             "entries": sorted({str(row["entry"]) for row in same if row.get("entry") is not None}),
             "phases": [phase.value for phase in Phase if phase in failed],
-            "bars": BAR * len({bar for row in mine if (bar := row.get("cause", row.get("campaign"))) is not None}),
+            "bars": BAR * len(bars),
         }
         if self.campaign:
             usual["score"] = phrases.axis_text(self.campaign["objective"], self.campaign["goal"])

@@ -13,6 +13,7 @@ from report import escape, phrases
 from report.calibration import calibration
 from report.clients import measured as measured_clients
 from report.due import schedule
+from report.importance import by_parameter, importances, said
 from report.launches import forms
 from report.ranking import rankings
 from report.search import measured as measured_search
@@ -23,6 +24,7 @@ from runner.render.comparison import more_text
 from runner.render.shell import wrapped
 from runner.scoring import client_bound
 from runner.scoring.severity import SEVERITY
+from runner.stats import importance
 from runner.stats.failing import Finding, Tried, findings
 
 _FAR = math.log(3)
@@ -99,6 +101,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "change": phrases.gain_text,
     "code": code,
     "forms": forms,
+    "importances": lambda trials, goal: by_parameter(importances(trials, goal)),
+    "known": said,
     "later": later,
     "loads": json.loads,
     "measured": phrases.measured,
@@ -134,5 +138,11 @@ GLOBALS: dict[str, Any] = {
     "METRICS": METRICS,
     "STATS": STATS,
     "SEVERITY": SEVERITY,
+    "IMPORTANCE": {
+        "groups": importance.GROUPS,
+        "fewest": importance.FEWEST,
+        "each": importance.FEWEST_EACH,
+        "level": importance.LEVEL,
+    },
     "CLIENT_BOUND": {"cpu": client_bound.MOST_CPU, "lag": client_bound.MOST_LAG, "least": client_bound.LEAST_LAG},
 }

@@ -22,7 +22,7 @@ def rank_sum(a: Sequence[float], b: Sequence[float]) -> float:
     of `a` and `b`. Ties share their rank. In (0, 1]; 1 when a group is empty."""
     if not a or not b:
         return 1.0
-    ranks = _double_ranks([*a, *b])
+    ranks = double_ranks([*a, *b])
     mine = sum(ranks[: len(a)])
     expected = len(a) * (len(ranks) + 1)  # of doubled ranks
     off = abs(mine - expected)
@@ -44,7 +44,7 @@ def holm(probabilities: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _double_ranks(values: Sequence[float]) -> list[int]:
+def double_ranks(values: Sequence[float]) -> list[int]:
     """Twice the rank of each value, so that shared ranks are whole numbers."""
     order = sorted(range(len(values)), key=lambda i: values[i])
     ranks = [0] * len(values)

@@ -19,12 +19,13 @@ from tests import make
 
 @pytest.fixture(scope="session")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBPyConnection]:
-    """A campaign that went well and one in which nothing worked."""
+    """A campaign that went well, one in which nothing worked, and one with trials enough to say what decides."""
     results = tmp_path_factory.mktemp("contract") / "results"
     make.write_store(results)
     make.write_all_failed(results)
     make.write_gpus(results)
     make.write_audits(results)
+    make.write_searched(results)
     with closing(open_snapshot(results)) as connection:
         prepare(connection)
         yield connection

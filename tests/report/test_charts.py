@@ -20,20 +20,32 @@ from report.publish import Publisher
 from report.render import by_campaign
 from runner.domain.failure import Phase
 from runner.store.reader import open_snapshot
+from tests import make
 
 WORDS: dict[str, Any] = {
     "score": "Output throughput (tok/s)", "entries": ["f16", "q8"], "phases": ["start", "load"], "metric": "ttft",
     "load": "Users", "axis": "Seconds", "parameter": "threads", "setting": "s",
-    "scenario": "D(100,20)", "bars": 52,
+    "scenario": "D(100,20)", "bars": 52, "outcome": "objective", "at": "best at",
 }  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def data(filled: Path) -> Data:
-    with closing(open_snapshot(filled)) as connection:
-        prepare(connection)
-        everything = by_campaign(gather(connection, query_names(), Publisher([])))
+    everything = gathered(filled)
     return {**everything["smollm-cpu"], "front": everything["smollm-gpu"]["front"]}  # only that one has two objectives
+
+
+@pytest.fixture(scope="session")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Data:
+    """Of a campaign with trials enough to say which parameters matter."""
+    results = tmp_path_factory.mktemp("searched") / "results"
+    return gathered(make.write_searched(results).results)["smollm-searched"]
+
+
+def gathered(results: Path) -> dict[str, dict[str, Any]]:
+    with closing(open_snapshot(results)) as connection:
+        prepare(connection)
+        return dict(by_campaign(gather(connection, query_names(), Publisher([]))))
 
 
 def filled_in(value: Any, words: Words) -> Any:
@@ -52,11 +64,11 @@ def test_the_constant_is_annotated(name: str) -> None:
 
 @pytest.mark.parametrize("name", charts.names())
 @pytest.mark.parametrize("many", [None, 1, 0])
-def test_it_is_drawn(name: str, many: int | None, data: Data) -> None:
+def test_it_is_drawn(name: str, many: int | None, data: Data, searched: Data) -> None:
     import vl_convert
 
     chart = charts.get(name)
-    rows: Sequence[Any] = chart.rows(data)[:many]
+    rows: Sequence[Any] = chart.rows(searched if name == "importance" else data)[:many]
     words = WORDS | {"setting": rows[0].get("setting", "s") if rows else "s"}
     spec = filled_in(specs([name])[name], {word: words[word] for word in chart.words})
     assert "@" not in json.dumps(spec)
