@@ -13,8 +13,10 @@ from report import escape, phrases
 from report.calibration import calibration
 from report.clients import measured as measured_clients
 from report.due import schedule
+from report.front import front_table
 from report.launches import forms
 from report.ranking import rankings
+from report.search import in_two
 from report.search import measured as measured_search
 from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
@@ -99,6 +101,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "change": phrases.gain_text,
     "code": code,
     "forms": forms,
+    "front_table": front_table,
+    "goals": phrases.goals_text,
+    "in_two": in_two,
     "later": later,
     "loads": json.loads,
     "measured": phrases.measured,
@@ -111,6 +116,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "rankings": rankings,
     "score": phrases.score_text,
     "seconds": phrases.seconds_text,
+    "sentence": phrases.sentence,
     "shell": wrapped,
     "size": format_size,
     "types": types,

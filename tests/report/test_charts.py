@@ -24,7 +24,7 @@ from runner.store.reader import open_snapshot
 WORDS: dict[str, Any] = {
     "score": "Output throughput (tok/s)", "entries": ["f16", "q8"], "phases": ["start", "load"], "metric": "ttft",
     "load": "Users", "axis": "Seconds", "parameter": "threads", "setting": "s",
-    "scenario": "D(100,20)", "bars": 52,
+    "scenario": "D(100,20)", "bars": 52, "which": ["best", "default"],
 }  # fmt: skip
 
 
