@@ -63,7 +63,9 @@ def _compared(comparisons: Sequence[Row]) -> list[str]:
             doubts.append(f"{pair}: {row['verdict']}, {row['reason']}{more}.")
     few = [row["repeats"] for row in comparisons if row["log_ratio"] is not None and row["repeats"] < FEW]
     if few:
-        doubts.append(f"Only {min(few)} repeats of each: how much one repeat scatters is hardly known.")
+        doubts.append(
+            f"Only {phrases.count(min(few), 'repeat')} of each: how much one repeat scatters is hardly known."
+        )
     drifted = [row for row in comparisons if row["drift"] is not None and row["drift_low"] * row["drift_high"] > 0]
     if drifted:
         row = drifted[0]

@@ -75,8 +75,8 @@ class Figures:
     def bulk(self, name: str, caller: Callable[[], str]) -> Markup:
         """A table that does not pass through Markdown: the post-pass puts it in."""
         full = re.sub(r"[^\w./-]", "-", f"{self.key}/{name}")
-        # A class keeps the theme from wrapping and sizing it its own way.
-        table = re.sub(r">\s+<", "><", str(caller()).strip()).replace("<table>", '<table class="tb-table">')
+        # A class keeps the theme from wrapping and sizing it its own way. A space in a line stands between two words.
+        table = re.sub(r">\s*\n\s*<", "><", str(caller()).strip()).replace("<table>", '<table class="tb-table">')
         self.tables[full] = table
         return Markup(f"<!--table:{full}-->")
 
@@ -92,7 +92,7 @@ class Figures:
         return self.url(f"{path}#{anchor}" if anchor else path)
 
     def _usual_words(self, rows: Rows, words: Mapping[str, Any]) -> dict[str, Any]:
-        """What most charts ask for: the entries and the phases that occur, the axis of the scores."""
+        """What most charts ask for: entries, phases and roles (best, default) that occur, the axis of the scores."""
         picked = {word: value for word, value in words.items() if word in _PICKS}
         mine = [row for row in rows if all(row.get(word, value) == value for word, value in picked.items())]
         # Entries of the whole setting, not of the figure alone: an entry keeps its colour from figure to figure.
@@ -103,6 +103,7 @@ class Figures:
             "entries": sorted({str(row["entry"]) for row in same if row.get("entry") is not None}),
             "phases": [phase.value for phase in Phase if phase in failed],
             "bars": BAR * len(bars),
+            "which": sorted({str(row["which"]) for row in mine if row.get("which") is not None}),
         }
         if self.campaign:
             usual["score"] = phrases.axis_text(self.campaign["objective"], self.campaign["goal"])

@@ -14,8 +14,10 @@ from report.calibration import calibration
 from report.clients import measured as measured_clients
 from report.due import schedule
 from report.importance import by_parameter, importances, said
+from report.front import front_table
 from report.launches import forms
 from report.ranking import rankings
+from report.search import in_two
 from report.search import measured as measured_search
 from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
@@ -103,6 +105,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "forms": forms,
     "importances": lambda trials, goal: by_parameter(importances(trials, goal)),
     "known": said,
+    "front_table": front_table,
+    "goals": phrases.goals_text,
+    "in_two": in_two,
     "later": later,
     "loads": json.loads,
     "measured": phrases.measured,
@@ -115,6 +120,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "rankings": rankings,
     "score": phrases.score_text,
     "seconds": phrases.seconds_text,
+    "sentence": phrases.sentence,
     "shell": wrapped,
     "size": format_size,
     "types": types,

@@ -44,6 +44,26 @@ def at_text(at: str) -> str:
     return _AT.get(at) or f"at {load_text(AT.get(kind, kind), float(value))}"
 
 
+def goals_text(objectives: Sequence[Mapping[str, Any]]) -> str:
+    """What a campaign asks for, of its rows of the query `objectives`: `maximize output throughput and minimize time to
+    first token (p99), both at the worst level`."""
+    asked = [f"{row['goal']} {_in_a_sentence(row['objective'])}" for row in objectives]
+    places = [at_text(row["objective_at"]) for row in objectives]
+    if len(asked) > 1 and len(set(places)) == 1:
+        return f"{_listed(asked)}, {'both' if len(asked) == 2 else 'all'} {places[0]}"
+    return _listed([f"{what} {place}" for what, place in zip(asked, places, strict=True)])
+
+
+def _in_a_sentence(objective: str) -> str:
+    """Where a comma would begin the next item of a list."""
+    ref = metric_ref(objective)
+    return f"{ref.metric.title} ({ref.stat})" if ref.metric.distribution else ref.metric.title
+
+
+def _listed(items: Sequence[str]) -> str:
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
 def axis_text(objective: str, goal: str) -> str:
     """Title of an axis that shows scores: the objective made worse by missed soft SLOs is not the objective."""
     better = "more" if goal == "maximize" else "less"
@@ -53,6 +73,21 @@ def axis_text(objective: str, goal: str) -> str:
 def score_text(value: float | None, objective: str) -> str:
     """A score, confirmed score or penalty: all have the objective's unit."""
     return format_value(value, metric_ref(objective).metric)
+
+
+def column(values: Sequence[float | None], objective: str) -> tuple[str, list[str]]:
+    """The unit of a column for its head, and its numbers without it: one unit and as many decimals for all, so that
+    the points stand below one another. The decimals are those of the largest number; one more where the smallest is
+    many times smaller, which would else lose its digits."""
+    metric = metric_ref(objective).metric
+    known = [abs(value) for value in values if value]
+    scale, unit = {"s": (1.0, "s"), "ratio": (100.0, "%")}.get(metric.unit, (1.0, metric.unit))
+    if unit == "s" and max(known, default=0.0) < 1:
+        scale, unit = 1000.0, "ms"
+    sizes = [math.floor(math.log10(scale * value)) for value in known] or [0]
+    decimals = metric.digits - 1 - max(sizes) + (max(sizes) - min(sizes) > 1)
+    decimals = max(0, min(decimals, metric.digits - 1 - min(sizes)))
+    return unit, ["–" if value is None else f"{scale * value:.{decimals}f}" for value in values]
 
 
 def gain_text(log_ratio: float) -> str:
@@ -100,6 +135,11 @@ def when(moment: datetime | None) -> str:
 def count(number: int, noun: str) -> str:
     """`1 trial`, `3 trials`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def sentence(text: str) -> str:
+    """What somebody wrote, with a full stop where more text follows."""
+    return text if text.rstrip()[-1:] in ("", ".", "!", "?", ":", "…") else f"{text.rstrip()}."
 
 
 def capital(text: str) -> str:

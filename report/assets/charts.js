@@ -41,7 +41,10 @@
     return value;
   };
 
-  const config = (dark) => {
+  // A text is cut where it would leave the figure; the table and the tooltip have all of it.
+  const config = (dark, width, entries) => {
+    const columns = width < 600 ? 2 : 5;
+    const beside = Math.max(1, Math.min(columns, entries.length));
     const text = dark ? "#d7dae6" : "#333333";
     const muted = dark ? "#a9afc2" : "#5c6270";
     const grid = dark ? "#3c4154" : "#e4e4e8";
@@ -50,10 +53,11 @@
       background: "transparent", font, view: { stroke: null },
       axis: { labelColor: muted, titleColor: text, gridColor: grid, domainColor: muted, tickColor: muted,
               labelFontSize: 11, titleFontSize: 12, titleFontWeight: 600, titlePadding: 8, labelOverlap: true },
-      axisX: { grid: false },
+      axisY: { labelLimit: Math.max(90, Math.min(200, width / 3)) },
+      axisX: { grid: false, titleLimit: Math.max(120, width - 40) },
       legend: { orient: "top", direction: "horizontal", labelColor: text, titleColor: muted, titleFontWeight: 400,
-                labelFontSize: 12, titleFontSize: 12, symbolSize: 90, columns: innerWidth < 600 ? 2 : 5,
-                labelLimit: 240, offset: 4 },
+                labelFontSize: 12, titleFontSize: 12, symbolSize: 90, columns,
+                labelLimit: Math.max(60, Math.min(240, width / beside - 40)), offset: 4 },
       header: { labelColor: text, titleColor: text },
       text: { color: text }, title: { color: text }, rule: { color: muted },
     };
@@ -77,7 +81,8 @@
       // A copy: vega changes what it is given.
       const datasets = { rows: structuredClone(all[name]) };
       if (figure.view) figure.view.finalize();
-      const result = await window.vegaEmbed(host, { ...spec, datasets, config: config(dark) },
+      const theme = config(dark, host.clientWidth || innerWidth, words.entries || []);
+      const result = await window.vegaEmbed(host, { ...spec, datasets, config: theme },
         { renderer: "svg", actions: false, logLevel: 1, tooltip: { theme: dark ? "dark" : "light" } });
       figure.view = result.view;
       host.style.minHeight = "";

@@ -7,7 +7,7 @@ from typing import Any
 
 from report.charts import Chart, Data, Rows, Words
 from report.charts._style import PHASES, WHOLE, drawing, phase_colour, width
-from report.phrases import seconds_text
+from report.phrases import count, seconds_text
 
 
 def spec() -> dict[str, Any]:
@@ -22,7 +22,7 @@ def spec() -> dict[str, Any]:
                 title="Failed trials",
                 axis=alt.Axis(labelExpr=WHOLE, ticks=False),
             ),
-            y=alt.Y("cause:N", title=None, sort="-x", axis=alt.Axis(labelLimit=160)),
+            y=alt.Y("cause:N", title=None, sort="-x"),
             fill=phase_colour(),
             order=alt.Order("phase_order:Q"),
             tooltip=[
@@ -59,7 +59,7 @@ def caption(rows: Rows, words: Words) -> str:
     for row in rows:
         causes[str(row["cause"])] += int(row["trials"])
     of = ", ".join(f"{n} of {cause}" for cause, n in sorted(causes.items(), key=lambda one: (-one[1], one[0])))
-    return f"{causes.total()} failed trials: {of}. Colour: the phase they had reached."
+    return f"{count(causes.total(), 'failed trial')}: {of}. Colour: the phase they had reached."
 
 
 def missing(rows: Rows, words: Words) -> str | None:

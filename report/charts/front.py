@@ -59,7 +59,7 @@ def rows(data: Data) -> Rows:
                     f"{objective_title(row['objective'])} {score_text(row['objective_value'], row['objective'])}"
                     for row in trial
                 ),
-                "share": round(100 * covered / whole, 3) if whole > 0 else 100.0,
+                "share": round(100 * covered / whole, 3) if whole > 0 else 0.0,
                 "on_front": first["on_front"],
             }
         )
@@ -69,15 +69,18 @@ def rows(data: Data) -> Rows:
 def caption(rows: Rows, words: Words) -> str:
     front = [row for row in rows if row["on_front"]]
     late = next((row["number"] for row in rows if row["share"] >= 95), None)
-    reached = f" 95 % of it stood after trial {late}." if late is not None else ""
+    reached = f" 95 % of it was there after trial {late}." if late is not None else ""
     return (
-        f"{count(len(front), 'trial')} of {count(len(rows), 'success')} on the front (points). The line is the "
-        f"space that the front covers, from the worst value of each objective on.{reached}"
+        f"{len(front)} of {count(len(rows), 'success')} on the front (points). The line is the hypervolume of the "
+        f"front so far, from the worst value of each objective on, as a share of the last.{reached}"
     )
 
 
 def missing(rows: Rows, words: Words) -> str | None:
-    return None if len(rows) > 1 else "Fewer than two trials succeeded: there is no front yet."
+    if len(rows) < 2:
+        return "Fewer than two trials succeeded: nothing has grown yet."
+    grew = any(row["share"] for row in rows)
+    return None if grew else "No trial is better than the worst value of every objective at once: it covers no space."
 
 
 CHART: Chart = Chart(

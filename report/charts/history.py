@@ -17,7 +17,7 @@ from report.charts._style import (
     phase_shape,
     width,
 )
-from report.phrases import params_text, score_text
+from report.phrases import count, params_text, score_text
 
 
 def spec() -> dict[str, Any]:
@@ -97,10 +97,10 @@ def caption(rows: Rows, words: Words) -> str:
     failed = Counter(str(row["phase"]) for row in rows if row["status"] == "failed")
     succeeded = sum(row["status"] == "succeeded" for row in rows)
     where = ": " + ", ".join(f"{n} at {phase}" for phase, n in failed.most_common()) if failed else ""
-    return (
-        f"{len(rows)} trials, {succeeded} succeeded, {failed.total()} failed{where}. The line is the best so far; "
-        "failed trials stand on the lower edge, where no value is read."
-    )
+    others = len(rows) - succeeded - failed.total()
+    told = f"{count(len(rows), 'trial')}, {succeeded} succeeded, {failed.total()} failed{where}"
+    told += f"; {others} unmeasured." if others else "."
+    return f"{told} The line is the best so far; failed trials stand on the lower edge, where no value is read."
 
 
 def missing(rows: Rows, words: Words) -> str | None:

@@ -19,12 +19,13 @@ def spec() -> dict[str, Any]:
     base = drawing().transform_filter(alt.FieldEqualPredicate(field="metric", equal="@metric"))
     base = base.transform_filter(alt.FieldEqualPredicate(field="scenario", equal="@scenario"))
     x = alt.X("load_value:Q", title="@load", scale=alt.Scale(type="log", base=2, nice=False, padding=16))
-    # One legend for colour, dash and shape: they say the same thing three times, for eyes that miss one of them. It
-    # names what is drawn ("best", "default", by the alphabet): where the default is the best there is one line.
-    legend = alt.Legend(title=None, symbolOpacity=1)
-    colour = alt.Color("which:N", scale=alt.Scale(range=list(ENTRY_COLOURS[:2])), legend=legend)
-    dash = alt.StrokeDash("which:N", scale=alt.Scale(range=[[1, 0], [5, 4]]), legend=legend)
-    shape = alt.Shape("which:N", scale=alt.Scale(range=["circle", "square"]), legend=legend)
+    # One legend for colour, dash and shape: they say the same thing three times, for eyes that miss one of them. Scales
+    # that find their domain themselves get a legend each. It names what is drawn: where the default is the best there
+    # is one line.
+    legend, drawn = alt.Legend(title=None, symbolOpacity=1, symbolStrokeWidth=0), alt.ExprRef("@which")
+    colour = alt.Color("which:N", scale=alt.Scale(domain=drawn, range=list(ENTRY_COLOURS[:2])), legend=legend)
+    dash = alt.StrokeDash("which:N", scale=alt.Scale(domain=drawn, range=[[1, 0], [5, 4]]), legend=legend)
+    shape = alt.Shape("which:N", scale=alt.Scale(domain=drawn, range=["circle", "square"]), legend=legend)
     y = alt.Y("p50:Q", title="@axis", scale=alt.Scale(type="log", nice=False, padding=10))
     band = base.mark_area(opacity=0.18).encode(x=x, y=y, y2="p99:Q", color=colour)
     line = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=colour, strokeDash=dash)
@@ -88,7 +89,7 @@ def missing(rows: Rows, words: Words) -> str | None:
 CHART: Chart = Chart(
     title="Latency against load",
     queries=("compared_levels",),
-    words=("metric", "scenario", "load", "axis"),
+    words=("metric", "scenario", "load", "axis", "which"),
     height=220,
     rows=rows,
     spec=spec,

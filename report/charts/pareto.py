@@ -103,7 +103,9 @@ def caption(rows: Rows, words: Words) -> str:
     text = f"{count(len(mine), 'level')} of {count(len(trials), 'trial')}, {front} on the frontier (line)"
     if hollow:
         text += f", {hollow} of trials that failed at another level or missed an SLO (hollow)"
-    return f"{text}. Without any point: {count(absent, 'failed trial')} that measured no level to its end."
+    if absent:
+        text += f". Without any point: {count(absent, 'failed trial')} that measured no level to its end"
+    return f"{text}."
 
 
 def missing(rows: Rows, words: Words) -> str | None:

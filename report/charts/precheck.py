@@ -7,7 +7,7 @@ from typing import Any
 from report.charts import Chart, Data, Rows, Words
 from report.charts._style import WHOLE, drawing, width
 
-REFUSED, MISSED, WRONG = "refused, no deployment", "not foreseen, a failed trial", "refused, and the audit served"
+REFUSED, MISSED, WRONG = "refused", "not foreseen", "wrongly refused"
 COLOURS = {REFUSED: "#0072B2", MISSED: "#D55E00", WRONG: "#7A5195"}
 
 
@@ -20,7 +20,7 @@ def spec() -> dict[str, Any]:
         .mark_bar(cornerRadiusEnd=2)
         .encode(
             x=alt.X("sum(configurations):Q", title="Configurations", axis=alt.Axis(labelExpr=WHOLE, ticks=False)),
-            y=alt.Y("campaign:N", title=None, sort="-x", axis=alt.Axis(labelLimit=200)),
+            y=alt.Y("campaign:N", title=None, sort="-x"),
             fill=alt.Fill("what:N", scale=scale, sort=list(COLOURS), title="What became of it"),
             order=alt.Order("place:Q"),
             tooltip=[
@@ -51,8 +51,8 @@ def rows(data: Data) -> Rows:
 
 def caption(rows: Rows, words: Words) -> str:
     total = {what: sum(int(row["configurations"]) for row in rows if row["what"] == what) for what in COLOURS}
-    told = f"{total[REFUSED]} refused before they ran, {total[MISSED]} failed in a trial that no rule had foreseen"
-    return f"{told}, {total[WRONG]} refused although they served."
+    told = f"{total[REFUSED]} refused, {total[MISSED]} not foreseen (a trial failed of memory or flags)"
+    return f"{told}, {total[WRONG]} wrongly refused (an audit served)."
 
 
 def missing(rows: Rows, words: Words) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from report.charts import Chart, Data, Rows, Words
 from report.charts._style import apart, drawing, entry_colour, entry_shape, phase_colour, phase_shape, width
-from report.phrases import score_text, value_text
+from report.phrases import count, score_text, value_text
 
 
 def spec() -> dict[str, Any]:
@@ -96,7 +96,7 @@ def caption(rows: Rows, words: Words) -> str:
     mine = [row for row in rows if row["parameter"] == words["parameter"]]
     failed = sum(row["status"] == "failed" for row in mine)
     values = len({row["value"] for row in mine})
-    return f"{values} values in {len(mine)} trials, {failed} failed."
+    return f"{count(values, 'value')} in {count(len(mine), 'trial')}, {failed} failed."
 
 
 def missing(rows: Rows, words: Words) -> str | None:

@@ -9,28 +9,10 @@ from pathlib import Path
 
 from report.gather import prepare, query
 from runner.domain.failure import Role
-from runner.domain.metrics import METRICS, VALUE
-from runner.domain.trial import LevelResult, MetricValue
 from runner.store.reader import open_snapshot
 from tests import make
+from tests.make.wide import capacity_levels as searched
 from tests.report.test_pages import rendered
-
-
-def searched(*levels: tuple[float, float]) -> tuple[LevelResult, ...]:
-    """(load, attainment) in the order of measuring; the highest that held has the answer."""
-    held = max((load for load, share in levels if share >= 0.95), default=None)
-    missed = min((load for load, share in levels if share < 0.95), default=None)
-    made = []
-    for position, (load, share) in enumerate(levels):
-        told = {"attainment": share, "attainment_low": share - 0.02, "attainment_high": share + 0.001, "goodput": load}
-        if load == (held or missed):
-            told |= {"attainment_target": 0.95}
-            told |= {"capacity_low": held} if held else {}
-            told |= {"capacity_high": missed} if missed else {}
-        values = (MetricValue(name, VALUE, METRICS[name].unit, value) for name, value in told.items())
-        one = make.level(position, load)
-        made.append(replace(one, metrics=(*one.metrics, *values)))
-    return tuple(made)
 
 
 def test_the_newest_attempt_made_for_it_alone_counts_and_reads_by_load(tmp_path: Path) -> None:

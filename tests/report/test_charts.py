@@ -25,7 +25,7 @@ from tests import make
 WORDS: dict[str, Any] = {
     "score": "Output throughput (tok/s)", "entries": ["f16", "q8"], "phases": ["start", "load"], "metric": "ttft",
     "load": "Users", "axis": "Seconds", "parameter": "threads", "setting": "s",
-    "scenario": "D(100,20)", "bars": 52, "outcome": "objective", "at": "best at",
+    "scenario": "D(100,20)", "bars": 52, "outcome": "objective", "at": "best at", "which": ["best", "default"],
 }  # fmt: skip
 
 
