@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from runner.campaign.load import parse
 from runner.cli._main import run_command_line
 from runner.cli._plan_markdown import LONGEST, comment, of_plan
 from runner.domain.campaign import Budget, Campaign, Confirm
+from runner.domain.prior import Prior
 from runner.errors import StoreDamaged, StoreError
 from runner.plan import plan
 from runner.prospect import Would, prospect
@@ -171,6 +173,8 @@ def test_the_comment_of_a_pull_request_is_short_and_tame(
     assert "<img" not in out
 
     made = plan(campaign())
+    taken = unescape("\n".join(of_plan(made, Path("p.yaml"), None, None, None, "", Prior((make.warm_start(),)))))
+    assert "| warm start | <code>trial 14 of llama3-chat, +38 % output_throughput there: f16 threads=2 " in taken
     section = of_plan(made, Path("x" * 4000), None, None, None, "")
     text = comment([section] * 60)
     assert len(text) <= LONGEST
