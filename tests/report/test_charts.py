@@ -6,6 +6,7 @@ import json
 import typing
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from report.publish import Publisher
 from report.render import by_campaign
 from runner.domain.failure import Phase
 from runner.store.reader import open_snapshot
+from tests import make
+from tests.report.test_capacities import searched
 
 WORDS: dict[str, Any] = {
     "score": "Output throughput (tok/s)", "entries": ["f16", "q8"], "phases": ["start", "load"], "metric": "ttft",
@@ -29,11 +32,18 @@ WORDS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="session")
-def data(filled: Path) -> Data:
+def data(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Data:
     with closing(open_snapshot(filled)) as connection:
         prepare(connection)
         everything = by_campaign(gather(connection, query_names(), Publisher([])))
-    return {**everything["smollm-cpu"], "front": everything["smollm-gpu"]["front"]}  # only that one has two objectives
+    others = {"front": everything["smollm-gpu"]["front"]}  # only that one has two objectives
+    levels = searched((1, 1.0), (4, 0.96), (16, 0.2), (8, 0.6))
+    results = tmp_path_factory.mktemp("searched")
+    make.write_store(results, attempts=[replace(make.attempt(number=0), levels=levels)])
+    with closing(open_snapshot(results)) as connection:
+        prepare(connection)
+        loads = by_campaign(gather(connection, ["campaigns", "capacities"], Publisher([])))
+    return {**everything["smollm-cpu"], **others, "capacities": loads["smollm-cpu"]["capacities"]}
 
 
 def filled_in(value: Any, words: Words) -> Any:
