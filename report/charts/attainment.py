@@ -85,8 +85,8 @@ def caption(rows: Rows, words: Words) -> str:
     unsure = sum(row["verdict"] == UNSURE for row in mine)
     return (
         f"{count(len(mine), 'load')} tried. {'. '.join(told)}{'. ' if told else ''}"
-        f"Bars: 95 % interval (Wilson). Dashed: the {mine[0]['target']:g} % that were asked for; "
-        f"the intervals of {count(unsure, 'load')} hold it (not sure)."
+        f"Bars: 95 % interval (Wilson). Dashed: the {mine[0]['target']:g} % that were asked for."
+        + (f" Not sure: the interval holds them, too ({count(unsure, 'load')})." if unsure else "")
     )
 
 
