@@ -13,8 +13,8 @@ from report import escape, phrases
 from report.calibration import calibration
 from report.clients import measured as measured_clients
 from report.due import schedule
-from report.importance import by_parameter, importances, said
 from report.front import front_table
+from report.importance import by_parameter, importances, said
 from report.launches import forms
 from report.ranking import rankings
 from report.search import in_two

@@ -58,13 +58,14 @@ class Over:
 
 @dataclass(frozen=True, slots=True)
 class SoFar:
-    """What the records do not say: running time of the series (s), new trials this run may still start (None: any),
-    and per number how often the host, not the configuration, failed in this run."""
+    """What the trials do not say: running time of the series (s), new trials this run may still start (None: any), per
+    number how often the host, not the configuration, failed in this run, and why an earlier run had found enough."""
 
     seconds: float = 0.0
     trials_left: int | None = None
     host_faults: Mapping[int, int] = field(default_factory=dict)
     ground: Ground = NOTHING_KNOWN  # what the pre-check stands on
+    enough: str = ""
 
 
 def next_step(campaign: Campaign, lineage: Lineage, so_far: SoFar) -> Step | Over:
@@ -90,8 +91,8 @@ def next_step(campaign: Campaign, lineage: Lineage, so_far: SoFar) -> Step | Ove
         configuration = configuration_of(campaign.entry(warm.entry), Point(warm.entry, warm.values))
         if configuration.fingerprint not in deployed and precheck(configuration, campaign, so_far.ground) is None:
             return Step(number, configuration)
-    found = found_enough(campaign, lineage)
-    if found is not None:
+    found = so_far.enough or found_enough(campaign, lineage)
+    if found:
         return Over(EndReason.CONVERGED, message=found)
     return _proposed(campaign, lineage, number, deployed, so_far.ground)
 

@@ -6,12 +6,15 @@ import math
 from collections import defaultdict
 from statistics import variance
 
+from runner.campaign.load import from_resolved
 from runner.domain.campaign import Campaign, Goal
-from runner.domain.failure import TrialStatus
+from runner.domain.failure import EndReason, TrialStatus
 from runner.domain.metrics import metric_ref
+from runner.domain.records import RunEnd, RunStart
 from runner.domain.trial import Attempt
 from runner.lineage import JUDGED_OUTCOMES, Lineage
 from runner.scoring.judge import judge
+from runner.scoring.rules import rules_of
 from runner.stats.gain import expected_gain, since_progress
 
 USUAL_NOISE = 0.03
@@ -49,6 +52,16 @@ def found_enough(campaign: Campaign, lineage: Lineage) -> str | None:
         f"{left} more trials would improve {metric} by {100 * gain:.1f} % together, less than the noise of one "
         f"measurement ({100 * noise:.1f} %, {told}); the last {quiet} trials brought nothing"
     )
+
+
+def found_before(campaign: Campaign, start: RunStart, end: RunEnd | None) -> str:
+    """What the rule said when it ended the last run of a series, while nothing is asked for that it did not weigh: as
+    many trials, the same objective and SLOs. Else empty. The confirming repeats after it tell the noise better, and do
+    not begin the search anew: who wants more asks for more trials."""
+    if campaign.search.stop != "auto" or end is None or end.end_reason is not EndReason.CONVERGED:
+        return ""
+    same = rules_of(from_resolved(dict(start.campaign))) == rules_of(campaign)
+    return end.message if same and start.trials_planned == campaign.search.trials else ""
 
 
 def noise_of(lineage: Lineage) -> tuple[float, str]:

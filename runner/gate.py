@@ -7,17 +7,17 @@ of the engine or the driver is what a gate is for; other hardware or another loa
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from runner.alone import DISTURBED, Alone, disturbance
 from runner.anew import Anew, Notify, Target
 from runner.baselines import baseline_of
 from runner.campaign.load import load
 from runner.circumstances import ENGINE, HARDWARE, HOST, LOAD, circumstances, differences
 from runner.domain.campaign import Campaign, Goal
-from runner.domain.failure import Outcome, Role, Verdict
+from runner.domain.failure import Cause, Outcome, Role, Verdict
 from runner.domain.parameters import Point
 from runner.domain.recorded import Baseline, Recorded
 from runner.domain.trial import Attempt, Configuration
@@ -30,21 +30,23 @@ from runner.runtimes import configuration as configuration_of
 from runner.scoring.judge import judge
 from runner.scoring.rules import rules_of
 from runner.stats.compare import Comparison, compare
-from runner.stats.regression import Decision, Regression, looks_of, mean_of, regression
+from runner.stats.regression import Decision, Regression, looks_of, mean_of, regression_of_quiet
 from runner.store.history import history
 
-BUSY = 0.25
-"""Load average per core, of a minute, that others may make."""
+SLOW = frozenset({Cause.SLO, Cause.HANG, Cause.ERROR_RATE})
+"""Causes that a machine with too much to do brings about by itself: limits and deadlines missed."""
 
 
 @dataclass
 class Gated:
     """One configuration, now against then. `problem` is why nothing can be compared, `failed` what the engine died of
-    now; else `regression` says it. `changed`: what else is not as it was, flags included."""
+    now; else `regression` says it. `others`: for each value, what share of the CPU others took beside it. `changed`:
+    what else is not as it was, flags included."""
 
     then: Recorded
     configuration: Configuration
     values: list[float] = field(default_factory=list)
+    others: list[float] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     regression: Regression | None = None
     problem: str | None = None
@@ -64,6 +66,21 @@ class Gated:
     @property
     def decided(self) -> bool:
         return bool(self.failed or self.problem) or self.decision is not Decision.INCONCLUSIVE
+
+    @property
+    def quiet(self) -> list[bool]:
+        return [share <= DISTURBED for share in self.others]
+
+    @property
+    def counted(self) -> list[float]:
+        """The values that the answer stands on."""
+        whole = self.regression is None or not self.regression.left_out
+        return self.values if whole else [v for v, alone in zip(self.values, self.quiet, strict=True) if alone]
+
+    @property
+    def disturbance(self) -> str | None:
+        told = disturbance(self.others)
+        return told and f"{told} of {self.name}"
 
     @property
     def change(self) -> float | None:
@@ -122,26 +139,21 @@ def gate(
     gated = [_gated(campaign, one) for one in _wanted(then, defaults)]
     measured_by = _with_client(campaign, gated[0].then.client)
     known = _refuse_the_incomparable(measured_by, gated)
-    doubts = _busy()
+    doubts: list[str] = []
     if known:
         series, numbers = _places(campaign, then, gated, results)
         session = Anew(measured_by, Role.GATE, series, results, project, stop, notify)
+        alone = Alone.begin(campaign.deploy.kind)
+        doubts += alone.doubts
         with session.session():
-            _measure(session, known, numbers, looks_of(repeats, max(repeats, at_most)), limit)
+            _measure(session, alone, known, numbers, looks_of(repeats, max(repeats, at_most)), limit)
             if not stop():
                 for one in gated:
                     _seal(session, one, limit)
+    doubts += [one.disturbance for one in gated if one.disturbance]
     warned = dict.fromkeys(text for one in gated for attempt in one.attempts for text in attempt.warnings)
     stopped = bool(known) and stop()
     return GateResult(campaign, then, baseline, limit, tuple(gated), stopped, clock() - began, (*doubts, *warned))
-
-
-def _busy() -> list[str]:
-    """Asked before anything of ours runs: what others do here costs the engine, and looks like a regression."""
-    average, cpus = os.getloadavg()[0], host_facts().cpu_count
-    if average < BUSY * cpus:
-        return []
-    return [f"the machine was busy before anything was started: load {average:.1f} on {cpus} cores"]
 
 
 def _wanted(then: Baseline, defaults: bool) -> list[Recorded]:
@@ -212,7 +224,7 @@ def _places(campaign: Campaign, then: Baseline, gated: Sequence[Gated], results:
 
 
 def _measure(
-    session: Anew, gated: Sequence[Gated], numbers: dict[str, int], looks: Sequence[int], limit: float
+    session: Anew, alone: Alone, gated: Sequence[Gated], numbers: dict[str, int], looks: Sequence[int], limit: float
 ) -> None:
     """Round by round, in turn, until all are decided or the last look is over."""
     for repeat in range(1, looks[-1] + 1):
@@ -220,28 +232,35 @@ def _measure(
             if session.stop():
                 return
             if not one.decided:
-                _once(session, one, Target(one.configuration, numbers[one.configuration.fingerprint]), repeat)
+                _once(session, alone, one, Target(one.configuration, numbers[one.configuration.fingerprint]), repeat)
         if repeat in looks:
             for one in gated:
                 if not one.decided:
                     higher = session.campaign.objective.goal is Goal.MAXIMIZE
-                    one.regression = regression(one.values, one.then.values, higher, limit, looks=len(looks))
+                    one.regression = regression_of_quiet(
+                        one.values, one.quiet, one.then.values, higher, limit, looks=len(looks)
+                    )
         if all(one.decided for one in gated):
             return
 
 
-def _once(session: Anew, one: Gated, target: Target, repeat: int) -> None:
+def _once(session: Anew, alone: Alone, one: Gated, target: Target, repeat: int) -> None:
     attempt = session.measure(target, repeat)
     one.attempts.append(attempt)
     if attempt.outcome is Outcome.INTERRUPTED or session.stop():
         return
+    taken = alone.taken(attempt)
     if attempt.outcome is Outcome.INFRA:
         one.problem = f"the host kept it from measuring: {attempt.failure.evidence if attempt.failure else 'unknown'}"
         return
     judged = judge(attempt, rules_of(session.campaign))
     if judged.failure is not None:
         failure = judged.failure
-        one.failed = f"{failure.cause.value} at {failure.phase.value}: {failure.evidence}"
+        told = f"{failure.cause.value} at {failure.phase.value}: {failure.evidence}"
+        if taken > DISTURBED and failure.cause in SLOW:
+            one.problem = f"it failed while other programs took {100 * taken:.0f} % of the CPU: {told}"
+        else:
+            one.failed = told
         return
     if judged.objective_value is None or judged.objective_value <= 0:
         one.problem = "it gave no value that a ratio can be made of"
@@ -251,12 +270,13 @@ def _once(session: Anew, one: Gated, target: Target, repeat: int) -> None:
         one.problem = other[0]
     one.changed += [d for d in differences(facts, one.then.facts, (*ENGINE, *HOST)) if d not in one.changed]
     one.values.append(judged.objective_value)
+    one.others.append(taken)
 
 
 def _seal(session: Anew, one: Gated, limit: float) -> None:
     if not one.attempts:
         return
-    repeats, word = min(len(one.values), len(one.then.values)), f"gate {one.decision.value}, {100 * limit:g} % allowed"
+    repeats, word = min(len(one.counted), len(one.then.values)), f"gate {one.decision.value}, {100 * limit:g} % allowed"
     if one.regression is None or one.failed or one.problem:
         reason = f"{word}: {one.failed or one.problem or 'not decided'}"
         session.seal(
@@ -266,14 +286,15 @@ def _seal(session: Anew, one: Gated, limit: float) -> None:
         return
     found = one.regression
     higher = session.campaign.objective.goal is Goal.MAXIMIZE
-    plain = compare(one.values, one.then.values, higher, confidence=found.confidence)
+    plain = compare(one.counted, one.then.values, higher, confidence=found.confidence)
+    beside = f"; {one.disturbance}" if one.disturbance else ""
     session.seal(
-        replace(plain, reason=f"{word}; {plain.reason}"),
+        replace(plain, reason=f"{word}; {plain.reason}{beside}"),
         one.configuration,
         one.then.trial_id,
         purpose="gate",
         confidence=found.confidence,
         more_repeats=found.more_repeats,
-        value_a=mean_of(one.values),
+        value_a=mean_of(one.counted),
         value_b=mean_of(one.then.values),
     )

@@ -16,6 +16,11 @@ from runner.scoring.rules import rules_id, rules_of
 from runner.store.known import Known, KnownTrial
 
 
+def enough_was_found(message: str) -> str:
+    """What a run says, and a plan after it, of a search that ended by `search.stop: auto`."""
+    return f"enough was found: {message}. Raise search.trials, or write search.stop: never, to go on"
+
+
 class Would(StrEnum):
     """What `tunebook run` would do now."""
 
@@ -72,15 +77,25 @@ def _new_trials(plan: Plan, known: Known) -> int:
     if known.series is None:
         return plan.trials
     left = max(plan.campaign.search.trials - len({trial.number for trial in known.trials}), 0)
-    by_itself = plan.campaign.search.stop == "auto" and known.end_reason == EndReason.CONVERGED
-    extended = by_itself and known.run_planned != plan.campaign.search.trials
-    if by_itself and not extended:
+    if known.end_reason == EndReason.CONVERGED and (not _found_enough(known) or _stays_ended(plan.campaign, known)):
         return 0
     if plan.complete:
         first = plan.defaults if plan.campaign.search.baseline else ()
         untried = {p.configuration.fingerprint for p in (*first, *plan.configurations) if p.rule is None}
         return min(left, len(untried - {trial.fingerprint for trial in known.trials}))
-    return 0 if known.end_reason == EndReason.CONVERGED and not extended else left
+    return left
+
+
+def _found_enough(known: Known) -> bool:
+    """`search.stop: auto` ended it, as its sentence tells, and not a space without anything untried."""
+    return known.end_reason == EndReason.CONVERGED and bool(known.message)
+
+
+def _stays_ended(campaign: Campaign, known: Known) -> bool:
+    """Of one that found enough: nothing is asked for that it did not weigh (runner.enough.found_before)."""
+    if campaign.search.stop != "auto" or known.run_planned != campaign.search.trials:
+        return False
+    return known.rules_id in (None, rules_id(rules_of(campaign)))
 
 
 def _confirm(campaign: Campaign, known: Known) -> int:
@@ -137,14 +152,24 @@ def _would(
         over = known.end_reason not in (None, EndReason.INTERRUPTED, EndReason.ERROR)
         extends = over and new > 0 and not (known.end_reason == EndReason.TRIALS and cut)
         verb, would = ("extend", Would.EXTEND) if extends else ("resume", Would.RESUME)
-        return would, f"{verb} {_series(known)}: {', '.join(parts)} at most{suffix}"
-    why = f"{spent} is spent" if spent else "all trials are done"
+        auto = new and _found_enough(known) and campaign.search.stop == "auto"
+        unless = ", fewer if search.stop: auto finds enough again" if auto else ""
+        return would, f"{verb} {_series(known)}: {', '.join(parts)} at most{unless}{suffix}"
+    why = _why_over(campaign, known, spent)
     if rescored:
         what = "re-score: the objective or an SLO changed, nothing is measured again"
         return Would.RESCORE, what + (f" ({why})" if spent else "")
     if known.version_sha256 != campaign.version_sha256:
         return Would.NOTHING, f"nothing but note the new version of the file: {why}"
     return Would.NOTHING, f"nothing: {why} (--again starts another series)"
+
+
+def _why_over(campaign: Campaign, known: Known, spent: str | None) -> str:
+    if spent:
+        return f"{spent} is spent"
+    if _found_enough(known) and _stays_ended(campaign, known):
+        return enough_was_found(known.message)
+    return "all trials are done"
 
 
 def _series(known: Known) -> str:

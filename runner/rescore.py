@@ -2,14 +2,16 @@
 
 The rules are sealed for each lineage, as those of a changed campaign file are, so that `store rebuild` restores them
 and their scores. The lineage's own rules stay in force: they are sealed once more behind them, because the latest
-record is what counts.
+record is what counts. A run seals rules, too, and between reading those in force and sealing them again it could
+bring others into force: therefore each lineage is owned meanwhile, as by a run.
 """
 
 from __future__ import annotations
 
 import difflib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from runner.domain.ids import NAMESPACE, campaign_id
 from runner.domain.records import RecordKind, RulesFact, RunStart
 from runner.errors import CampaignError, StoreError, UnknownId
 from runner.lineage import JUDGED_OUTCOMES, SEARCH_ROLES, Lineage
+from runner.lineage_lock import owned_lineage
 from runner.scoring.levels import needed_levels, reached_levels
 from runner.scoring.rank import rank_key
 from runner.scoring.rules import rules_id, rules_of, rules_to_plain
@@ -80,14 +83,22 @@ class Rescored:
 def rescore(results: Path, names: Sequence[str], rules: OtherRules) -> list[Rescored]:
     """Seal `rules` for every lineage of the campaigns called `names` (none: of all); the caller ingests.
 
-    Raises UnknownId, StoreError when nothing ran, StoreDamaged, NoSpace, Unwritable; CampaignError when the rules are
-    wrong, or can be asked of none of the campaigns. One that they can not be asked of is told among others.
+    Raises UnknownId, StoreError when nothing ran, StoreDamaged, NoSpace, Unwritable; AlreadyRunning, before anything is
+    sealed, while one of the campaigns runs; CampaignError when the rules are wrong, or can be asked of none of the
+    campaigns. One that they can not be asked of is told among others.
     """
     starts: list[RunStart] = sorted(facts(results, RecordKind.RUN_START), key=lambda one: one.started_utc)
     if not starts:
         raise StoreError("there are no runs to judge", hint="run a campaign first, or name another folder: --results")
     _require_known(names, {start.name for start in starts})
     chosen = {start.search_key: start for start in starts if not names or start.name in names}
+    with ExitStack() as owned:
+        for key, start in sorted(chosen.items()):
+            owned.enter_context(owned_lineage(results, key, start.name))
+        return _rescored(results, chosen, rules)
+
+
+def _rescored(results: Path, chosen: Mapping[str, RunStart], rules: OtherRules) -> list[Rescored]:
     newest = {start.name: start.search_key for start in chosen.values()}
     found, refusals = list[Rescored](), list[CampaignError]()
     for key, start in sorted(chosen.items(), key=lambda item: (item[1].name, item[1].started_utc)):

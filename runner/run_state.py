@@ -15,6 +15,7 @@ from runner.domain.failure import EndReason
 from runner.domain.ground import NOTHING_KNOWN, Ground
 from runner.domain.prior import Prior
 from runner.domain.records import ComparisonFact
+from runner.enough import found_before
 from runner.executors import Executor, executors
 from runner.ground import ground_of
 from runner.lineage import Lineage
@@ -112,7 +113,13 @@ class RunState:
         runs = {start.run_id for start in self.facts.starts if start.series == self.series} - {self.run_id}
         earlier = sum(ended.get(run_id, self.facts.attempt_seconds(run_id)) for run_id in runs)
         left = None if self.max_trials is None else max(self.max_trials - self.new_trials, 0)
-        return SoFar(earlier + self.seconds, left, self.host_faults, self.ground)
+        return SoFar(earlier + self.seconds, left, self.host_faults, self.ground, self._found_before())
+
+    def _found_before(self) -> str:
+        """Why `search.stop: auto` had ended the series before this run, if that still holds."""
+        starts = [one for one in self.facts.starts if one.series == self.series and one.run_id != self.run_id]
+        end = next((one for one in self.facts.ends if starts and one.run_id == starts[-1].run_id), None)
+        return found_before(self.campaign, starts[-1], end) if starts else ""
 
     @property
     def ground(self) -> Ground:

@@ -71,11 +71,18 @@ def reason(result: GateResult, one: Gated) -> str:
     half = f"{100 * found.confidence:.3g} % interval {_change(result, found.low)} to {_change(result, found.high)}"
     allowed = f"allowed is {_change(result, found.edge)}"
     text = f"{_change(result, found.log_ratio)} ({half}); {allowed}"
+    if found.left_out:
+        text = f"in the {found.repeats} of {found.repeats + found.left_out} repeats with a quiet machine {text}"
     match found.decision:
         case Decision.PASS:
             return f"{text}: the whole interval is inside"
         case Decision.FAIL:
             return f"{text}: the whole interval is beyond"
+    if found.disturbed:
+        return (
+            f"{text}: the whole interval is beyond, but {one.disturbance}, which makes an engine slower; measure again "
+            "on a quiet machine"
+        )
     if found.more_repeats is None:
         return f"{text}: the noise of the baseline keeps it open; measure a baseline with more repeats"
     return f"{text}: about {found.more_repeats} more repeats would tell (--at-most)"
@@ -161,6 +168,7 @@ def as_plain(result: GateResult, one: Gated) -> dict[str, Any]:
         "metric": result.campaign.objective.metric,
         "max_regression": result.limit,
         "now": one.values,
+        "others_cpu": one.others,
         "baseline": list(one.then.values),
         "log_ratio": found.log_ratio if found else None,
         "low": found.low if found else None,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from runner.cli import _plan_presets
+from runner.cli import _plan_presets, _plan_prior
 from runner.cli._plan_text import passing, refusals, sums
+from runner.domain.prior import Prior
 from runner.errors import Problem
 from runner.plan import Plan
 from runner.prospect import Prospect
@@ -32,11 +33,18 @@ def comment(sections: Sequence[Sequence[str]]) -> str:
 
 
 def of_plan(
-    plan: Plan, path: Path, absent: Problem | None, known: Known | None, left: Prospect | None, store: str
+    plan: Plan,
+    path: Path,
+    absent: Problem | None,
+    known: Known | None,
+    left: Prospect | None,
+    store: str,
+    taken: Prior | None = None,
 ) -> list[str]:
-    """The lines of one good file."""
+    """The lines of one good file. `taken`: its warm starts and history, as the machine that plans knows them."""
     lines = [f"### {_text(plan.campaign.name)}", ""]
-    lines += table(("", ""), [("file", _text(path)), *((name, _text(t)) for name, t in sums(plan, known, left, store))])
+    told = [*sums(plan, known, left, store), *_plan_prior.lines(taken)]
+    lines += table(("", ""), [("file", _text(path)), *((name, _text(text)) for name, text in told)])
     lines.append("")
     lines += _shown("preset", ("entry", "preset", "file", "what it is for"), _plan_presets.presets(plan.campaign))
     head = ("entry", "setting", "counts", "why")

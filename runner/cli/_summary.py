@@ -14,6 +14,7 @@ from runner.domain.failure import EndReason, Outcome, Role
 from runner.domain.load import load_words
 from runner.domain.metrics import VALUE, format_value, metric_ref
 from runner.events.console import values_text
+from runner.prospect import enough_was_found
 from runner.render.capacity import capacity_detail, capacity_text
 from runner.render.comparison import MANY, comparison_text, optimism_text
 from runner.render.shell import one_line
@@ -61,7 +62,7 @@ def _next(result: RunResult) -> str:
     if result.lineage.failed and not result.lineage.succeeded:
         return f"`tunebook new --from {result.campaign.name}` writes a campaign narrowed by what failed"
     if result.message:
-        return f"enough was found: {result.message}. Raise search.trials, or write search.stop: never, to go on"
+        return enough_was_found(result.message)
     if result.end_reason is EndReason.CONVERGED:
         return "the space holds no untried configuration that the pre-check lets pass; widen it to go on"
     what = {EndReason.TRIALS: "search.trials", EndReason.WALL: "budget.wall", EndReason.FAILURES: "budget.failures"}

@@ -59,9 +59,10 @@ def command(
     """Measure the best trial of a baseline again, and say whether it lost more than is allowed.
 
     PASS, exit status 0: the whole interval is inside of what is allowed. FAIL, 1: the whole interval is beyond it, or
-    the engine fails now. INCONCLUSIVE, 6: neither, with how many more repeats would tell; or the two can not be
-    compared: other hardware, another load, a baseline that was measured once. Another version of the engine, its
-    driver or the flags of the file is what a gate is for: it is named, and no obstacle.
+    the engine fails now. INCONCLUSIVE, 6: neither, with how many more repeats would tell; or a loss shows only in
+    repeats beside which other programs took more than 5 % of the CPU; or the two can not be compared: other hardware,
+    another load, a baseline that was measured once. Another version of the engine, its driver or the flags of the file
+    is what a gate is for: it is named, and no obstacle.
 
     \b
     tunebook gate campaigns/llama3-chat.yaml --baseline llama3-chat --max-regression 3%

@@ -138,7 +138,7 @@ objective: {{metric: output_throughput, at: c=4}}
 slo:
   ttft_p99: {{max: 2s}}              # a miss costs score; with hard: true it is a failure
 search: {{sampler: tpe, trials: 12, seed: 7}}
-confirm: {{top: 1, repeats: 3}}      # measure the best and the default again, interleaved
+confirm: {{top: 1, repeats: 3, at_most: 8}}   # measure the best and the default again, till it is sure
 budget: {{wall: 30m}}
 timeouts: {{load: 1m, ready: 30s, level: 1m, no_progress: 30s}}
 """

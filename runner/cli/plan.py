@@ -71,7 +71,7 @@ def command(
         left = prospect(planned, seen) if seen else None
         taken = _plan_prior.prior_here(result, results, facts)
         if markdown:
-            sections.append(_plan_markdown.of_plan(planned, path, absent, seen, left, label))
+            sections.append(_plan_markdown.of_plan(planned, path, absent, seen, left, label, taken))
         elif as_json:
             read = store or (str(snapshot) if snapshot else None)
             click.echo(json.dumps(as_plain(planned, path, absent, seen, left, read, facts, taken)))

@@ -152,7 +152,8 @@ def rescore_command(
 
     The new scores stand beside the old ones, of all runs of the campaigns named (default: all). Pages and views go on
     with each campaign's own rules; to change those, change the file and run it. Who wins under the new rules is told
-    here, and `tunebook sql` finds the scores by the rules_id.
+    here, and `tunebook sql` finds the scores by the rules_id. A campaign that is running now has to end first: exit
+    status 7.
 
     \b
     tunebook store rescore llama3-chat --objective request_throughput@goodput --slo ttft_p99=500ms:hard

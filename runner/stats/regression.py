@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import fmean, variance
 
@@ -29,7 +29,8 @@ class Decision(StrEnum):
 class Regression:
     """`log_ratio` and its interval: positive = better than the past. `edge`: the limit as such a log ratio, below 0.
     `more_repeats`: how many more now would decide, as far as these tell; None when decided, or when the past's own
-    noise alone keeps it open."""
+    noise alone keeps it open. `repeats`: how many of now it stands on, `left_out`: on how many it does not, because
+    others used the machine; `disturbed`: it would be a FAIL, but fewer than two repeats were without that."""
 
     decision: Decision
     log_ratio: float
@@ -38,6 +39,9 @@ class Regression:
     edge: float
     confidence: float
     more_repeats: int | None = None
+    repeats: int = 0
+    left_out: int = 0
+    disturbed: bool = False
 
 
 def regression(
@@ -58,7 +62,35 @@ def regression(
     more = None
     if decision is Decision.INCONCLUSIVE:
         more = _more(*noise, len(now), len(past), confidence, abs(difference - edge))
-    return Regression(decision, difference, low, high, edge, confidence, more)
+    return Regression(decision, difference, low, high, edge, confidence, more, len(now))
+
+
+def regression_of_quiet(
+    now: Sequence[float],
+    quiet: Sequence[bool],
+    past: Sequence[float],
+    higher_is_better: bool,
+    limit: float,
+    *,
+    looks: int = 1,
+) -> Regression:
+    """As `regression`, where others used the machine during those repeats of now whose `quiet` is False.
+
+    Other work makes an engine slower and not faster. So a PASS of all repeats is one: what disturbed them spoke against
+    it. Anything else is for the quiet repeats to say alone; where they are fewer than two, a FAIL is INCONCLUSIVE.
+    Which repeats count is not chosen by their values. A FAIL has one test at each look; a PASS has two, each of which
+    is wrong at the limit in half of the error (one side of the interval), so that together they keep to it.
+    """
+    found = regression(now, past, higher_is_better, limit, looks=looks)
+    calm = [value for value, undisturbed in zip(now, quiet, strict=True) if undisturbed]
+    if len(calm) == len(now) or found.decision is Decision.PASS:
+        return found
+    if len(calm) >= 2:
+        alone = regression(calm, past, higher_is_better, limit, looks=looks)
+        return replace(alone, left_out=len(now) - len(calm))
+    if found.decision is Decision.FAIL:
+        return replace(found, decision=Decision.INCONCLUSIVE, disturbed=True)
+    return found
 
 
 def mean_of(repeats: Sequence[float]) -> float:

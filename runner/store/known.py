@@ -40,8 +40,8 @@ class Pace:
 class Known:
     """`series` is the latest one of the lineage, None when it never ran; everything but `pace` and `earlier` speaks of
     it. `end_reason` is how its last run ended (None: it still runs or was killed) with `run_trials` of `run_planned`
-    trials. `confirmed` holds (fingerprint, repeat, client) of the confirm attempts. `earlier` counts trials of other
-    lineages under the campaign's name."""
+    trials, and `message` what it said of that. `confirmed` holds (fingerprint, repeat, client) of the confirm attempts.
+    `earlier` counts trials of other lineages under the campaign's name."""
 
     series: int | None = None
     version_sha256: str | None = None
@@ -49,6 +49,7 @@ class Known:
     end_reason: str | None = None
     run_trials: int | None = None
     run_planned: int | None = None
+    message: str = ""
     seconds: float = 0.0
     gpu_seconds: float = 0.0
     trials: tuple[KnownTrial, ...] = ()
@@ -81,7 +82,7 @@ def _known(connection: DuckDBPyConnection, campaign: Campaign) -> Known:
     last = _rows(connection, _LAST_RUN, key)
     if not last:
         return Known(pace=pace, earlier=others)
-    series, version, reason, run_trials, planned = last[0]
+    series, version, reason, run_trials, planned, message = last[0]
     ((seconds,),) = _rows(connection, _SECONDS, key, series)
     ((gpu_seconds,),) = _rows(connection, _GPU_SECONDS, key, series, key, series)
     rules = _rows(connection, "SELECT rules_id FROM rules WHERE search_key = ? AND latest", key)
@@ -93,6 +94,7 @@ def _known(connection: DuckDBPyConnection, campaign: Campaign) -> Known:
         end_reason=reason,
         run_trials=run_trials,
         run_planned=planned,
+        message=message or "",
         seconds=float(seconds),
         gpu_seconds=float(gpu_seconds),
         trials=tuple(KnownTrial(*row) for row in _rows(connection, _TRIALS, key, series, key, series)),
@@ -103,7 +105,7 @@ def _known(connection: DuckDBPyConnection, campaign: Campaign) -> Known:
 
 
 _LAST_RUN = """
-    SELECT r.series, c.version_sha256, r.end_reason, r.trials, r.trials_planned
+    SELECT r.series, c.version_sha256, r.end_reason, r.trials, r.trials_planned, r.message
     FROM runs r JOIN campaigns c USING (campaign_id)
     WHERE r.search_key = ? ORDER BY r.series DESC, r.started_utc DESC, r.run_id DESC LIMIT 1"""
 

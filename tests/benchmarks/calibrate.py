@@ -3,7 +3,8 @@
 `python -m tests.benchmarks.calibrate [--runs 2000] [--publish]` prints, for noise of one repeat and the true difference
 of one arm to all others, how often that arm is called better or worse than the default, a tie, or inconclusive, and
 how many rounds that took. Repeats are log-normal; the procedure is the one that `tunebook run` follows
-(runner.stats.sequential). `wrong`: any pair of equal arms called better or worse, or the worse called better.
+(runner.stats.sequential). `wrong`: any pair of equal arms called better or worse, or the worse called better. A
+second table sets it against pairs by round, with a machine that drifts and with one that does not.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ import math
 import random
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, variance
 from typing import Any
 
 from runner.domain.campaign import CONFIRM_AT_MOST, Confirm
 from runner.domain.failure import Verdict
 from runner.stats.arms import Repeat
-from runner.stats.compare import Difference
+from runner.stats.compare import FLOOR, Difference
 from runner.stats.drift import without_drift
 from runner.stats.sequential import Design, going_on, in_common
 from tests.benchmarks.published import this_machine
@@ -44,6 +45,9 @@ class World:
     arms: int = 4
     step: float = 0.0
     quieter: float = 1.0
+    paired: bool = field(default=False, repr=False)
+    """Not what tunebook does: the difference is that of each round, which is a block (Montgomery, chapter 4). No part
+    of the seed, so that both see the same repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +83,32 @@ def once(world: World, design: Design, rng: random.Random) -> Ended:
             since = (number + place / len(going)) * world.step
             arms[arm][number] = Repeat(level[arm] + since + rng.gauss(0.0, scatter[arm]))
         if number >= design.repeats:
-            going = going_on(arms, _best(arms), design)
+            going = _in_pairs(arms, _best(arms), design) if world.paired else going_on(arms, _best(arms), design)
     best = _best(arms)
     straight = without_drift(arms)
-    said = {other: _said(in_common(straight, best, other), design) for other in arms if other != best}
+
+    def between(one: str, other: str) -> Difference | None:
+        return paired(arms[one], arms[other]) if world.paired else in_common(straight, one, other)
+
+    said = {other: _said(between(best, other), design) for other in arms if other != best}
     wrong = any(verdict in (Verdict.BETTER, Verdict.WORSE) and level[best] <= level[o] for o, verdict in said.items())
-    pair = _said(in_common(straight, "0", "1"), design)
+    pair = _said(between("0", "1"), design)
     return Ended(pair, wrong, sum(len(rounds) for rounds in arms.values()), number)
+
+
+def paired(one: Mapping[int, Repeat], other: Mapping[int, Repeat]) -> Difference | None:
+    """Student's t on the differences of the rounds that both were measured in: n - 1 degrees of freedom."""
+    gaps = [one[number].value - other[number].value for number in sorted(one.keys() & other.keys())]
+    if len(gaps) < 2:
+        return None
+    error = math.sqrt(max(variance(gaps), 2 * FLOOR**2) / len(gaps))
+    return Difference(fmean(gaps), error, len(gaps) - 1, len(gaps))
+
+
+def _in_pairs(arms: dict[str, dict[int, Repeat]], best: str, design: Design) -> set[str]:
+    """`going_on`, by pairs."""
+    open_ = {arm for arm in arms if arm != best and not design.settled(paired(arms[best], arms[arm]))}
+    return {best, *open_} if open_ else set()
 
 
 def _best(arms: dict[str, dict[int, Repeat]]) -> str:
@@ -122,6 +145,14 @@ def worlds() -> Iterator[World]:
         yield World(0.03, truth, step=0.01)
 
 
+def blocks() -> Iterator[World]:
+    """Both ways to look at repeats of 3 % noise, on a machine that stands still, drifts slowly, or fast."""
+    for step in (0.0, 0.002, 0.01):
+        for truth in (0.0, 0.05, 0.10):
+            for pairs in (False, True):
+                yield World(0.03, truth, 2, step, paired=pairs)
+
+
 def plain(one: Row) -> dict[str, Any]:
     """A row as the methodology page reads it."""
     told = (Verdict.BETTER, Verdict.WORSE, Verdict.TIE, Verdict.INCONCLUSIVE)
@@ -138,7 +169,7 @@ def line(one: Row) -> str:
     told = (share[Verdict.BETTER], share[Verdict.WORSE], share[Verdict.TIE], share[Verdict.INCONCLUSIVE], one.wrong)
     shares = "  ".join(f"{100 * value:5.1f} %" for value in told)
     where = f"{world.arms:>4}  {100 * world.noise:>3g} %  {100 * world.step:>3g} %  {100 * world.truth:>3g} %"
-    return f"{where}  {shares}  {one.rounds:6.1f}  {one.attempts:8.1f}"
+    return f"{where}  {shares}  {one.rounds:6.1f}  {one.attempts:8.1f}{'  in pairs' if world.paired else ''}"
 
 
 def main() -> None:
@@ -152,6 +183,10 @@ def main() -> None:
     for world in worlds():
         rows.append(row(world, options.runs, options.seed))
         sys.stdout.write(line(rows[-1]) + "\n")
+        sys.stdout.flush()
+    sys.stdout.write("\nas tunebook does it, and in pairs by round\n" + HEAD + "\n")
+    for world in blocks():
+        sys.stdout.write(line(row(world, options.runs, options.seed)) + "\n")
         sys.stdout.flush()
     if options.publish:
         told = {"measured": this_machine()["measured"], "command": "python -m tests.benchmarks.calibrate --publish"}

@@ -7,7 +7,10 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from report.gather import prepare, query
+from report.charts import charts
+from report.gather import gather, prepare, query
+from report.publish import Publisher
+from report.render import by_campaign
 from runner.domain.failure import Role
 from runner.store.reader import open_snapshot
 from tests import make
@@ -48,6 +51,28 @@ def test_the_newest_attempt_made_for_it_alone_counts_and_reads_by_load(tmp_path:
         ("misses", ""),
     ]
     assert "An attempt of its own, in no score" in page.markdown
+    told = page.markdown
+    assert 'data-spec="attainment"' in told
+    assert "SLO attainment against load, D(100,20)" in told
+    assert "4 loads tried. 4 users, the highest load that held: 96 % of 12 requests, 95 % interval 94 % to" in told
+    assert "8 users, the lowest that missed: 60 % of 12 requests" in told
+
+
+def test_the_chart_says_which_load_holds_and_which_nobody_can_tell(tmp_path: Path) -> None:
+    levels = searched((1, 1.0), (4, 0.96), (16, 0.2), (8, 0.6))
+    make.write_store(tmp_path, attempts=[replace(make.attempt(number=0), levels=levels)])
+    with closing(open_snapshot(tmp_path)) as connection:
+        prepare(connection)
+        capacities = by_campaign(gather(connection, ["campaigns", "capacities"], Publisher([])))["smollm-cpu"]
+    rows = charts.get("attainment").rows(capacities)
+    assert [(row["load"], row["verdict"], row["edge"]) for row in rows] == [
+        ("1 user", "holds", None),
+        ("4 users", "not sure", "low"),
+        ("8 users", "misses", "high"),
+        ("16 users", "misses", None),
+    ]
+    assert [round(row["attainment"]) for row in rows] == [100, 96, 60, 20]
+    assert all(row["low"] <= row["attainment"] <= row["high"] and row["target"] == 95 for row in rows)
 
 
 def test_a_load_that_the_search_looked_for_needs_no_attempt_of_its_own(tmp_path: Path) -> None:

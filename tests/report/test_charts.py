@@ -6,6 +6,7 @@ import json
 import typing
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from report.render import by_campaign
 from runner.domain.failure import Phase
 from runner.store.reader import open_snapshot
 from tests import make
+from tests.report.test_capacities import searched as searched_levels
 
 WORDS: dict[str, Any] = {
     "score": "Output throughput (tok/s)", "entries": ["f16", "q8"], "phases": ["start", "load"], "metric": "ttft",
@@ -30,9 +32,14 @@ WORDS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="session")
-def data(filled: Path) -> Data:
+def data(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Data:
     everything = gathered(filled)
-    return {**everything["smollm-cpu"], "front": everything["smollm-gpu"]["front"]}  # only that one has two objectives
+    others = {"front": everything["smollm-gpu"]["front"]}  # only that one has two objectives
+    levels = searched_levels((1, 1.0), (4, 0.96), (16, 0.2), (8, 0.6))
+    results = tmp_path_factory.mktemp("capacities")
+    make.write_store(results, attempts=[replace(make.attempt(number=0), levels=levels)])
+    capacities = gathered(results)["smollm-cpu"]["capacities"]
+    return {**everything["smollm-cpu"], **others, "capacities": capacities}
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,10 @@ import pytest
 
 from runner.decide import Over, SoFar, Step, next_step
 from runner.domain.campaign import Campaign, Entry, Search
-from runner.domain.failure import EndReason, Role
+from runner.domain.failure import EndReason, Outcome, Role
 from runner.domain.parameters import EntrySpace, Int, Point
 from runner.domain.trial import Attempt
-from runner.enough import QUIET, USUAL_NOISE, found_enough, noise_of
+from runner.enough import QUIET, USUAL_NOISE, found_before, found_enough, noise_of
 from runner.lineage import Lineage
 from runner.runtimes import configuration as configuration_of
 from tests import make
@@ -71,6 +71,33 @@ def test_more_trials_let_it_go_on_and_resuming_changes_nothing() -> None:
     assert found_enough(few, Lineage.of(few, 0, attempts)) is not None
     assert found_enough(few, Lineage.of(few, 0, attempts)) == found_enough(few, Lineage.of(few, 0, tuple(attempts)))
     assert found_enough(many, Lineage.of(many, 0, attempts)) is None
+
+
+def test_a_search_that_found_enough_stays_ended_until_more_is_asked() -> None:
+    """Repeats that confirm show a smaller noise than was assumed, under which the search would not have ended."""
+    campaign = of()
+    attempts = tried(campaign, RISING)
+    start = make.run_start(campaign)
+    end = make.run_end(start, end_reason=EndReason.CONVERGED, message="enough")
+    before = found_before(campaign, start, end)
+    assert before == "enough"
+    over = next_step(campaign, Lineage.of(campaign, 0, attempts), SoFar(enough=before))
+    assert over == Over(EndReason.CONVERGED, message="enough")
+    more = replace(campaign, search=replace(campaign.search, trials=60))
+    never = replace(campaign, search=replace(campaign.search, stop="never"))
+    other = replace(campaign, objective=replace(campaign.objective, at="c=1"))
+    assert [found_before(one, start, end) for one in (more, never, other)] == ["", "", ""]
+    assert found_before(campaign, start, None) == "", "it was killed"
+    assert found_before(campaign, start, make.run_end(start)) == "", "it ended by something else"
+
+
+def test_a_withdrawn_trial_of_an_ended_search_is_measured_again() -> None:
+    campaign = of()
+    attempts = tried(campaign, FLAT)
+    gone = [replace(one, outcome=Outcome.INTERRUPTED) if one.number == 3 else one for one in attempts]
+    step = next_step(campaign, Lineage.of(campaign, 0, gone), SoFar(enough="enough"))
+    assert isinstance(step, Step)
+    assert step.number == 3
 
 
 def test_the_noise_is_what_repeats_scatter_and_three_percent_where_there_are_none() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ import pytest
 from runner.campaign.load import parse
 from runner.cli._main import run_command_line
 from runner.cli._plan_markdown import LONGEST, comment, of_plan
-from runner.domain.campaign import Budget, Campaign, Confirm
+from runner.domain.campaign import Budget, Campaign, Confirm, Goal
+from runner.domain.failure import EndReason
+from runner.domain.prior import Prior
+from runner.domain.records import RecordKind
 from runner.errors import StoreDamaged, StoreError
 from runner.plan import plan
 from runner.prospect import Would, prospect
@@ -21,6 +25,7 @@ from runner.retract import retract
 from runner.scoring.rules import rules_id, rules_of
 from runner.store.ingest import ingest
 from runner.store.known import Known, KnownTrial, Pace, known
+from runner.store.record import seal
 from runner.store.snapshot import snapshot
 from tests import make
 from tests.runner.test_plan import TEXT
@@ -76,6 +81,36 @@ def test_more_trials_extend() -> None:
     assert prospect(plan(campaign()), slice_of_it).would is Would.RESUME, "--max-trials had cut it short"
 
 
+def auto(**search: Any) -> Campaign:
+    of = campaign()
+    return replace(of, search=replace(of.search, **{"stop": "auto", "trials": 5, **search}))
+
+
+def test_a_search_that_found_enough_says_so_and_how_to_go_on() -> None:
+    ended = {"end_reason": "converged", "message": "2 more trials would improve nothing", "run_planned": 5}
+    left = prospect(plan(auto()), measured(auto(), DONE[:3], **ended))
+    assert (left.would, left.attempts) == (Would.NOTHING, 0)
+    assert left.text == (
+        "nothing: enough was found: 2 more trials would improve nothing. Raise search.trials, or write search.stop: "
+        "never, to go on (--again starts another series)"
+    )
+    more = prospect(plan(auto(trials=6)), measured(auto(), DONE[:3], **ended))
+    assert (more.would, more.new_trials) == (Would.EXTEND, 2)
+    assert more.text.endswith("2 new trials at most, fewer if search.stop: auto finds enough again")
+    never = prospect(plan(auto(stop="never")), measured(auto(), DONE[:3], **ended))
+    assert (never.would, never.new_trials) == (Would.EXTEND, 2)
+    assert "fewer" not in never.text
+    again = prospect(plan(auto()), measured(auto(), ["withdrawn", *DONE[1:3]], **ended))
+    assert (again.new_trials, again.again) == (0, 1)
+    other = replace(auto(), objective=replace(campaign().objective, metric="ttft_p90", goal=Goal.MINIMIZE))
+    assert prospect(plan(other), measured(auto(), DONE[:3], **ended)).new_trials == 2, "by other rules it is not known"
+
+
+def test_a_space_with_nothing_untried_is_no_search_that_found_enough() -> None:
+    left = prospect(plan(auto(trials=50)), measured(auto(), DONE, end_reason="converged", run_planned=5))
+    assert (left.would, left.text) == (Would.NOTHING, "nothing: all trials are done (--again starts another series)")
+
+
 def test_a_changed_objective_only_rescores() -> None:
     of = campaign(TEXT.replace("{metric: output_throughput}", "{metric: ttft_p90}"))
     left = prospect(plan(of), measured(campaign(), DONE))
@@ -118,11 +153,23 @@ def test_a_snapshot_tells_what_it_knows(sealed: make.Made, tmp_path: Path) -> No
     states = {t.number: t.status for t in known(path, sealed.campaign).trials}
     assert (states[4], len(states)) == ("withdrawn", 12)
 
+    assert seen.message == ""
+
     stranger = replace(sealed.campaign, search_key="other")
     seen = known(path, stranger)
     assert (seen.series, seen.earlier) == (None, 11)
     assert seen.pace is not None
     assert "of other campaigns of SmolLM2" in seen.pace.of
+
+
+def test_a_snapshot_tells_why_the_search_ended(tmp_path: Path) -> None:
+    made = make.write_store(tmp_path / "r", ended=False)
+    end = make.run_end(made.run, end_reason=EndReason.CONVERGED, message="the last 9 trials brought nothing")
+    seal(made.results, RecordKind.RUN_END, end.run_id, end)
+    ingest(made.results)
+    snapshot(made.results)
+    seen = known(made.results / "snapshot.duckdb", made.campaign)
+    assert (seen.end_reason, seen.message) == ("converged", "the last 9 trials brought nothing")
 
 
 def test_what_is_no_snapshot_is_refused(tmp_path: Path) -> None:
@@ -171,6 +218,8 @@ def test_the_comment_of_a_pull_request_is_short_and_tame(
     assert "<img" not in out
 
     made = plan(campaign())
+    taken = unescape("\n".join(of_plan(made, Path("p.yaml"), None, None, None, "", Prior((make.warm_start(),)))))
+    assert "| warm start | <code>trial 14 of llama3-chat, +38 % output_throughput there: f16 threads=2 " in taken
     section = of_plan(made, Path("x" * 4000), None, None, None, "")
     text = comment([section] * 60)
     assert len(text) <= LONGEST

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from runner.campaign.other_rules import OtherRules, from_words
+from runner.cli._main import run_command_line
 from runner.domain.campaign import Goal
 from runner.domain.records import RecordKind
-from runner.errors import CampaignError, UnknownId, UsageError
+from runner.errors import AlreadyRunning, CampaignError, UnknownId, UsageError
+from runner.lineage_lock import owned_lineage
 from runner.rescore import ranked, rescore
 from runner.store.ingest import ingest
 from runner.store.reader import open_snapshot
@@ -120,3 +122,17 @@ def test_an_unknown_campaign_has_a_neighbour(store: make.Made) -> None:
     with pytest.raises(UnknownId) as raised:
         rescore(store.results, ["smolm-cpu"], from_words("request_throughput", []))
     assert raised.value.hint == "did you mean 'smollm-cpu'?"
+
+
+def test_a_lineage_that_runs_is_left_alone(store: make.Made, capsys: pytest.CaptureFixture[str]) -> None:
+    """The run could bring other rules into force, between our reading of those in force and our sealing of them."""
+    count = len(list(read_records(store.results, RecordKind.RULES)))
+    with owned_lineage(store.results, store.campaign.search_key, "smollm-cpu"):
+        with pytest.raises(AlreadyRunning, match=r"campaign 'smollm-cpu' is already running \(process \d+ on "):
+            rescore(store.results, [], from_words("request_throughput", []))
+        words = ["store", "rescore", "--objective", "request_throughput", "--results", str(store.results)]
+        assert run_command_line(words) == 7
+        assert "is already running" in capsys.readouterr().err
+        assert len(list(read_records(store.results, RecordKind.RULES))) == count
+    [done] = rescore(store.results, [], from_words("request_throughput", []))
+    assert done.new

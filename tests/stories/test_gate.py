@@ -1,6 +1,7 @@
 """`gate` and `reproduce` on the simulated engine, whose speed is a flag: the same, a slower one, one that fails.
 
-Limits are wide and engines slow, so that a busy machine changes no verdict.
+Limits are wide and engines slow, so that a busy machine changes no number. What others take of the CPU would change the
+answer: where a gate shall fail, it is told what they take (`beside`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from report.build import machines
 from report.gather import prepare
 from report.publish import Publisher
 from report.recorded import recorded_json
+from runner.alone import Alone
+from runner.cli._main import run_command_line
 from runner.store.reader import open_snapshot
 from tests.stories._world import assert_nothing_left, attempts, events, tunebook
 
@@ -87,22 +90,75 @@ def test_the_same_engine_passes_and_nobody_else_hears_of_it(measured: Path) -> N
     assert_nothing_left(results)
 
 
-def test_a_slower_one_fails_and_the_summary_says_why(measured: Path, tmp_path: Path) -> None:
+def beside(monkeypatch: pytest.MonkeyPatch, shares: list[float]) -> None:
+    """What other programs take beside each attempt, the last of `shares` from then on."""
+    left = iter(shares)
+    monkeypatch.setattr(Alone, "taken", lambda alone, attempt: next(left, shares[-1]))
+
+
+def test_a_slower_one_fails_and_the_summary_says_why(
+    measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    beside(monkeypatch, [0.0])
     summary = tmp_path / "summary.md"
-    slow = write(tmp_path, scale="6.0", requests=4)
-    told = tunebook(
-        "gate", slow, "--baseline", "gated", *WIDE, "--junit", tmp_path / "gate.xml",
-        results=measured / "results", status=1, GITHUB_STEP_SUMMARY=str(summary),
-    )  # fmt: skip
-    assert told.stdout.startswith("FAIL: gated: at most 60 % less output throughput at 1 user than baseline gated")
-    assert "time-scale: 6.0 now, 1.0 then" in told.stdout
-    assert len(told.stdout.splitlines()) < 24, "one screen"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    slow, junit = write(tmp_path, scale="6.0", requests=4), tmp_path / "gate.xml"
+    words = ["gate", slow, "--baseline", "gated", *WIDE, "--junit", junit, "--results", measured / "results"]
+    assert run_command_line([str(word) for word in words]) == 1
+    told = capsys.readouterr().out
+    assert told.startswith("FAIL: gated: at most 60 % less output throughput at 1 user than baseline gated")
+    assert "time-scale: 6.0 now, 1.0 then" in told
+    assert len(told.splitlines()) < 24, "one screen"
     assert "## tunebook gate: FAIL" in summary.read_text(encoding="utf-8")
-    [failure] = xml.parse(tmp_path / "gate.xml").getroot().iter("failure")
+    [failure] = xml.parse(junit).getroot().iter("failure")
     assert failure.attrib["type"] == "regression"
     trials = "SELECT count(*) AS n FROM trials"
     counted = tunebook("sql", trials, "--format", "json", results=measured / "results").stdout
     assert json.loads(counted) == [{"n": 1}], "a lineage that only a gate measured has no trials"
+
+
+@pytest.mark.parametrize(
+    ("shares", "status", "said"),
+    [
+        ([0.4], 6, "but other programs took up to 40 % of the CPU beside 4 of 4 repeats of the best"),
+        ([0.4, 0.0], 1, "in the 3 of 4 repeats with a quiet machine"),
+    ],
+)
+def test_what_only_a_busy_machine_shows_is_no_regression(
+    shares: list[float],
+    status: int,
+    said: str,
+    measured: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    beside(monkeypatch, shares)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    slow, junit, summary = write(tmp_path, scale="3.0"), tmp_path / "gate.xml", tmp_path / "summary.md"
+    looks = ["--max-regression", "30%", "--repeats", "4", "--at-most", "4"]
+    words = ["gate", slow, "--baseline", "gated", *looks, "--junit", junit, "--summary", summary]
+    assert run_command_line([*map(str, words), "--results", str(measured / "results")]) == status
+    told = capsys.readouterr().out
+    answer = {1: "FAIL", 6: "INCONCLUSIVE"}[status]
+    assert told.startswith(f"{answer}: gated")
+    [case] = xml.parse(junit).getroot().iter("testcase")
+    found = case.find({1: "failure", 6: "error"}[status])
+    assert found is not None
+    for text in (told, summary.read_text(encoding="utf-8"), found.attrib["message"]):
+        assert said in text
+    assert "doubt: other programs took up to 40 % of the CPU" in told
+
+
+def test_a_pass_beside_other_work_is_a_pass(
+    measured: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    beside(monkeypatch, [0.4])
+    words = ["gate", write(measured), "--baseline", "gated", *WIDE, "--results", measured / "results"]
+    assert run_command_line([str(word) for word in words]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("PASS")
+    assert "doubt: other programs took up to 40 % of the CPU" in told
 
 
 def test_an_engine_that_fails_now_fails_the_gate(measured: Path, tmp_path: Path) -> None:

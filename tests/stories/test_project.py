@@ -144,7 +144,7 @@ def quicken(campaign: Path) -> None:
     for before, after in (
         ("time-scale: 0.1", "time-scale: 0.02"),
         ("trials: 12", "trials: 3"),
-        ("repeats: 3", "repeats: 2"),
+        ("repeats: 3, at_most: 8", "repeats: 2"),
     ):
         assert text.count(before) == 1
         text = text.replace(before, after)

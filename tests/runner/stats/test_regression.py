@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from runner.stats.regression import Decision, edge_of, looks_of, regression
+from runner.stats.regression import Decision, edge_of, looks_of, regression, regression_of_quiet
 
 
 def test_clear_cases() -> None:
@@ -49,6 +49,30 @@ def test_as_many_more_repeats_as_it_says_decide() -> None:
     assert found.more_repeats is not None
     again = now * math.ceil(1 + found.more_repeats / len(now))
     assert regression(again, past, True, 0.05).decision is Decision.PASS
+
+
+PAST = [100.0, 101.0, 99.0, 100.5]
+
+
+def test_a_failure_needs_repeats_of_a_quiet_machine() -> None:
+    slow, fine = [69.0, 70.0, 71.0, 70.0], [100.0, 101.0, 99.5]
+
+    def asked(now: list[float], quiet: list[bool]) -> tuple[Decision, int, bool]:
+        found = regression_of_quiet(now, quiet, PAST, True, 0.05)
+        return found.decision, found.repeats, found.disturbed
+
+    assert asked(slow, [True] * 4) == (Decision.FAIL, 4, False)
+    assert asked(slow, [False] * 4) == (Decision.INCONCLUSIVE, 4, True)
+    assert asked(slow, [True, False, False, False]) == (Decision.INCONCLUSIVE, 4, True), "one repeat has no scatter"
+    assert asked(slow, [False, True, True, True]) == (Decision.FAIL, 3, False), "the quiet ones show it, too"
+    assert asked([*fine, *slow], [True] * 3 + [False] * 4) == (Decision.PASS, 3, False), "the quiet ones deny it"
+
+
+def test_other_work_can_not_make_a_pass_wrong() -> None:
+    now = [100.0, 101.0, 99.5]
+    assert regression_of_quiet(now, [False] * 3, PAST, True, 0.05) == regression(now, PAST, True, 0.05)
+    wide = regression_of_quiet([80.0, 125.0], [False] * 2, PAST, True, 0.05)
+    assert (wide.decision, wide.disturbed) == (Decision.INCONCLUSIVE, False), "it was open without that"
 
 
 @pytest.mark.parametrize("bad", [([1.0], [1.0, 1.0]), ([1.0, 0.0], [1.0, 1.0])])
