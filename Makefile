@@ -7,14 +7,14 @@ SYSTEM ?= 1
 PYTEST := $(BIN)/python -m pytest -q
 # One worker more than the two cores of CI: a third of the time tests wait for an engine, a browser or a disk.
 JOBS   ?= 3
-# The stories stand at the end and take the longest: who has nothing left takes of them.
+# What takes long comes first (tests/_order.py): who has nothing left takes short ones of another.
 SPREAD := -n $(JOBS) --dist worksteal
-LINT   := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
-# Five minutes of pip's, mostly waiting for the disk, while other tests have the cores.
-BESIDE_CLIENT := sh .ci/beside '$(BIN)/tunebook engine install genai-bench'
+LINT   := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+# Five minutes of pip's, mostly waiting for the disk, and a minute of mypy's, which has one core at most, beside the tests.
+BESIDE := sh .ci/beside '$(BIN)/tunebook engine install genai-bench' '$(BIN)/mypy'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-engines test test-docker test-heavy test-all check fast lint golden model client system site site-demo clean bench-ask bench-client bench-search bench-peers bench-precheck bench-aa calibrate chaos
+.PHONY: help demo demo-engines test ready test-docker test-heavy test-all check fast lint golden model client system site site-demo clean bench-ask bench-client bench-search bench-peers bench-precheck bench-aa calibrate chaos
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -33,8 +33,8 @@ demo-engines: $(VENV)/.demo model   ## llama.cpp, Transformers and vLLM on the s
 	$(BIN)/tunebook run campaigns/cpu-engines.yaml
 	$(BIN)/tunebook build
 
-test: system $(VENV)/.tests model   ## install what tests need and run them all
-	@$(BESIDE_CLIENT) '$(LINT) && $(PYTEST) $(SPREAD) -m "not matrix and not heavy"'
+test: ready      ## install what tests need and run them all
+	@$(BESIDE) '$(LINT) && $(PYTEST) $(SPREAD) -m "not matrix and not heavy"'
 
 test-docker: system $(VENV)/.tests model   ## of these the tests of containers, on a Docker Engine that they start; as root
 	$(PYTEST) -m docker
@@ -42,8 +42,12 @@ test-docker: system $(VENV)/.tests model   ## of these the tests of containers, 
 test-heavy: $(VENV)/.tests model   ## the real Transformers and vLLM, where `tunebook engine install` put them; TUNEBOOK_LLAMA_SERVER names llama-server
 	$(PYTEST) -m heavy
 
-test-all: system $(VENV)/.tests model   ## the full fault and browser matrices too
-	@$(BESIDE_CLIENT) '$(LINT) && $(PYTEST) $(SPREAD) -m "not heavy"'
+test-all: ready  ## the full fault and browser matrices too
+	@$(BESIDE) '$(LINT) && $(PYTEST) $(SPREAD) -m "not heavy"'
+
+ready:
+	@$(MAKE) --no-print-directory -j2 system $(VENV)/.tests  # apt-get and pip wait for different things
+	@$(MAKE) --no-print-directory model
 
 check: $(VENV)/.tests lint   ## lint, types, import rules, invariants, generated pages: a minute
 	$(PYTEST) $(SPREAD) tests/architecture tests/contract/test_seams.py tests/contract/test_schema_docs.py \
@@ -56,7 +60,7 @@ client: $(VENV)/.demo   ## genai-bench, the second load generator, in an environ
 	$(BIN)/tunebook engine install genai-bench
 
 lint: $(VENV)/.tests
-	$(LINT)
+	$(LINT) && $(BIN)/mypy
 
 site: $(VENV)/.demo   ## build the site from what was measured, into public/
 	$(BIN)/tunebook build

@@ -15,6 +15,7 @@ from _pytest.terminal import TerminalReporter
 
 from tests import golden_tree as tree
 from tests._machine import lacks, missing
+from tests._order import dealt, waits
 
 if TYPE_CHECKING:
     from tests.docker_engine import DockerEngine
@@ -41,9 +42,13 @@ def pytest_configure(config: pytest.Config) -> None:
             compileall.compile_dir(GOLDEN.parents[1] / package, quiet=2)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Last those that need what `make test` installs beside the others."""
-    items.sort(key=lambda item: item.get_closest_marker("genai_bench") is not None)
+@pytest.hookimpl(trylast=True)  # when -m and -k have taken theirs
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long ones first, where there are workers; else last those that need what `make test` installs beside them."""
+    if hasattr(config, "workerinput"):
+        items[:] = dealt(items, config.workerinput["workercount"])
+    else:
+        items.sort(key=waits)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

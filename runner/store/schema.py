@@ -171,7 +171,7 @@ def current_version(connection: DuckDBPyConnection) -> tuple[int, str]:
 
 
 def apply_views(connection: DuckDBPyConnection) -> None:
-    """Create or replace every view and macro, with comments. Also used on copies: views keep no comment in one."""
+    """Create or replace every view and macro, with comments."""
     connection.begin()
     _apply_views(connection)
     connection.commit()

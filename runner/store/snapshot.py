@@ -88,8 +88,5 @@ def copy_to(connection: DuckDBPyConnection, target: Path, storage_version: str) 
     )
     try:
         connection.execute(f'COPY FROM DATABASE "{source[0]}" TO copied')
-        connection.execute("USE copied")
-        schema.apply_views(connection)
     finally:
-        connection.execute(f'USE "{source[0]}"')
         connection.execute("DETACH copied")

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import sys
 import typing
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,9 +28,35 @@ _MARKS = {"genai-bench": pytest.mark.genai_bench}
 NOBODY = Endpoint("http://127.0.0.1:9", "nobody")
 
 
-@pytest.fixture(params=[pytest.param(name, marks=_MARKS.get(name, ())) for name in loadgens.names()])
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=_MARKS.get(name, ())) for name in loadgens.names()])
 def loadgen(request: pytest.FixtureRequest) -> LoadGenerator:
     return loadgens.get(request.param)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A job of two levels, run to its end: what the driver heard, and what the server says of it."""
+
+    ran: Ran
+    seen: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def whole(loadgen: LoadGenerator, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """Once for several tests: a client may take ten seconds to start. In a folder where no checkout lies, behind a
+    proxy that nobody is at, and beside a server, its port and files of somebody else, which are left as they were."""
+    around = tmp_path_factory.mktemp("whole")
+    folder = around / "a folder with spaces"
+    folder.mkdir()
+    assert str(folder) not in sys.path
+    with pytest.MonkeyPatch.context() as environment, bystander(around):
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            environment.setenv(name, "http://127.0.0.1:9")
+        for name in ("no_proxy", "NO_PROXY"):
+            environment.delenv(name, raising=False)
+        with serving(around) as world:
+            ran = run(job(world.endpoint, closed(1, 3), requests=9, warmup=2), folder, loadgen)
+            return Whole(ran, world.seen())
 
 
 @pytest.mark.parametrize("name", loadgens.names())
@@ -49,17 +77,10 @@ def test_the_command_is_plain_strings_with_both_paths(
     assert {str(tmp_path / "a job.json"), str(tmp_path / "rows.jsonl")} <= set(command)
 
 
-def test_load_never_goes_through_a_proxy(
-    loadgen: LoadGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_load_never_goes_through_a_proxy(whole: Whole) -> None:
     """It would be measured too; and a proxy knows nothing of our loopback."""
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    with serving(tmp_path) as world:
-        ran = run(job(world.endpoint, closed(1), requests=2), tmp_path, loadgen)
-    assert [row.error for row in ran.rows] == [None, None]
+    assert [row.error for row in whole.ran.rows] == [None] * len(whole.ran.rows)
+    assert len(whole.ran.rows) >= 2
 
 
 def test_a_level_may_come_with_its_order(loadgen: LoadGenerator, tmp_path: Path) -> None:
@@ -78,10 +99,8 @@ def test_a_level_may_come_with_its_order(loadgen: LoadGenerator, tmp_path: Path)
     assert [row.error for row in rows] == [None] * len(rows)
 
 
-def test_two_levels_from_order_to_end(loadgen: LoadGenerator, tmp_path: Path) -> None:
-    with serving(tmp_path) as world:
-        ran = run(job(world.endpoint, closed(1, 3), requests=9, warmup=2), tmp_path, loadgen)
-        seen = world.seen()
+def test_two_levels_from_order_to_end(whole: Whole) -> None:
+    ran, seen = whole.ran, whole.seen
     order = [(event["event"], event["position"]) for event in ran.events if event["event"].startswith("level")]
     assert order == [("level_started", 0), ("level_ended", 0), ("level_started", 1), ("level_ended", 1)]
     for ended in ran.named("level_ended"):
@@ -152,18 +171,9 @@ def test_the_end_of_its_stdin_ends_it_in_the_middle_of_a_level(loadgen: LoadGene
             assert child._process.wait(PATIENCE) is not None
 
 
-def test_what_is_beside_it_is_left_alone(loadgen: LoadGenerator, tmp_path: Path) -> None:
-    """Loaded, stopped and killed: a server, its port and files of somebody else are as they were."""
+def test_what_a_killed_child_leaves_is_whole_rows_and_what_is_beside_it(loadgen: LoadGenerator, tmp_path: Path) -> None:
+    """A server, its port and files of somebody else are as they were, as they are beside one that ends by itself."""
     with bystander(tmp_path), serving(tmp_path) as world:
-        run(job(world.endpoint, closed(1), requests=2), tmp_path, loadgen)
-        with Child(loadgen, job(world.endpoint, closed(2)), tmp_path, tmp_path / "client.log", "test") as child:
-            child.order("next")
-            wait_for(child, "progress", Ran())
-        assert child._process.poll() is not None
-
-
-def test_what_a_killed_child_leaves_is_whole_rows(loadgen: LoadGenerator, tmp_path: Path) -> None:
-    with serving(tmp_path) as world:
         work = job(world.endpoint, closed(4))
         with Child(loadgen, work, tmp_path, tmp_path / "client.log", "test") as child:
             child.order("next")
@@ -171,14 +181,11 @@ def test_what_a_killed_child_leaves_is_whole_rows(loadgen: LoadGenerator, tmp_pa
                 pass
             child._process.stop(0.0)
             rows = child.rows()
+        assert child._process.poll() is not None
     assert len(rows) >= 5
     assert all(isinstance(row, Row) and row.error is None for row in rows)
 
 
-def test_it_runs_from_any_folder(loadgen: LoadGenerator, tmp_path: Path) -> None:
+def test_it_runs_from_any_folder(whole: Whole) -> None:
     """The driver starts it in the attempt's own folder, where no checkout lies."""
-    elsewhere = tmp_path / "a folder with spaces"
-    elsewhere.mkdir()
-    assert str(elsewhere) not in sys.path
-    with serving(tmp_path) as world:
-        assert len(run(job(world.endpoint, closed(1), requests=2), elsewhere, loadgen).rows) >= 2
+    assert len(whole.ran.rows) >= 2

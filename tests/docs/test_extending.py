@@ -26,7 +26,7 @@ def printed() -> dict[str, str]:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sources, with the printed files beside the others."""
     copy = tmp_path_factory.mktemp("extended")
-    ignored = shutil.ignore_patterns("__pycache__", "results", ".*")
+    ignored = shutil.ignore_patterns("results", ".*")  # what is compiled comes along: five processes need it
     for name in ("runner", "report", "tests", "site"):
         shutil.copytree(ROOT / name, copy / name, ignore=ignored)
     for name in ("mkdocs.yml", "pyproject.toml"):
@@ -61,7 +61,6 @@ def test_the_guide_prints_one_file_of_each_kind() -> None:
 
 
 @pytest.mark.story
-@pytest.mark.story
 def test_the_contract_suites_find_and_accept_them(checkout: Path) -> None:
     suites = (
         "tests/contract/test_seams.py", "tests/contract/test_runtimes.py", "tests/contract/test_charts.py",
@@ -77,7 +76,6 @@ def test_the_contract_suites_find_and_accept_them(checkout: Path) -> None:
 
 
 @pytest.mark.story
-@pytest.mark.story
 def test_the_engine_is_measured(checkout: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
     tunebook(checkout, "run", "--results", str(results), "campaigns/toy.yaml")
@@ -86,7 +84,6 @@ def test_the_engine_is_measured(checkout: Path, tmp_path: Path) -> None:
     assert answer.split() == ["n", "3"]
 
 
-@pytest.mark.story
 @pytest.mark.story
 def test_the_page_is_in_the_site(checkout: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"

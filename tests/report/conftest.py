@@ -16,6 +16,7 @@ from runner.store.ingest import ingest
 from runner.store.record import seal, seal_rules
 from runner.store.snapshot import snapshot
 from tests import make
+from tests._shared import once
 
 ROOT = Path(__file__).parents[2]
 EVIL = """<script>window.hacked=1</script> ![x](javascript:alert(1)) **bold** "'><img src=x onerror=hacked()>"""
@@ -28,6 +29,17 @@ def make_project(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "mkdocs.yml", folder)
     shutil.copytree(ROOT / "site", folder / "site", ignore=shutil.ignore_patterns("results"))
+    return folder
+
+
+def make_small_project(folder: Path) -> Path:
+    """The generated pages and one written by hand: those of a clone take most of a build."""
+    (folder / "site").mkdir(parents=True)
+    skeleton = ROOT / "report" / "skeleton"
+    settings = (skeleton / "mkdocs.yml").read_text(encoding="utf-8")
+    (folder / "mkdocs.yml").write_text(f"{settings}  - About: about.md\n", encoding="utf-8")
+    shutil.copy(skeleton / "site" / "index.md", folder / "site")
+    (folder / "site" / "about.md").write_text("# About\n\nWhat we measure, and why.\n", encoding="utf-8")
     return folder
 
 
@@ -54,12 +66,16 @@ def write_hostile(results: Path) -> None:
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A results folder with a good campaign, one in which nothing worked, and a hostile one. Not to be changed."""
-    results = tmp_path_factory.mktemp("report") / "results"
-    make.write_store(results)
-    make.write_all_failed(results)
-    make.write_gpus(results)
-    write_hostile(results)
-    return results
+
+    def fill(folder: Path) -> Path:
+        results = folder / "results"
+        make.write_store(results)
+        make.write_all_failed(results)
+        make.write_gpus(results)
+        write_hostile(results)
+        return results
+
+    return once(tmp_path_factory, "filled", fill)
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +91,5 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory, filled: Path) -> Built:
-    """The site of `filled`, built once for all that look at it."""
-    project = make_project(tmp_path_factory.mktemp("project"))
-    return build_site(filled, project, None)
+    """The site of `filled`, built once for all that look at it, tests in a browser too."""
+    return once(tmp_path_factory, "built", lambda folder: build_site(filled, make_project(folder / "project"), None))

@@ -22,7 +22,7 @@ from runner.domain.metrics import METRICS, format_value
 from runner.errors import AlreadyRunning, NotReady, SiteError, StoreError
 from runner.store.reader import open_snapshot
 from tests import make
-from tests.report.conftest import make_project
+from tests.report.conftest import make_project, make_small_project
 from tests.report.outline import outline
 
 ADDRESS = re.compile(r"""(?:src|href)=["']?(https?:)?//(?!example\.org)[^"'>\s]+""")
@@ -246,10 +246,10 @@ def test_what_is_not_a_site_is_not_replaced(filled: Path, tmp_path: Path) -> Non
 
 
 def test_a_broken_page_stops_the_build_and_leaves_the_old_site(empty: Path, tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
+    project = make_small_project(tmp_path / "project")
     built = build_site(empty, project, None)
     before = hashes(built.out)
-    (project / "site/guide/quickstart.md").write_text("[x](nowhere.md)\n", encoding="utf-8")
+    (project / "site/about.md").write_text("[x](nowhere.md)\n", encoding="utf-8")
     with pytest.raises(SiteError, match=r"nowhere\.md"):
         build_site(empty, project, None)
     assert hashes(built.out) == before
@@ -259,14 +259,14 @@ def test_a_broken_page_stops_the_build_and_leaves_the_old_site(empty: Path, tmp_
 def test_private_shows_hosts(tmp_path: Path) -> None:
     results = tmp_path / "results"
     make.write_store(results)
-    built = build_site(results, make_project(tmp_path / "project"), None, private=True)
+    built = build_site(results, make_small_project(tmp_path / "project"), None, private=True)
     assert "bench-1" in (built.out / "results/campaigns/smollm-cpu/index.html").read_text(encoding="utf-8")
     assert "bench-1" in (built.out / "results/data/attempts.csv").read_text(encoding="utf-8")
     assert json.loads((built.out / "results/data/build.json").read_text(encoding="utf-8"))["private"] is True
 
 
 def test_json_lines_end_with_the_status(empty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(make_project(tmp_path / "project"))
+    monkeypatch.chdir(make_small_project(tmp_path / "project"))
     result = CliRunner().invoke(COMMAND, ["--results", str(empty), "--json"])
     events = [json.loads(line) for line in result.stdout.splitlines()]
     assert [event["event"] for event in events] == ["site", "end"]

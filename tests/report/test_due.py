@@ -14,7 +14,7 @@ from runner.store.ingest import ingest
 from runner.store.record import seal
 from runner.store.snapshot import snapshot
 from tests import make
-from tests.report.conftest import make_project
+from tests.report.conftest import make_small_project
 
 DAY = 86400.0
 START = datetime(2026, 3, 2, 1)
@@ -56,7 +56,7 @@ def test_the_overview_says_it_and_a_renamed_campaign_has_one_name(tmp_path: Path
     seal(results, RecordKind.RUN_END, end.run_id, end)
     ingest(results)
     snapshot(results)
-    built = build_site(results, make_project(tmp_path / "project"), None)
+    built = build_site(results, make_small_project(tmp_path / "project"), None)
     page = (built.out / "index.html").read_text(encoding="utf-8")
     section = page.split('id="what-is-due"')[1]
     assert "<td>7d</td>" in section

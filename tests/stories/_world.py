@@ -12,6 +12,8 @@ from typing import Any
 
 import psutil
 
+from tests.stories import _forked
+
 ROOT = Path(__file__).parents[2]
 
 SIMULATED = """\
@@ -51,10 +53,7 @@ def tunebook(
     *words: str | Path, results: Path, status: int | None = 0, cwd: Path = ROOT, **extra: str
 ) -> subprocess.CompletedProcess[str]:
     """Run one command to its end and check its exit status."""
-    done = subprocess.run(
-        [sys.executable, "-m", "runner", *map(str, words)],
-        env=environment(results, **extra), capture_output=True, text=True, timeout=600, check=False, cwd=cwd,
-    )  # fmt: skip
+    done = _forked.run(list(map(str, words)), environment(results, **extra), cwd, 600)
     if status is not None:
         assert done.returncode == status, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done

@@ -15,7 +15,7 @@ name: listed
 model: {id: simulated/tiny}
 runtimes:
   - runtime: simulated
-    flags: {threads: 1, max-num-seqs: 2}
+    flags: {threads: 1, max-num-seqs: 2, fault: "slow_load:0.2"}
 workload:
   scenarios: ["D(100,20)"]
   load: {concurrency: [1, 2]}

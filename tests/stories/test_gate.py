@@ -1,7 +1,7 @@
 """`gate` and `reproduce` on the simulated engine, whose speed is a flag: the same, a slower one, one that fails.
 
-Limits are wide and engines slow, so that a busy machine changes no number. What others take of the CPU would change the
-answer: where a gate shall fail, it is told what they take (`beside`).
+Limits are wide and engines slow, but for their loading, so that a busy machine changes no number. What others take of the
+CPU would change the answer: where a gate shall fail, it is told what they take (`beside`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ tunebook: 1
 name: gated
 model: {id: simulated/tiny}
 runtimes:
-  - {runtime: simulated, flags: {time-scale: %s%s}, space: {block-size: [16]}}
+  - {runtime: simulated, flags: {time-scale: %s, fault: "slow_load:0.2%s"}, space: {block-size: [16]}}
 workload:
   scenarios: ["D(16,8)"]
   load: {concurrency: [1]}
@@ -162,7 +162,7 @@ def test_a_pass_beside_other_work_is_a_pass(
 
 
 def test_an_engine_that_fails_now_fails_the_gate(measured: Path, tmp_path: Path) -> None:
-    dead = write(tmp_path, more=", fault: oom_load")
+    dead = write(tmp_path, more=",oom_load")
     found = gated(measured, dead, "--baseline", "gated", *WIDE, status=1)
     assert found["reason"].startswith("it fails now: oom_load at load: ")
     assert found["now"] == []
@@ -213,7 +213,7 @@ def test_a_number_of_a_site_is_measured_again_from_what_it_publishes(site: str, 
     assert (len(found["published"]), len(found["here"]), found["differs"]) == (3, 3, [])
     assert roles(results) == ["repeat"] * 3
     mine = attempts(results)[0]
-    assert mine["configuration"]["flags"] == {"time-scale": 1.0}
+    assert mine["configuration"]["flags"] == {"time-scale": 1.0, "fault": "slow_load:0.2"}
     query = "SELECT purpose FROM comparisons"
     assert json.loads(tunebook("sql", query, "--format", "json", results=results).stdout) == [{"purpose": "reproduce"}]
     assert "has no campaign" in tunebook("reproduce", site, "--trial", "other#1", results=results, status=2).stderr

@@ -38,7 +38,7 @@ def test_an_independent_client_confirms(tmp_path: Path, results: Path) -> None:
             assert ours["reported_request_throughput", "value"] < 1.02 * ours["request_throughput", "value"]
             assert ours["prompt_tokens", "min"] == ours["prompt_tokens", "max"] == 32
     assert_nothing_left(results)
-    tunebook("build", "--out", tmp_path / "public", results=results)
+    tunebook("build", "--out", tmp_path / "public", results=results, cwd=tmp_path)
     page = (tmp_path / "public/results/campaigns/llama-story/index.html").read_text(encoding="utf-8")
     assert "mean of 2 fresh deployments, genai-bench client" in page
     assert "the client&#39;s own numbers differ" in page or "client's own numbers differ" in page

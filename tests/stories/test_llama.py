@@ -51,7 +51,7 @@ def test_a_real_campaign_finds_a_winner_and_real_failures(tmp_path: Path, result
             assert [level["state"] for level in fact["levels"]] == ["complete", "complete"]
             assert all(level["ok"] == level["sent"] == 3 and not level["short"] for level in fact["levels"])
             assert all(level["load"]["cpus"] >= 1 for level in fact["levels"])
-    built = tunebook("build", "--out", tmp_path / "public", results=results)
+    built = tunebook("build", "--out", tmp_path / "public", results=results, cwd=tmp_path)
     assert built.returncode == 0
     assert (tmp_path / "public/results/campaigns/llama-story/index.html").exists()
     assert_nothing_left(results)

@@ -43,7 +43,7 @@ def planned(campaign: Path, store: str | Path, results: Path) -> dict[str, Any]:
 def test_a_plan_against_the_published_site_and_a_withdrawn_result(tmp_path: Path, results: Path) -> None:
     campaign = write_campaign(tmp_path, trials=3)
     tunebook("run", campaign, results=results)
-    tunebook("build", "--out", tmp_path / "public", results=results)
+    tunebook("build", "--out", tmp_path / "public", results=results, cwd=tmp_path)
     elsewhere = tmp_path / "elsewhere"
     with served(tmp_path / "public") as site:
         address = f"{site}/results/data/results.duckdb"
@@ -73,7 +73,7 @@ def test_a_plan_against_the_published_site_and_a_withdrawn_result(tmp_path: Path
     assert {fact["configuration"]["fingerprint"] for fact in after} == {before[0]["configuration"]["fingerprint"]}
     assert planned(campaign, results, results)["would"]["run"] == "nothing"
     tunebook("store", "verify", results=results)
-    tunebook("build", "--out", tmp_path / "public", results=results)
+    tunebook("build", "--out", tmp_path / "public", results=results, cwd=tmp_path)
     html = (tmp_path / "public/results/campaigns/story/index.html").read_text(encoding="utf-8")
     (struck,) = re.findall(r'<tr class="tb-retracted"><td class="tb-num"><a href="#trial-1">.*?</tr>', html)
     assert "another job ran here" in struck

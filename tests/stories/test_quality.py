@@ -99,7 +99,7 @@ def assert_no_answer_leaves(tmp_path: Path, results: Path) -> None:
     answers = json.loads((record / ANSWERS).read_text(encoding="utf-8"))["answers"]
     text = answers[0]["text"].strip()
     assert len(text) > 40
-    tunebook("build", "--out", tmp_path / "public", results=results)
+    tunebook("build", "--out", tmp_path / "public", results=results, cwd=tmp_path)
     page = (tmp_path / "public/results/campaigns/guarded/index.html").read_text(encoding="utf-8")
     assert "Agreement with f16" in page
     looked = [p for p in (*tmp_path.rglob("*"), *results.rglob("*")) if p.is_file() and p.name != ANSWERS]

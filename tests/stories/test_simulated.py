@@ -186,7 +186,7 @@ def test_every_failure_is_recorded_as_what_it_is(tmp_path: Path, results: Path) 
     assert "nearest" in done.stdout
     failures = [fact["failure"] for fact in attempts(results)]
     assert {(failure["phase"], failure["cause"]) for failure in failures} == {("load", "oom_load")}
-    tunebook("build", "--out", tmp_path / "public", results=results)
+    tunebook("build", "--out", tmp_path / "public", results=results, cwd=tmp_path)
     assert_nothing_left(results)
 
 

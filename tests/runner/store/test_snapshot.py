@@ -43,6 +43,27 @@ def test_comments_come_along(sealed: make.Made) -> None:
             assert said[view.name, column] == comment
 
 
+def test_tables_views_and_macros_come_along_with_what_they_say(store: make.Made) -> None:
+    snapshot(store.results)
+    with live(store.results) as connection:
+        here = catalog(connection)
+    with open_snapshot(store.results) as connection:
+        assert catalog(connection) == here
+    assert len(here) > len(public_views()) + 20
+    assert {kind for kind, *_ in here} == {"macro", "table", "view"}
+
+
+def catalog(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, ...]]:
+    """(kind, schema, name, comment, SQL) of everything in the attached file; tables without SQL."""
+    ours = "NOT internal AND database_name = current_database()"
+    return connection.execute(
+        f"SELECT 'table', schema_name, table_name, comment, '' FROM duckdb_tables() WHERE {ours} "
+        f"UNION ALL SELECT 'view', schema_name, view_name, comment, sql FROM duckdb_views() WHERE {ours} "
+        "UNION ALL SELECT 'macro', schema_name, function_name, comment, macro_definition "
+        f"FROM duckdb_functions() WHERE {ours} ORDER BY ALL"
+    ).fetchall()
+
+
 def test_a_reader_keeps_its_snapshot_while_the_writer_goes_on(store: make.Made) -> None:
     count = "SELECT count(*) FROM attempts"
     with open_snapshot(store.results) as old:
