@@ -22,7 +22,7 @@ from report.render import by_campaign
 from runner.domain.failure import Phase
 from runner.store.reader import open_snapshot
 from tests import make
-from tests.report.test_capacities import searched as searched_levels
+from tests.make.wide import capacity_levels as searched_levels
 
 WORDS: dict[str, Any] = {
     "score": "Output throughput (tok/s)", "entries": ["f16", "q8"], "phases": ["start", "load"], "metric": "ttft",

@@ -1,7 +1,7 @@
 """`gate` and `reproduce` on the simulated engine, whose speed is a flag: the same, a slower one, one that fails.
 
-Limits are wide and engines slow, but for their loading, so that a busy machine changes no number. What others take of the
-CPU would change the answer: where a gate shall fail, it is told what they take (`beside`).
+Limits are wide and engines slow, but for their loading, so that a busy machine changes no number. What others take of
+the CPU would change the answer: where a gate shall fail, it is told what they take (`beside`).
 """
 
 from __future__ import annotations
