@@ -15,4 +15,4 @@ JOIN attempts a USING (attempt_id)
 JOIN shown s ON s.search_key = a.search_key AND s.series = a.series
 GROUP BY s.campaign, p.phase
 HAVING sum(p.seconds) >= 0.05
-ORDER BY s.campaign, seconds DESC, p.phase
+ORDER BY s.campaign, round(sum(p.seconds), 3) DESC, p.phase

@@ -15,17 +15,20 @@ from runner.store._live import open_live, store_lock
 from runner.store.reader import open_snapshot
 from runner.store.snapshot import snapshot
 from tests import make
+from tests.make.load import write_load
 
 
 @pytest.fixture(scope="session")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBPyConnection]:
-    """A campaign that went well, one in which nothing worked, and one with trials enough to say what decides."""
+    """A campaign that went well, one in which nothing worked, and one with trials enough to say what decides,
+    and one that searched the load that holds."""
     results = tmp_path_factory.mktemp("contract") / "results"
     make.write_store(results)
     make.write_all_failed(results)
     make.write_gpus(results)
     make.write_audits(results)
     make.write_searched(results)
+    write_load(results)
     with closing(open_snapshot(results)) as connection:
         prepare(connection)
         yield connection

@@ -31,6 +31,14 @@ def used_names(body: str) -> set[str]:
     return names
 
 
+def whole_body(body: str) -> str:
+    """With the pieces that it takes in."""
+    pieces = meta.find_referenced_templates(render._environment().parse(body))
+    return body + "".join(
+        whole_body(files("report.pages").joinpath(str(one)).read_text(encoding="utf-8")) for one in pieces
+    )
+
+
 def check_declared(template: Template) -> None:
     """Needs are queries, charts are charts, and the body uses all of them. That it uses nothing else shows when it is
     rendered: an undefined name is an error."""
@@ -40,7 +48,7 @@ def check_declared(template: Template) -> None:
     assert set(template.charts) <= set(charts.names())
     used = used_names(template.body)
     assert set(template.needs) - used == set(), "in needs, and not used"
-    drawn = set(re.findall(r"""\b(?:figure|chart_values)\(\s*["'](\w+)["']""", template.body))
+    drawn = set(re.findall(r"""\b(?:figure|chart_values)\(\s*["'](\w+)["']""", whole_body(template.body)))
     assert drawn == set(template.charts), f"draws {sorted(drawn)}, charts are {sorted(template.charts)}"
 
 
