@@ -164,14 +164,14 @@ class QualitySection(Section):
 
 
 class SearchSection(Section):
-    sampler: Text = Field(_SEARCH.sampler, description="grid, random, tpe or tpe-gp.")
+    sampler: Text = Field(_SEARCH.sampler, description="grid, random or tpe.")
     trials: Annotated[Whole, Field(ge=1, le=100_000)] = Field(_SEARCH.trials, description="Trials, defaults included.")
     seed: Annotated[Whole, Field(ge=0)] = Field(_SEARCH.seed, description="Of the sampler and the prompts.")
     baseline: YesNo = Field(_SEARCH.baseline, description="Measure each entry's default first.")
     warm_start: Annotated[Whole, Field(ge=0, le=4)] = Field(
         _SEARCH.warm_start, description="The best of earlier campaigns on this hardware, deployed after the defaults."
     )
-    startup: Annotated[Whole, Field(ge=1)] = Field(_SEARCH.startup, description="Random trials before a sampler models.")
+    startup: Annotated[Whole, Field(ge=1)] = Field(_SEARCH.startup, description="Random trials before tpe models.")
     history: YesNo = Field(
         _SEARCH.history, description="Tell the sampler what other campaigns measured of the same launches."
     )

@@ -28,10 +28,10 @@ from tests.benchmarks.search.play import Variant, as_earlier, play
 VARIANTS = {
     one.name: one
     for one in (
-        *(Variant(asker) for asker in ("random", "grid", "tpe", "fail", "inf", "classic", "gp", "tpe-gp")),
-        *(Variant(asker, precheck=True) for asker in ("random", "tpe", "tpe-gp")),
-        *(Variant(asker, history=True) for asker in ("tpe", "tpe-gp")),
-        Variant("tpe-gp", precheck=True, history=True),
+        *(Variant(asker) for asker in ("random", "grid", "tpe", "fail", "inf", "classic", "gp")),
+        *(Variant(asker, precheck=True) for asker in ("random", "tpe", "gp")),
+        *(Variant(asker, history=True) for asker in ("tpe", "gp")),
+        Variant("tpe", precheck=True, history=True),
     )
 }  # fmt: skip
 NAMES = (*serving.MAKERS, replay.NAME)
@@ -84,9 +84,8 @@ def done(job: Job) -> dict[str, Any]:
 
 
 ONLY = {
-    "_gp.py": ("gp", "tpe-gp"), "_gaussian.py": ("gp", "tpe-gp"), "_rows.py": ("gp", "tpe-gp"),
-    "tpe_gp.py": ("tpe-gp",), "tpe.py": ("tpe",), "_tpe.py": ("tpe", "tpe-gp"), "_optuna.py": ("tpe", "tpe-gp"),
-    "grid.py": ("grid",), "random.py": ("random",),
+    "gp.py": ("gp",), "gaussian.py": ("gp",), "numbers.py": ("gp"),
+    "tpe.py": ("tpe",), "_optuna.py": ("tpe",), "grid.py": ("grid",), "random.py": ("random",),
     "replay.py": (replay.NAME,), replay.GRID.name: (replay.NAME,),
     "bench.py": (), "table.py": (), "paired.py": (), "make_grid.py": (),
 }  # fmt: skip

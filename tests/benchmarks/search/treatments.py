@@ -16,11 +16,11 @@ from optuna.trial import TrialState, create_trial
 from runner.domain.campaign import Goal, Search
 from runner.domain.parameters import Point, Space
 from runner.samplers import Sampler, Told, samplers
-from runner.samplers._gp import ask_gp
 from runner.samplers._seeding import generator, point_key, seed_of
 from runner.samplers._space_to_optuna import Teller, suggested_point
 from runner.scoring.penalty import classic_penalty
 from runner.space.expand import random_point
+from tests.benchmarks.search.gp import Gp
 from tests.benchmarks.search.landscape import TIMEOUT, Deployed
 
 
@@ -40,15 +40,6 @@ class Ours:
 
     def ask(self, space: Space, goal: Goal, log: Log, search: Search, number: int, skip: int) -> Point | None:
         return self._sampler.ask(space, goal, log.told, (), search, number, skip)
-
-
-class Gp:
-    """Half of `tpe-gp`, alone."""
-
-    name = "gp"
-
-    def ask(self, space: Space, goal: Goal, log: Log, search: Search, number: int, skip: int) -> Point | None:
-        return ask_gp(space, goal, log.told, (), search, number, skip)
 
 
 class Fail:
@@ -101,7 +92,7 @@ class Classic(Fail):
         return classic_penalty(deployed.message, deployed.seconds, TIMEOUT, goal)
 
 
-EVERY: tuple[Fail | Gp | Ours, ...] = (
-    Fail(), Infinite(), Classic(), Gp(), *(Ours(samplers.get(name)) for name in samplers.names()),
+EVERY: tuple[Fail | Ours, ...] = (
+    Fail(), Infinite(), Classic(), Ours(Gp()), *(Ours(samplers.get(name)) for name in samplers.names()),
 )  # fmt: skip
 ASKERS = {one.name: one for one in EVERY}

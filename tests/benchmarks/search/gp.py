@@ -1,5 +1,5 @@
-"""Expected improvement times the probability to serve, from two Gaussian processes (J. R. Gardner and others, Bayesian
-Optimization with Inequality Constraints, ICML 2014). numpy alone.
+"""A sampler that was tried beside those of tunebook: expected improvement times the probability to serve, from two
+Gaussian processes. numpy alone.
 
 One process for the logarithm of the score, over what succeeded; one for how deployments ended, over all of them: 1 for
 a success, below zero for a failure, and the further the more severe. While nothing has succeeded, the point that is
@@ -17,19 +17,17 @@ import numpy as np
 from runner.domain.campaign import Goal, Search
 from runner.domain.parameters import Choice, Point, Scalar, Space
 from runner.samplers import Told
-from runner.samplers._gaussian import Process, chance_above_zero, improvement
 from runner.samplers._known import learnable, taken_keys, unknown_point
-from runner.samplers._rows import Array, Coder, place
 from runner.samplers._seeding import generator, point_key
 from runner.samplers._space_to_optuna import contains
 from runner.space.expand import is_active, ordered, random_point, random_value
+from tests.benchmarks.search.gaussian import Process, chance_above_zero, improvement
+from tests.benchmarks.search.numbers import Array, Coder, place
 
-RANDOM, NEIGHBOURS, PARENTS = 200, 20, 4
+RANDOM, NEIGHBOURS, PARENTS = 120, 20, 4
 """Candidates: so many random points, and so many neighbours of each of the best that ran."""
-ROUNDS, STEPS, CLIMBERS = 4, 10, 6
+ROUNDS, STEPS, CLIMBERS = 2, 8, 6
 """Then so many times so many neighbours of each of the best candidates."""
-NEAR = (8, 32, 64)
-"""A neighbour's number is the nearest or the next of so many random ones: round by round in smaller steps."""
 FEWER = 2
 """Each refusal divides them by this, so that another one is found best among the rest."""
 ASKS_BEFORE_RANDOM = 8
@@ -39,38 +37,39 @@ BAD = 0.25
 """How far below zero the mildest failure lies; severity comes on top."""
 
 
-def ask_gp(
-    space: Space,
-    goal: Goal,
-    history: Sequence[Told],
-    pending: Sequence[Point],
-    search: Search,
-    number: int,
-    skip: int,
-) -> Point:
-    """See `Sampler.ask`."""
-    known = learnable(history)[-MOST_KNOWN:]
-    rng = generator(search.seed, number, skip)
-    taken = taken_keys(history, pending)
-    if len(known) < search.startup or skip >= ASKS_BEFORE_RANDOM:
+class Gp:
+    name = "gp"
+
+    def ask(
+        self,
+        space: Space,
+        goal: Goal,
+        history: Sequence[Told],
+        pending: Sequence[Point],
+        search: Search,
+        number: int,
+        skip: int,
+    ) -> Point | None:
+        known = learnable(history)[-MOST_KNOWN:]
+        rng = generator(search.seed, number, skip)
+        taken = taken_keys(history, pending)
+        if len(known) < search.startup or skip >= ASKS_BEFORE_RANDOM:
+            return unknown_point(space, taken, rng)
+        promise = _promise(Coder(space), known, pending, goal)
+        fewer = FEWER**skip
+        found = [random_point(space, rng) for _ in range(max(10, RANDOM // fewer))]
+        for parent in _best(known, goal):
+            found += [_neighbour(space, parent, rng) for _ in range(max(5, NEIGHBOURS // fewer))]
+        worth = promise(found)
+        for _ in range(ROUNDS if skip == 0 else 0):
+            top = [found[index] for index in np.argsort(-worth, kind="stable")[:CLIMBERS].tolist()]
+            more = [_neighbour(space, point, rng) for point in top for _ in range(STEPS)]
+            found, worth = found + more, np.append(worth, promise(more))
+        ranked: list[int] = np.argsort(-worth, kind="stable").tolist()
+        for index in ranked:
+            if point_key(found[index]) not in taken:
+                return found[index]
         return unknown_point(space, taken, rng)
-    promise = _promise(Coder(space), known, pending, goal)
-    fewer = FEWER**skip
-    found = [random_point(space, rng) for _ in range(max(10, RANDOM // fewer))]
-    for parent in _best(known, goal):
-        count = max(5, NEIGHBOURS // fewer)
-        found += [_neighbour(space, parent, NEAR[index % len(NEAR)], rng) for index in range(count)]
-    worth = promise(found)
-    for turn in range(ROUNDS if skip == 0 else 0):
-        near = NEAR[min(turn, len(NEAR) - 1)]
-        top = [found[index] for index in np.argsort(-worth, kind="stable")[:CLIMBERS].tolist()]
-        more = [_neighbour(space, point, near, rng) for point in top for _ in range(STEPS)]
-        found, worth = found + more, np.append(worth, promise(more))
-    ranked: list[int] = np.argsort(-worth, kind="stable").tolist()
-    for index in ranked:
-        if point_key(found[index]) not in taken:
-            return found[index]
-    return unknown_point(space, taken, rng)
 
 
 def _promise(
@@ -123,7 +122,7 @@ def _best(known: Sequence[Told], goal: Goal) -> list[Point]:
     return [point for _, _, point in ranked[:PARENTS]]
 
 
-def _neighbour(space: Space, parent: Point, near: int, rng: random.Random) -> Point:
+def _neighbour(space: Space, parent: Point, rng: random.Random) -> Point:
     """`parent` with one to three other values: a number near by, or another choice."""
     entry = space.entry(parent.entry)
     names = ordered(entry)
@@ -141,7 +140,7 @@ def _neighbour(space: Space, parent: Point, near: int, rng: random.Random) -> Po
             values[name] = random_value(parameter, rng)
         else:
             here = place(parameter, old)
-            drawn = [random_value(parameter, rng) for _ in range(near)]
+            drawn = [random_value(parameter, rng) for _ in range(8)]
             drawn.sort(key=lambda value: abs(place(parameter, value) - here))
             values[name] = drawn[rng.choice((0, 0, 1))]
     return Point(parent.entry, values)

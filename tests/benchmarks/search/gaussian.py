@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from runner.samplers._rows import Array
+from tests.benchmarks.search.numbers import Array
 
 STEPS = 30
 SCALE, NOISE = 0.6, 0.02
