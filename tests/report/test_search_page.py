@@ -54,6 +54,22 @@ def test_the_page_shows_each_search_on_each_landscape_and_whether_the_goals_were
     assert "MISSED: failed share on easy: 20 % against 30 %" in page
 
 
+def test_another_sampler_is_called_better_only_when_it_is_proven() -> None:
+    ours = [line("tpe", seed, 0.02 + 0.01 * seed, 8) for seed in range(8)]
+    nearer = [line("gp", seed, 0.01 + 0.005 * seed, 8) for seed in range(8)]
+    mixed = [line("tpe-gp", seed, 0.02 + 0.01 * (seed ^ 1), 8) for seed in range(8)]
+    farther = [line("gp", seed, 0.5, 8) for seed in range(8)]
+    bench = {**table.content([*ours, *nearer, *mixed]), "measured": "", "machine": "", "command": ""}
+    page, _ = shown("_search.j2", {"bench": bench})
+    better = "gp is proven better than tpe over all landscapes: nearer to the optimum in 8, farther in 0 of 8 pairs"
+    assert f"* {better} of searches (p = 0.0078)" in unescape(page)
+    assert (
+        "* tpe-gp is not proven better than tpe over all landscapes: nearer to the optimum in 4, farther in 4" in page
+    )
+    assert table.rivals([*ours, *farther])[0].startswith("gp is not proven better than tpe")
+    assert table.rivals(ours) == []
+
+
 def test_every_column_of_the_benchmark_has_its_place_in_one_of_the_tables() -> None:
     cells = [f"0.{n}" for n in range(1, 1 + len(table.COLUMNS))]
     answer, cost = in_two([["tpe", *cells]], table.COLUMNS)

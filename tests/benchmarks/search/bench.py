@@ -28,7 +28,7 @@ from tests.benchmarks.search.play import Variant, as_earlier, play
 VARIANTS = {
     one.name: one
     for one in (
-        *(Variant(asker) for asker in ("random", "grid", "tpe", "fail", "inf", "classic", "gp")),
+        *(Variant(asker) for asker in ("random", "grid", "tpe", "fail", "inf", "classic", "gp", "tpe-gp")),
         *(Variant(asker, precheck=True) for asker in ("random", "tpe", "gp")),
         *(Variant(asker, history=True) for asker in ("tpe", "gp")),
         Variant("tpe", precheck=True, history=True),
@@ -83,9 +83,9 @@ def done(job: Job) -> dict[str, Any]:
     return {"key": job.key, **asdict(job), **asdict(played)}
 
 
-ONLY = {
-    "gp.py": ("gp",), "gaussian.py": ("gp",), "numbers.py": ("gp"),
-    "tpe.py": ("tpe",), "_optuna.py": ("tpe",), "grid.py": ("grid",), "random.py": ("random",),
+ONLY: dict[str, tuple[str, ...]] = {
+    "gp.py": ("gp", "tpe-gp"), "gaussian.py": ("gp", "tpe-gp"), "numbers.py": ("gp", "tpe-gp"),
+    "tpe.py": ("tpe", "tpe-gp"), "_optuna.py": ("tpe", "tpe-gp"), "grid.py": ("grid",), "random.py": ("random",),
     "replay.py": (replay.NAME,), replay.GRID.name: (replay.NAME,),
     "bench.py": (), "table.py": (), "paired.py": (), "make_grid.py": (),
 }  # fmt: skip

@@ -24,10 +24,12 @@ from runner.space.expand import is_active, ordered, random_point, random_value
 from tests.benchmarks.search.gaussian import Process, chance_above_zero, improvement
 from tests.benchmarks.search.numbers import Array, Coder, place
 
-RANDOM, NEIGHBOURS, PARENTS = 120, 20, 4
+RANDOM, NEIGHBOURS, PARENTS = 200, 20, 4
 """Candidates: so many random points, and so many neighbours of each of the best that ran."""
-ROUNDS, STEPS, CLIMBERS = 2, 8, 6
+ROUNDS, STEPS, CLIMBERS = 4, 10, 6
 """Then so many times so many neighbours of each of the best candidates."""
+NEAR = (8, 32, 64)
+"""A neighbour's number is the nearest or the next of so many random ones: round by round in smaller steps."""
 FEWER = 2
 """Each refusal divides them by this, so that another one is found best among the rest."""
 ASKS_BEFORE_RANDOM = 8
@@ -59,11 +61,13 @@ class Gp:
         fewer = FEWER**skip
         found = [random_point(space, rng) for _ in range(max(10, RANDOM // fewer))]
         for parent in _best(known, goal):
-            found += [_neighbour(space, parent, rng) for _ in range(max(5, NEIGHBOURS // fewer))]
+            count = max(5, NEIGHBOURS // fewer)
+            found += [_neighbour(space, parent, NEAR[index % len(NEAR)], rng) for index in range(count)]
         worth = promise(found)
-        for _ in range(ROUNDS if skip == 0 else 0):
+        for turn in range(ROUNDS if skip == 0 else 0):
+            near = NEAR[min(turn, len(NEAR) - 1)]
             top = [found[index] for index in np.argsort(-worth, kind="stable")[:CLIMBERS].tolist()]
-            more = [_neighbour(space, point, rng) for point in top for _ in range(STEPS)]
+            more = [_neighbour(space, point, near, rng) for point in top for _ in range(STEPS)]
             found, worth = found + more, np.append(worth, promise(more))
         ranked: list[int] = np.argsort(-worth, kind="stable").tolist()
         for index in ranked:
@@ -122,7 +126,7 @@ def _best(known: Sequence[Told], goal: Goal) -> list[Point]:
     return [point for _, _, point in ranked[:PARENTS]]
 
 
-def _neighbour(space: Space, parent: Point, rng: random.Random) -> Point:
+def _neighbour(space: Space, parent: Point, near: int, rng: random.Random) -> Point:
     """`parent` with one to three other values: a number near by, or another choice."""
     entry = space.entry(parent.entry)
     names = ordered(entry)
@@ -140,7 +144,7 @@ def _neighbour(space: Space, parent: Point, rng: random.Random) -> Point:
             values[name] = random_value(parameter, rng)
         else:
             here = place(parameter, old)
-            drawn = [random_value(parameter, rng) for _ in range(8)]
+            drawn = [random_value(parameter, rng) for _ in range(near)]
             drawn.sort(key=lambda value: abs(place(parameter, value) - here))
             values[name] = drawn[rng.choice((0, 0, 1))]
     return Point(parent.entry, values)

@@ -25,7 +25,7 @@ LEVELS = 3
 TIMEOUT = 1200.0
 """Seconds after which a hang is ended: what it costs."""
 
-TUNING = (101, 102, 103, 104)
+TUNING = (101, 102, 103, 104, 105, 106, 107, 108)
 """Instances that a sampler may be tuned on."""
 
 HELD_OUT = (901, 902, 903, 904, 905)

@@ -9,6 +9,7 @@ from typing import Any
 from tests.benchmarks.search.paired import signed_rank
 
 OURS = "tpe"
+RIVALS = ("gp", "tpe-gp")
 COLUMNS = (
     "regret @10", "@20", "@40", "p against tpe", "failed", "hung", "first success", "ever", "hours", "of it failed",
     "asks, CPU",
@@ -70,7 +71,7 @@ def text(lines: Sequence[Line]) -> str:
             cells = [cell.rjust(width) for cell, width in zip(line, widths, strict=True)]
             said.append("  ".join([line[0].ljust(widths[0]), *cells[1:]]))
         said.append("")
-    return "\n".join([*said, *goals(lines)])
+    return "\n".join([*said, *goals(lines), *rivals(lines)])
 
 
 def goals(lines: Sequence[Line]) -> list[str]:
@@ -102,6 +103,30 @@ def goals(lines: Sequence[Line]) -> list[str]:
     return said
 
 
+def rivals(lines: Sequence[Line]) -> list[str]:
+    """Whether another sampler than ours is better over all landscapes on which something can be found, in a sentence
+    each: the decision which one is offered."""
+    found = [variants for variants in groups(lines).values() if OURS in variants]
+    said = []
+    for name in RIVALS:
+        pairs: list[float] = []
+        for variants in found:
+            mine = {line["seed"]: line for line in variants[OURS]}
+            for line in variants.get(name, []):
+                ours = mine.get(line["seed"])
+                if ours is not None and (line["first_success"] or ours["first_success"]):
+                    pairs.append(round(regret_at(line, last([line])) - regret_at(ours, last([ours])), 9))
+        if pairs:
+            p = signed_rank(pairs)
+            better, worse = sum(one < 0 for one in pairs), sum(one > 0 for one in pairs)
+            proven = "proven better" if p < 0.05 and better > worse else "not proven better"
+            said.append(
+                f"{name} is {proven} than {OURS} over all landscapes: nearer to the optimum in {better}, farther in "
+                f"{worse} of {len(pairs)} pairs of searches (p = {p:.2g})"
+            )
+    return said
+
+
 def _goal(what: str, found: str, wanted: str, met: bool) -> str:
     return f"{'met' if met else 'MISSED'}: {what}: {found} ({wanted})"
 
@@ -115,7 +140,7 @@ def content(lines: Sequence[Line]) -> dict[str, Any]:
     parts = [{"name": name, "rows": rows(variants)} for name, variants in groups(lines).items()]
     seeds = len({line["seed"] for line in lines})
     return {
-        "columns": list(COLUMNS), "landscapes": parts, "goals": goals(lines), "seeds": seeds,
+        "columns": list(COLUMNS), "landscapes": parts, "goals": goals(lines), "rivals": rivals(lines), "seeds": seeds,
         "trials": lines[0]["trials"],
     }  # fmt: skip
 

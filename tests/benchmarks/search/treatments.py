@@ -42,6 +42,16 @@ class Ours:
         return self._sampler.ask(space, goal, log.told, (), search, number, skip)
 
 
+class Turns:
+    """Another sampler that was tried: `tpe` at odd trial numbers, `gp` at even ones."""
+
+    name = "tpe-gp"
+
+    def ask(self, space: Space, goal: Goal, log: Log, search: Search, number: int, skip: int) -> Point | None:
+        sampler = samplers.get("tpe") if number % 2 else Gp()
+        return sampler.ask(space, goal, log.told, (), search, number, skip)
+
+
 class Fail:
     """TrialState.FAIL: Optuna leaves such trials out of its model (auto-tuning-vllm, vllm-optimizer)."""
 
@@ -92,7 +102,7 @@ class Classic(Fail):
         return classic_penalty(deployed.message, deployed.seconds, TIMEOUT, goal)
 
 
-EVERY: tuple[Fail | Ours, ...] = (
-    Fail(), Infinite(), Classic(), Ours(Gp()), *(Ours(samplers.get(name)) for name in samplers.names()),
+EVERY: tuple[Fail | Ours | Turns, ...] = (
+    Fail(), Infinite(), Classic(), Ours(Gp()), Turns(), *(Ours(samplers.get(name)) for name in samplers.names()),
 )  # fmt: skip
 ASKERS = {one.name: one for one in EVERY}
