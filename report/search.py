@@ -22,6 +22,8 @@ HEADS = {
     "asks, CPU": "CPU of all asks",
 }
 """Column of the benchmark -> its head on the page."""
+SHOWN = {"inf": "infinite"}
+"""A search whose name looks like a number that is none."""
 ANSWER = ("regret @10", "@20", "@40", "p against tpe", "failed", "first success")
 """The columns that say who searches better. The others say what that took."""
 
@@ -51,7 +53,8 @@ def in_two(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> tuple[Table
 
 def _table(rows: Sequence[Sequence[str]], columns: Sequence[str], places: Sequence[int]) -> Table:
     heads = tuple(HEADS.get(columns[place], columns[place]) for place in places)
-    return Table(heads, tuple((row[0], *(_cell(columns[n], row[n + 1]) for n in places)) for row in rows))
+    cells = ((SHOWN.get(row[0], row[0]), *(_cell(columns[n], row[n + 1]) for n in places)) for row in rows)
+    return Table(heads, tuple(cells))
 
 
 def _cell(column: str, text: str) -> str:
