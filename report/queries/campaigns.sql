@@ -80,8 +80,8 @@ LEFT JOIN (
 LEFT JOIN (SELECT search_key, series, count(*) AS rejected FROM rejections GROUP BY search_key, series) r
   ON r.search_key = s.search_key AND r.series = s.series
 LEFT JOIN (
-  SELECT search_key, series, sum(seconds) AS seconds,
-    coalesce(sum(seconds) FILTER (WHERE outcome <> 'measured'), 0) AS seconds_lost
+  SELECT search_key, series, round(sum(seconds), 3) AS seconds,
+    round(coalesce(sum(seconds) FILTER (WHERE outcome <> 'measured'), 0), 3) AS seconds_lost
   FROM attempts GROUP BY search_key, series
 ) a ON a.search_key = s.search_key AND a.series = s.series
 LEFT JOIN (

@@ -15,4 +15,4 @@ SELECT
   (SELECT count(*) FROM known_trials) AS trials,
   (SELECT count(*) FROM known_trials WHERE status = 'failed') AS failed,
   (SELECT count(*) FROM attempts) AS attempts,
-  (SELECT coalesce(sum(seconds), 0) FROM attempts) AS seconds
+  (SELECT round(coalesce(sum(seconds), 0), 3) FROM attempts) AS seconds
