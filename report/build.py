@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from report import phrases, postpass, recorded, website
+from report import feed, phrases, postpass, recorded, website
 from report.check import check
 from report.exports import export
 from report.gather import gather, prepare, query, query_names
@@ -71,7 +71,8 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
             write_mark(folder / "data" / website.MARK, facts)
 
         with disk_errors(out, "--out"), website.replacing(out) as fresh:
-            website.run_mkdocs(config, fresh, epoch(data))
+            address, name = website.run_mkdocs(config, fresh, epoch(data))
+            (fresh / feed.PATH).write_text(feed.feed(data, address, name), encoding="utf-8")
             count = postpass.fill(fresh, {name: table for page in pages for name, table in page.tables.items()})
     store = data["snapshot"][0]
     built = Built(out, count, store["campaigns"], store["trials"], store["failed"], doubts)

@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from html import escape as html
 from typing import Any
+from urllib.parse import quote
 
 from markupsafe import Markup
 
 from report import escape, phrases
 from report.calibration import calibration
 from report.clients import measured as measured_clients
+from report.comparability import FACTS, MOST, comparable_groups
+from report.cost import cheapest, loads_text, machine_time, per_million, price
 from report.due import schedule
 from report.front import front_table
 from report.importance import by_parameter, importances, said
+from report.lately import lately
 from report.launches import forms
 from report.ranking import rankings
 from report.search import in_two
 from report.search import measured as measured_search
+from report.trends import changes, trends
 from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
 from runner.render.capacity import capacity_detail, capacity_text
@@ -26,7 +32,7 @@ from runner.render.comparison import more_text
 from runner.render.shell import wrapped
 from runner.scoring import client_bound
 from runner.scoring.severity import SEVERITY
-from runner.stats import importance
+from runner.stats import importance, steps
 from runner.stats.failing import Finding, Tried, findings
 
 _FAR = math.log(3)
@@ -74,6 +80,16 @@ def code(text: str) -> Markup:
     return Markup("<code>") + escape.inline(text) + Markup("</code>")
 
 
+def as_json(value: Any) -> Markup:
+    """For a double-quoted attribute that a script reads."""
+    return Markup(html(json.dumps(value, ensure_ascii=True), quote=True))
+
+
+def joined_names(names: Sequence[str]) -> Markup:
+    """Names as they stand in an address, after the `#`."""
+    return Markup(",".join(quote(name, safe="") for name in names))
+
+
 def types(dtypes_json: str) -> str:
     """Types of number and their share of the weights, the largest first."""
     found: dict[str, int] = json.loads(dtypes_json)
@@ -96,34 +112,46 @@ def amount(number: int | None) -> str:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "amount": amount,
+    "as_json": as_json,
     "at": phrases.at_text,
     "axis": lambda objective, goal: phrases.axis_text(objective, goal),
     "block": escape.block,
     "capital": phrases.capital,
     "change": phrases.gain_text,
+    "changes": changes,
+    "cheapest": cheapest,
     "code": code,
+    "comparable_groups": comparable_groups,
     "forms": forms,
     "importances": lambda trials, goal: by_parameter(importances(trials, goal)),
+    "joined_names": joined_names,
     "known": said,
     "front_table": front_table,
     "goals": phrases.goals_text,
     "in_two": in_two,
+    "lately": lately,
     "later": later,
     "loads": json.loads,
+    "loads_text": loads_text,
+    "machine_time": machine_time,
     "measured": phrases.measured,
     "more_repeats": more_text,
     "number": significant,
     "objective": phrases.objective_title,
     "of": of,
     "params": phrases.params_text,
+    "per_million": per_million,
     "percent": phrases.percent,
+    "price": price,
     "rankings": rankings,
     "score": phrases.score_text,
     "seconds": phrases.seconds_text,
     "sentence": phrases.sentence,
     "shell": wrapped,
     "size": format_size,
+    "trends": trends,
     "types": types,
+    "unsure": phrases.unsure,
     "value": phrases.value_text,
     "verdict_line": phrases.verdict_line,
     "when": phrases.when,
@@ -135,6 +163,7 @@ GLOBALS: dict[str, Any] = {
     "capacity": capacity_text,
     "capacity_detail": capacity_detail,
     "MEASURED_SEARCH": measured_search(),
+    "COMPARED_FACTS": FACTS,
     "count": phrases.count,
     "load": phrases.load_text,
     "load_axis": phrases.load_axis,
@@ -142,7 +171,10 @@ GLOBALS: dict[str, Any] = {
     "optimism": phrases.optimism,
     "schedule": schedule,
     "METRICS": METRICS,
+    "MOST_COMPARED": MOST,
     "STATS": STATS,
+    "STEP": {"confidence": steps.CONFIDENCE, "least": steps.LEAST},
+    "trend_axis": phrases.metric_axis,
     "SEVERITY": SEVERITY,
     "IMPORTANCE": {
         "groups": importance.GROUPS,

@@ -70,6 +70,12 @@ def axis_text(objective: str, goal: str) -> str:
     return f"Score: {objective_title(objective)} ({metric_ref(objective).unit}), {better} is better"
 
 
+def metric_axis(objective: str, goal: str) -> str:
+    """Title of an axis that shows the objective as it was measured."""
+    better = "more" if goal == "maximize" else "less"
+    return capital(f"{objective_title(objective)} ({metric_ref(objective).unit}), {better} is better")
+
+
 def score_text(value: float | None, objective: str) -> str:
     """A score, confirmed score or penalty: all have the objective's unit."""
     return format_value(value, metric_ref(objective).metric)
@@ -103,6 +109,12 @@ def measured(value: float | None, metric: str) -> str:
 
 def load_text(kind: str, value: float) -> str:
     return load_words(kind, value)
+
+
+def unsure(level: Mapping[str, Any]) -> bool:
+    """The interval of the attainment holds what was asked for, too, whichever side the search put the load on."""
+    low, high = level["attainment_low"], level["attainment_high"]
+    return low is not None and high is not None and low < level["target"] <= high
 
 
 def load_axis(kind: str) -> str:

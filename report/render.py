@@ -1,8 +1,9 @@
 """Pages from templates. A page is one file `report/pages/NAME.md.j2`: YAML front matter, then Markdown with Jinja2.
 
 Front matter: `title` and `path` (of the Markdown file below `site/results/`; both may say {slug} and {campaign}),
-`needs` (queries), `charts`, `order` (of writing), `for_each: campaigns` (one page per campaign), `hide` (parts of the
-theme), `shown_on` (the page that includes this one, when it is no page itself), `search: false`.
+`needs` (queries), `charts`, `data` (queries whose rows go into the page's data file as they are), `order` (of writing),
+`for_each: campaigns` (one page per campaign), `hide` (parts of the theme), `shown_on` (the page that includes this one,
+when it is no page itself), `search: false`.
 
 A need that no query gives, a chart that no file gives and a name that nothing defines are errors of the build.
 """
@@ -38,6 +39,7 @@ class Template:
     order: int = 100
     needs: tuple[str, ...] = ()
     charts: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
     for_each: str | None = None
     shown_on: str | None = None
     hide: tuple[str, ...] = ()
@@ -47,7 +49,7 @@ class Template:
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page as Markdown. `path` is relative to `site/results/`; `tables` are what the post-pass puts in for its
-    placeholders; `rows` (chart -> data set) go into the data file called `key`."""
+    placeholders; `rows` (chart or query -> data set) go into the data file called `key`."""
 
     path: str
     markdown: str
@@ -116,7 +118,13 @@ def _page(body: Body, template: Template, data: Data, facts: Mapping[str, Any], 
         head["search"] = {"exclude": True}
     front = "".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in head.items())
     markdown = f"{text}\n" if template.shown_on else f"---\n{front}---\n\n{text}\n"
-    return Page(path, markdown, figures.tables, figures.key, figures.rows)
+    plain = {name: [_with_slug(row) for row in data[name]] for name in template.data}
+    return Page(path, markdown, figures.tables, figures.key, {**figures.rows, **plain})
+
+
+def _with_slug(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A script finds the page and the data file of a campaign by it."""
+    return {**row, "slug": escape.slug(row["campaign"])} if "campaign" in row else row
 
 
 def _environment() -> Environment:

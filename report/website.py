@@ -25,7 +25,7 @@ from runner.errors import AlreadyRunning, NoSpace, NotReady, SiteError, Unwritab
 from runner.util.files import FULL, atomic_write, new_folder, remove_abandoned
 from runner.util.project import cache_folder
 
-ASSETS = ("charts.js", "site.css")
+ASSETS = ("charts.js", "compare.js", "site.css")
 MARK = "build.json"
 """Stands in every built site: only a folder that has it, or an empty one, is replaced."""
 
@@ -137,8 +137,9 @@ def _vega() -> bytes:
     return bundle
 
 
-def run_mkdocs(config_file: Path, out: Path, epoch: int) -> None:
-    """Build the whole site into `out`, strictly. `epoch` (s) is the date of every page.
+def run_mkdocs(config_file: Path, out: Path, epoch: int) -> tuple[str, str]:
+    """Build the whole site into `out`, strictly. `epoch` (s) is the date of every page. Returns the site's address,
+    empty when it has none, and its name.
 
     Raises SiteError with the warnings: a broken link, a page that the navigation names and nobody wrote.
     """
@@ -155,7 +156,9 @@ def run_mkdocs(config_file: Path, out: Path, epoch: int) -> None:
             from mkdocs.exceptions import MkDocsException
 
             try:
-                build(load_config(str(config_file), site_dir=str(out), strict=True))
+                config = load_config(str(config_file), site_dir=str(out), strict=True)
+                build(config)
+                return config.site_url or "", config.site_name
             except (MkDocsException, SystemExit) as error:
                 lines = said.lines or [str(error)]
                 raise SiteError(

@@ -7,7 +7,7 @@ from typing import Any
 
 from report.charts import Chart, Data, Rows, Words
 from report.charts._style import GREY, drawing, width
-from report.phrases import count, load_text
+from report.phrases import count, load_text, unsure
 
 HOLDS, MISSES, UNSURE = "holds", "misses", "not sure"
 COLOURS = {HOLDS: "#009E73", MISSES: "#D55E00", UNSURE: GREY}
@@ -64,8 +64,7 @@ def rows(data: Data) -> Rows:
 
 
 def _verdict(level: Mapping[str, Any]) -> str:
-    """Not sure: the interval holds what was asked for, too, whichever side the search put the load on."""
-    if level["attainment_low"] < level["target"] <= level["attainment_high"]:
+    if unsure(level):
         return UNSURE
     return HOLDS if level["held"] else MISSES
 
@@ -82,11 +81,11 @@ def caption(rows: Rows, words: Words) -> str:
         for edge, what in (("low", "highest load that held"), ("high", "lowest that missed"))
         if edge in edges
     ]
-    unsure = sum(row["verdict"] == UNSURE for row in mine)
+    open_ones = sum(row["verdict"] == UNSURE for row in mine)
     return (
         f"{count(len(mine), 'load')} tried. {'. '.join(told)}{'. ' if told else ''}"
         f"Bars: 95 % interval (Wilson). Dashed: the {mine[0]['target']:g} % that were asked for."
-        + (f" Not sure: the interval holds them, too ({count(unsure, 'load')})." if unsure else "")
+        + (f" Not sure: the interval holds them, too ({count(open_ones, 'load')})." if open_ones else "")
     )
 
 

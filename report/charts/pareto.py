@@ -1,4 +1,5 @@
-"""Throughput against time to first token: every level of every trial, and the frontier that none of them beats."""
+"""Throughput against time to first token: every level of every trial, and of each entry the frontier that none of its
+own beats."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from report.charts import Chart, Data, Rows, Words
-from report.charts._style import GREY, drawing, entry_colour, entry_shape, width
+from report.charts._style import drawing, entry_colour, entry_shape, width
 from report.phrases import count, load_text, params_text
 from runner.domain.metrics import METRICS, format_value
 from runner.stats.pareto import pareto_front
@@ -26,8 +27,8 @@ def spec() -> dict[str, Any]:
     # `on_front` is computed with the metrics' declared directions, not here.
     front = (
         base.transform_filter("datum.on_front")
-        .mark_line(interpolate="step-after", strokeWidth=2, color=GREY, opacity=0.8)
-        .encode(x=x, y=y)
+        .mark_line(interpolate="step-after", strokeWidth=2, opacity=0.7)
+        .encode(x=x, y=y, color=entry_colour(), detail="entry:N")
     )
     tooltip = [
         alt.Tooltip("campaign_name:N", title="campaign"),
@@ -58,7 +59,7 @@ def spec() -> dict[str, Any]:
 
 def rows(data: Data) -> Rows:
     found = []
-    for _, members in groupby(sorted(data["measured_levels"], key=_setting), key=_setting):
+    for _, members in groupby(sorted(data["measured_levels"], key=_line), key=_line):
         levels = list(members)
         # What failed elsewhere can not be served: its light levels must not push a healthy trial off the frontier.
         points = [
@@ -72,8 +73,8 @@ def rows(data: Data) -> Rows:
     return found
 
 
-def _setting(level: Mapping[str, Any]) -> str:
-    return str(level["setting"])
+def _line(level: Mapping[str, Any]) -> tuple[str, str]:
+    return str(level["setting"]), str(level["entry"])
 
 
 def _point(level: Mapping[str, Any], on_front: bool) -> dict[str, Any]:
@@ -100,7 +101,9 @@ def caption(rows: Rows, words: Words) -> str:
     hollow = sum(row["status"] != "succeeded" for row in mine)
     absent = sum({row["campaign_name"]: row["campaign_absent"] for row in mine}.values())
     trials = {(row["campaign_name"], row["number"]) for row in mine}
-    text = f"{count(len(mine), 'level')} of {count(len(trials), 'trial')}, {front} on the frontier (line)"
+    text = (
+        f"{count(len(mine), 'level')} of {count(len(trials), 'trial')}, {front} on the frontier of their entry (line)"
+    )
     if hollow:
         text += f", {hollow} of trials that failed at another level or missed an SLO (hollow)"
     if absent:

@@ -1,7 +1,7 @@
 -- A level that a trial measured to its end. Only levels of one setting may stand in one picture.
 -- columns:
 --   campaign_name VARCHAR   campaign
---   setting VARCHAR         model, hardware, token lengths and load generator
+--   setting VARCHAR         model, hardware, token lengths, load generator and machine
 --   model VARCHAR           model, short
 --   hardware VARCHAR        CPU, or number and name of the GPUs
 --   scenario VARCHAR        token lengths
@@ -18,7 +18,7 @@
 --   campaign_absent BIGINT  failed trials of the campaign without any level here
 SELECT
   t.campaign AS campaign_name,
-  concat_ws(' · ', t.model, t.hardware, l.scenario, a.client || ' client') AS setting,
+  concat_ws(' · ', t.model, t.hardware, l.scenario, concat_ws(' ', a.client, 'client', a.client_version), a.host) AS setting,
   t.model, t.hardware, l.scenario, a.client, t.number, t.entry, t.params_json, l.position, l.load_kind, l.load_value,
   n.ttft_p50, n.output_throughput, t.status, coalesce(f.absent, 0) AS campaign_absent
 FROM shown_trials t

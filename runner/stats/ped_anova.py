@@ -58,7 +58,8 @@ def _evaluated(
             told[row][name] = value
     study = _study(told, kinds, losses)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that one trial, an entry's default, has not set the parameter
+        # One trial, an entry's default, has not set the parameter: Optuna leaves that regime out, and says so.
+        warnings.filterwarnings("ignore", message="Some regimes for parameter", category=UserWarning)
         found = get_param_importances(
             study, evaluator=PedAnovaImportanceEvaluator(target_quantile=quantile), params=list(names)
         )

@@ -16,6 +16,7 @@ from runner.store.reader import open_snapshot
 from runner.store.snapshot import snapshot
 from tests import make
 from tests.make.load import write_load
+from tests.make.trend import write_trend
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +30,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBPyConnectio
     make.write_audits(results)
     make.write_searched(results)
     write_load(results)
+    write_trend(results)
     with closing(open_snapshot(results)) as connection:
         prepare(connection)
         yield connection

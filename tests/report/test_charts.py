@@ -22,6 +22,7 @@ from report.render import by_campaign
 from runner.domain.failure import Phase
 from runner.store.reader import open_snapshot
 from tests import make
+from tests.make.trend import write_trend
 from tests.make.wide import capacity_levels as searched_levels
 
 WORDS: dict[str, Any] = {
@@ -39,7 +40,9 @@ def data(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Data:
     results = tmp_path_factory.mktemp("capacities")
     make.write_store(results, attempts=[replace(make.attempt(number=0), levels=levels)])
     capacities = gathered(results)["smollm-cpu"]["capacities"]
-    return {**everything["smollm-cpu"], **others, "capacities": capacities}
+    nightly = gathered(write_trend(tmp_path_factory.mktemp("trend") / "results").results)["smollm-nightly"]
+    sessions = {"trend_sessions": nightly["trend_sessions"]}
+    return {**everything["smollm-cpu"], **others, **sessions, "capacities": capacities}
 
 
 @pytest.fixture(scope="session")
