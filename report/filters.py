@@ -12,13 +12,17 @@ from markupsafe import Markup
 from report import escape, phrases
 from report.calibration import calibration
 from report.clients import measured as measured_clients
+from report.deaths import by_campaign, deaths, lost, phases_of
 from report.due import schedule
 from report.front import front_table
 from report.importance import by_parameter, importances, said
 from report.launches import forms
+from report.parameters import FEWEST, FEWEST_EACH, FEWEST_SCORED, each_value, parameters
 from report.ranking import rankings
+from report.runtimes import alone, side_by_side
 from report.search import in_two
 from report.search import measured as measured_search
+from report.standings import RANKED, metric_axis, pairs, ranked
 from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
 from runner.render.capacity import capacity_detail, capacity_text
@@ -95,13 +99,18 @@ def amount(number: int | None) -> str:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
+    "alone": alone,
     "amount": amount,
     "at": phrases.at_text,
     "axis": lambda objective, goal: phrases.axis_text(objective, goal),
     "block": escape.block,
+    "by_campaign": by_campaign,
+    "by_value": parameters,
     "capital": phrases.capital,
     "change": phrases.gain_text,
     "code": code,
+    "deaths": deaths,
+    "each_value": each_value,
     "forms": forms,
     "importances": lambda trials, goal: by_parameter(importances(trials, goal)),
     "known": said,
@@ -110,18 +119,24 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "in_two": in_two,
     "later": later,
     "loads": json.loads,
+    "lost": lost,
     "measured": phrases.measured,
+    "metric_axis": metric_axis,
     "more_repeats": more_text,
     "number": significant,
     "objective": phrases.objective_title,
     "of": of,
+    "pairs": pairs,
     "params": phrases.params_text,
     "percent": phrases.percent,
+    "ranked": ranked,
+    "phases_of": phases_of,
     "rankings": rankings,
     "score": phrases.score_text,
     "seconds": phrases.seconds_text,
     "sentence": phrases.sentence,
     "shell": wrapped,
+    "side_by_side": side_by_side,
     "size": format_size,
     "types": types,
     "value": phrases.value_text,
@@ -142,8 +157,10 @@ GLOBALS: dict[str, Any] = {
     "optimism": phrases.optimism,
     "schedule": schedule,
     "METRICS": METRICS,
+    "RANKED": RANKED,
     "STATS": STATS,
     "SEVERITY": SEVERITY,
+    "VALUES": {"fewest": FEWEST, "each": FEWEST_EACH, "scored": FEWEST_SCORED},
     "IMPORTANCE": {
         "groups": importance.GROUPS,
         "fewest": importance.FEWEST,
