@@ -16,14 +16,18 @@ from report.calibration import calibration
 from report.clients import measured as measured_clients
 from report.comparability import FACTS, MOST, comparable_groups
 from report.cost import cheapest, loads_text, machine_time, per_million, price
+from report.deaths import by_campaign, deaths, lost, phases_of
 from report.due import schedule
 from report.front import front_table
 from report.importance import by_parameter, importances, said
 from report.lately import lately
 from report.launches import forms
+from report.parameters import FEWEST, FEWEST_EACH, FEWEST_SCORED, each_value, parameters
 from report.ranking import rankings
+from report.runtimes import alone, side_by_side
 from report.search import in_two
 from report.search import measured as measured_search
+from report.standings import RANKED, metric_axis, pairs, ranked
 from report.trends import changes, trends
 from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
@@ -111,17 +115,22 @@ def amount(number: int | None) -> str:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
+    "alone": alone,
     "amount": amount,
     "as_json": as_json,
     "at": phrases.at_text,
     "axis": lambda objective, goal: phrases.axis_text(objective, goal),
     "block": escape.block,
+    "by_campaign": by_campaign,
+    "by_value": parameters,
     "capital": phrases.capital,
     "change": phrases.gain_text,
     "changes": changes,
     "cheapest": cheapest,
     "code": code,
     "comparable_groups": comparable_groups,
+    "deaths": deaths,
+    "each_value": each_value,
     "forms": forms,
     "importances": lambda trials, goal: by_parameter(importances(trials, goal)),
     "joined_names": joined_names,
@@ -134,20 +143,26 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "loads": json.loads,
     "loads_text": loads_text,
     "machine_time": machine_time,
+    "lost": lost,
     "measured": phrases.measured,
+    "metric_axis": metric_axis,
     "more_repeats": more_text,
     "number": significant,
     "objective": phrases.objective_title,
     "of": of,
+    "pairs": pairs,
     "params": phrases.params_text,
     "per_million": per_million,
     "percent": phrases.percent,
     "price": price,
+    "ranked": ranked,
+    "phases_of": phases_of,
     "rankings": rankings,
     "score": phrases.score_text,
     "seconds": phrases.seconds_text,
     "sentence": phrases.sentence,
     "shell": wrapped,
+    "side_by_side": side_by_side,
     "size": format_size,
     "trends": trends,
     "types": types,
@@ -172,10 +187,12 @@ GLOBALS: dict[str, Any] = {
     "schedule": schedule,
     "METRICS": METRICS,
     "MOST_COMPARED": MOST,
+    "RANKED": RANKED,
     "STATS": STATS,
     "STEP": {"confidence": steps.CONFIDENCE, "least": steps.LEAST},
-    "trend_axis": phrases.metric_axis,
+    "trend_axis": phrases.objective_axis,
     "SEVERITY": SEVERITY,
+    "VALUES": {"fewest": FEWEST, "each": FEWEST_EACH, "scored": FEWEST_SCORED},
     "IMPORTANCE": {
         "groups": importance.GROUPS,
         "fewest": importance.FEWEST,

@@ -70,7 +70,7 @@ def axis_text(objective: str, goal: str) -> str:
     return f"Score: {objective_title(objective)} ({metric_ref(objective).unit}), {better} is better"
 
 
-def metric_axis(objective: str, goal: str) -> str:
+def objective_axis(objective: str, goal: str) -> str:
     """Title of an axis that shows the objective as it was measured."""
     better = "more" if goal == "maximize" else "less"
     return capital(f"{objective_title(objective)} ({metric_ref(objective).unit}), {better} is better")

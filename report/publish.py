@@ -38,7 +38,7 @@ _TEXTS = (
     "evidence", "flags_json", "gpu", "gpu_uuids", "hardware", "hint", "hub_id", "image", "kernel", "launch",
     "message", "model", "model_revision", "name", "near_entry", "near_evidence", "near_hint", "near_params_json",
     "os", "params_json", "pass_env", "path", "reason", "reference", "rule", "rules_json", "setting", "shm_size",
-    "signal", "warnings", "architecture", "dtypes_json", "quantization",
+    "signal", "warnings", "architecture", "dtypes_json", "quantization", "parameter", "label",
 )
 # fmt: on
 COLUMNS: dict[str, Treat] = {

@@ -126,7 +126,7 @@ def _questions(
         if reason is None and len({written[index] for index in rows.values()}) < 2:
             reason = f"all of them have the value {written[next(iter(rows.values()))]}"
         values = [trials[index][name] for index in rows.values()]
-        codes, names = _grouped(values) if reason is None else ([0] * len(values), ())
+        codes, names = grouped(values) if reason is None else ([0] * len(values), ())
         made.append(_Question(name, dict(zip(rows, codes, strict=True)), names, reason))
     return made
 
@@ -183,7 +183,7 @@ def _groups(one: _Question, middle: Callable[[Sequence[int]], float]) -> list[Gr
     return [Group(name, len(rows), middle(rows)) for name, rows in zip(one.names, members, strict=True)]
 
 
-def _grouped(values: Sequence[Scalar]) -> tuple[list[int], tuple[str, ...]]:
+def grouped(values: Sequence[Scalar]) -> tuple[list[int], tuple[str, ...]]:
     """The group of each value, and what the groups are called. Numbers with more than GROUPS values go by their rank,
     equal ones together; of words each is one, but for the seldom ones."""
     numbers = [value for value in values if not isinstance(value, bool | str)]

@@ -20,8 +20,9 @@ Samples = Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One configuration at one load. `rank` counts from 1; `told_apart`: its repeats are surely worse than those of the
-    rank above (true for the first); `middle`, `low`, `high` are median and range of its `attempts` values."""
+    """One configuration at one load. `rank` counts from 1, and equal medians share one (1, 2, 2, 4); `told_apart`: its
+    repeats are surely worse than those of the one above (true for the first); `middle`, `low`, `high` are median and
+    range of its `attempts` values."""
 
     rank: int
     told_apart: bool
@@ -47,12 +48,15 @@ def standings(samples: Samples, *, higher_is_better: bool) -> dict[str, Standing
     """Each configuration's place at one load, the leader first. One without a value has no place."""
     known = {name: values for name, values in samples.items() if values}
     order = sorted(known, key=lambda name: median(known[name]), reverse=higher_is_better)
-    found = {}
+    found: dict[str, Standing] = {}
     for place, name in enumerate(order):
         above = order[place - 1] if place else None
         apart = above is None or _better(known[above], known[name], higher_is_better)
         values = known[name]
-        found[name] = Standing(place + 1, apart, median(values), min(values), max(values), len(values))
+        middle = median(values)
+        level = above is not None and found[above].middle == middle
+        rank = found[above].rank if above is not None and level else place + 1
+        found[name] = Standing(rank, apart, middle, min(values), max(values), len(values))
     return found
 
 

@@ -22,13 +22,14 @@ from tests.make.trend import write_trend
 @pytest.fixture(scope="session")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBPyConnection]:
     """A campaign that went well, one in which nothing worked, and one with trials enough to say what decides,
-    and one that searched the load that holds."""
+    one that searched the load that holds, and three to lay side by side."""
     results = tmp_path_factory.mktemp("contract") / "results"
     make.write_store(results)
     make.write_all_failed(results)
     make.write_gpus(results)
     make.write_audits(results)
     make.write_searched(results)
+    make.write_comparable(results)
     write_load(results)
     write_trend(results)
     with closing(open_snapshot(results)) as connection:

@@ -15,5 +15,6 @@ from runner.fixtures.header import *  # noqa: F403
 from runner.fixtures.levels import *  # noqa: F403
 from runner.fixtures.sealing import *  # noqa: F403
 from runner.fixtures.verdicts import *  # noqa: F403
+from tests.make.comparable import *  # noqa: F403
 from tests.make.searched import *  # noqa: F403
 from tests.make.store import *  # noqa: F403

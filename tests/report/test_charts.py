@@ -29,6 +29,7 @@ WORDS: dict[str, Any] = {
     "score": "Output throughput (tok/s)", "entries": ["f16", "q8"], "phases": ["start", "load"], "metric": "ttft",
     "load": "Users", "axis": "Seconds", "parameter": "threads", "setting": "s",
     "scenario": "D(100,20)", "bars": 52, "outcome": "objective", "at": "best at", "which": ["best", "default"],
+    "verdicts": ["not told apart"], "across": "batch-size", "down": "threads",
 }  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def test_it_is_drawn(name: str, many: int | None, data: Data, searched: Data) ->
     import vl_convert
 
     chart = charts.get(name)
-    rows: Sequence[Any] = chart.rows(searched if name == "importance" else data)[:many]
+    rows: Sequence[Any] = chart.rows(searched if name in ("importance", "feasible") else data)[:many]
     words = WORDS | {"setting": rows[0].get("setting", "s") if rows else "s"}
     spec = filled_in(specs([name])[name], {word: words[word] for word in chart.words})
     assert "@" not in json.dumps(spec)

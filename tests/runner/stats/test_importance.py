@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runner.domain.parameters import Scalar, Values
-from runner.stats.importance import FEWEST, Weight, _grouped, for_failing, for_objective
+from runner.stats.importance import FEWEST, Weight, for_failing, for_objective, grouped
 
 
 def drawn(seed: int, trials: int) -> list[dict[str, Scalar]]:
@@ -183,7 +183,7 @@ def test_failures_that_tell_nothing_are_said_to(failed: list[bool], lacks: str) 
     ([4, 4, 4, "auto", "auto", "auto"], ("4", "auto"), [0, 0, 0, 1, 1, 1]),
 ])  # fmt: skip
 def test_values_go_into_groups(values: list[Any], names: tuple[str, ...], codes: list[int]) -> None:
-    assert _grouped(values) == (codes, names)
+    assert grouped(values) == (codes, names)
 
 
 def test_the_same_trials_give_the_same_answer() -> None:

@@ -27,6 +27,11 @@ def test_one_value_each_is_ranked_and_never_told_apart() -> None:
     assert [(name, one.rank, one.told_apart) for name, one in found.items()] == [("a", 1, True), ("b", 2, False)]
 
 
+def test_equal_medians_share_a_rank_and_the_next_one_is_not_moved_up() -> None:
+    found = standings({"a": (3.0,), "b": (2.0,), "c": (1.0, 3.0), "d": (1.0,)}, higher_is_better=True)
+    assert [(name, one.rank) for name, one in found.items()] == [("a", 1), ("b", 2), ("c", 2), ("d", 4)]
+
+
 def test_a_turn_that_both_ends_prove_is_sure_and_stands_first() -> None:
     one = {"a": (10.0, 10.1, 10.2), "b": (5.0, 5.1, 5.2), "c": (9.9, 10.4, 10.0)}
     many = {"a": (20.0, 20.1, 20.2), "b": (40.0, 40.1, 40.2), "c": (20.4, 19.9, 20.3)}
