@@ -16,6 +16,7 @@ from report.due import schedule
 from report.front import front_table
 from report.importance import by_parameter, importances, said
 from report.launches import forms
+from report.questions import questions
 from report.ranking import rankings
 from report.search import in_two
 from report.search import measured as measured_search
@@ -132,6 +133,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
 GLOBALS: dict[str, Any] = {
     "CALIBRATION": calibration(),
     "MEASURED_CLIENTS": measured_clients(),
+    "QUESTIONS": questions(),
     "capacity": capacity_text,
     "capacity_detail": capacity_detail,
     "MEASURED_SEARCH": measured_search(),
