@@ -29,7 +29,7 @@ WHERE t.status = 'succeeded' AND m.metric = 'output_throughput'
 ORDER BY t.campaign, t.number, l.position;
 
 -- Which metrics were measured, with their units
-SELECT metric, stat, unit, count(*) AS measured, round(min(value), 4) AS least, round(max(value), 4) AS most
+SELECT metric, stat, unit, count(*) AS measured
 FROM metrics
 GROUP BY metric, stat, unit
 ORDER BY metric, stat;
