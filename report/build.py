@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from report import feed, phrases, postpass, recorded, website
+from report import feed, phrases, postpass, recorded, sql_engine, website
 from report.check import check
 from report.exports import export
 from report.gather import gather, prepare, query, query_names
+from report.identity import identity
 from report.publish import Publisher
 from report.recorded import recorded_json
 from report.render import render
@@ -43,14 +44,18 @@ class Built:
     doubts: Mapping[str, Sequence[str]]
 
 
-def build_site(results: Path, project: Path, out: Path | None, *, private: bool = False) -> Built:
+def build_site(results: Path, project: Path, out: Path | None, *, private: bool = False, sql: bool = False) -> Built:
     """Build the site of `project` from the snapshot in `results` into `out` (default: `<project>/public`).
 
-    `private` shows host names and paths. Same snapshot, same version: same bytes. Raises StoreError without a snapshot,
-    NotReady when `out` is not ours to replace, SiteError when MkDocs complains of one, NoSpace, Unwritable.
+    `private` shows host names and paths; `sql` adds DuckDB for the SQL page, fetched when it is not in the cache. Same
+    snapshot, same version: same bytes. Raises StoreError without a snapshot, UsageError for a wrong `[site]` in
+    tunebook.toml, NotReady when `out` is not ours to replace, SiteError when MkDocs complains of one, NoSpace,
+    Unwritable, and what fetching can raise (`sql_engine.fetched`).
     """
     out = out or project / "public"
+    whose = identity(project)
     config, source = website.sources(project, results)
+    engine = sql_engine.fetched() if sql or whose.sql else None
     folder = source / "results"
     with closing(open_snapshot(results, confined=False)) as connection, website.alone(source):
         require_current(connection)
@@ -65,13 +70,16 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
             (folder / "data" / recorded.FILE).write_text(recorded_json(connection, publisher), encoding="utf-8")
             exports = export(connection, folder / "data", publisher)
             reference = (source / "reference" / "tables.md").is_file()
-            facts = facts_of(data, doubts, private) | {"exports": exports, "reference": reference}
+            facts = facts_of(data, doubts, private) | {"exports": exports, "reference": reference, "sql": engine}
             pages = render(data, facts)
             website.write_pages(folder, pages)
+            whose.dress(folder / "assets")
+            if engine:
+                engine.write(folder / "assets" / "sql")
             write_mark(folder / "data" / website.MARK, facts)
 
         with disk_errors(out, "--out"), website.replacing(out) as fresh:
-            address, name = website.run_mkdocs(config, fresh, epoch(data))
+            address, name = website.run_mkdocs(config, fresh, epoch(data), whose)
             (fresh / feed.PATH).write_text(feed.feed(data, address, name), encoding="utf-8")
             count = postpass.fill(fresh, {name: table for page in pages for name, table in page.tables.items()})
     store = data["snapshot"][0]

@@ -23,6 +23,7 @@ from report.importance import by_parameter, importances, said
 from report.lately import lately
 from report.launches import forms
 from report.parameters import FEWEST, FEWEST_EACH, FEWEST_SCORED, each_value, parameters
+from report.questions import questions
 from report.ranking import rankings
 from report.runtimes import alone, side_by_side
 from report.search import in_two
@@ -175,6 +176,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
 GLOBALS: dict[str, Any] = {
     "CALIBRATION": calibration(),
     "MEASURED_CLIENTS": measured_clients(),
+    "QUESTIONS": questions(),
     "capacity": capacity_text,
     "capacity_detail": capacity_detail,
     "MEASURED_SEARCH": measured_search(),

@@ -20,12 +20,13 @@ from typing import Any
 from report.charts import charts, specs
 from report.charts._style import DARK
 from report.escape import in_chart
+from report.identity import Identity
 from report.render import Page
 from runner.errors import AlreadyRunning, NoSpace, NotReady, SiteError, Unwritable
 from runner.util.files import FULL, atomic_write, new_folder, remove_abandoned
 from runner.util.project import cache_folder
 
-ASSETS = ("charts.js", "compare.js", "site.css")
+ASSETS = ("charts.js", "compare.js", "sql-answer.js", "sql.js", "site.css")
 MARK = "build.json"
 """Stands in every built site: only a folder that has it, or an empty one, is replaced."""
 
@@ -137,9 +138,9 @@ def _vega() -> bytes:
     return bundle
 
 
-def run_mkdocs(config_file: Path, out: Path, epoch: int) -> tuple[str, str]:
-    """Build the whole site into `out`, strictly. `epoch` (s) is the date of every page. Returns the site's address,
-    empty when it has none, and its name.
+def run_mkdocs(config_file: Path, out: Path, epoch: int, identity: Identity) -> tuple[str, str]:
+    """Build the whole site into `out`, strictly. `epoch` (s) is the date of every page; `identity` goes before what
+    mkdocs.yml says. Returns the site's address, empty when it has none, and its name.
 
     Raises SiteError with the warnings: a broken link, a page that the navigation names and nobody wrote.
     """
@@ -156,7 +157,9 @@ def run_mkdocs(config_file: Path, out: Path, epoch: int) -> tuple[str, str]:
             from mkdocs.exceptions import MkDocsException
 
             try:
-                config = load_config(str(config_file), site_dir=str(out), strict=True)
+                config = load_config(str(config_file), site_dir=str(out), strict=True, **identity.settings())
+                for key, value in identity.theme().items():
+                    config.theme[key] = value
                 build(config)
                 return config.site_url or "", config.site_name
             except (MkDocsException, SystemExit) as error:

@@ -109,11 +109,13 @@
     // What a print needs, when there is time: from then on no figure waits for a file.
     if (figures.length) whenIdle(() => new Set([...figures].map((one) => one.dataset.src)).forEach((src) => needed(src).catch(() => {})));
     openAnchor();
+    const asking = document.querySelector(".tb-sql:not([data-ready])");
+    if (asking) load(new URL("sql-answer.js", here)).then(() => load(new URL("sql.js", here))).then(() => window.__tunebookSql(asking, { here, load, isDark, config }));
   };
 
-  // A permalink to a trial may point into a folded table.
+  // A permalink to a trial may point into a folded table. One to a question (#q=...) is no name of a place.
   const openAnchor = () => {
-    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = location.hash && !location.hash.startsWith("#q=") && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     const folded = target && target.closest("details");
     if (folded) { folded.open = true; target.scrollIntoView(); }
   };

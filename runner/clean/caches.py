@@ -29,6 +29,7 @@ _ADDRESS = re.compile(r"[0-9a-f]{16}")
 _CONVERTED = re.compile(r".+-hf\d+")
 _SNAPSHOT = re.compile(r"[0-9a-f]{32}\.duckdb")
 _BUNDLE = re.compile(r"vega-bundle-.+\.js")
+_SQL = re.compile(r"sql-engine-[0-9a-f]{12}\.zip")
 _PART = re.compile(r"\.(.+\.)?([0-9a-f]{8}|removed)\.part")
 _HALF = (".part", ".lock", ".etag", ".lastmod")
 
@@ -65,13 +66,15 @@ def downloads(used: str, held: Held) -> Iterator[Item]:
     for path in children(cache_folder()):
         if path.is_file() and _BUNDLE.fullmatch(path.name):
             yield _item("downloads", f"scripts for charts {path.name}", path, held.by(path), _goes(path))
+        elif path.is_file() and _SQL.fullmatch(path.name):
+            yield _item("downloads", f"SQL for pages {path.name}", path, held.by(path), _goes(path))
 
 
 def half_made(held: Held) -> Iterator[Item]:
     """Parts without a process that fills them, and installations that nobody goes on with."""
     cache, resumed = cache_folder(), _by_address()
     homes = (cache / "models", cache / "models" / ADDRESSES, *_by_hash(), *resumed)
-    places = (*homes, *(cache / "inputs" / name for name in _INPUTS), cache / "inputs", cache / "snapshots")
+    places = (cache, *homes, *(cache / "inputs" / name for name in _INPUTS), cache / "inputs", cache / "snapshots")
     for folder in places:
         for path in children(folder):
             if _PART.fullmatch(path.name) or (folder in resumed and path.suffix == ".part"):

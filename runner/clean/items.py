@@ -10,7 +10,7 @@ from pathlib import Path
 GROUPS = {
     "models": "model files and converted models: fetched or converted again when a campaign needs them",
     "engines": "engines and load generators: `tunebook engine install` gets them back",
-    "downloads": "datasets, snapshots of other sites, scripts for charts: fetched or made again when needed",
+    "downloads": "datasets, snapshots of other sites, scripts of charts and the SQL page: fetched again when needed",
     "results": "cross-checks, and what a rebuild of the store left aside; no record and nothing published",
     "leftovers": "what killed processes left: attempts, engines, containers, half-made files, locks",
 }

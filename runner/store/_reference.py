@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 from runner.store import schema
+from runner.store.schema import Recipe
 
 _HEAD = """# Tables and views
 
@@ -23,26 +22,6 @@ left out everywhere but in `retractions`.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """A query of the cookbook."""
-
-    title: str
-    note: str
-    query: str
-
-
-def recipes() -> list[Recipe]:
-    """The queries of cookbook.sql, in their order."""
-    found: list[Recipe] = []
-    for block in Path(__file__).with_name("cookbook.sql").read_text(encoding="utf-8").strip().split("\n\n"):
-        lines = block.splitlines()
-        comments = [line.removeprefix("-- ") for line in lines if line.startswith("-- ")]
-        query = "\n".join(line for line in lines if not line.startswith("-- "))
-        found.append(Recipe(comments[0], " ".join(comments[1:]), query))
-    return found
-
-
 def tables_page() -> str:
     """The page. Types come from a schema made in memory."""
     types = _types()
@@ -56,7 +35,7 @@ def tables_page() -> str:
         if item.kind == "macro"
     ]
     parts += ["## Cookbook\n"]
-    parts += [_recipe(recipe) for recipe in recipes()]
+    parts += [_recipe(recipe) for recipe in schema.cookbook()]
     parts += [
         "## Raw tables\n",
         "In schema `store`: one row per fact, never changed and never deleted (triggers refuse UPDATE, DELETE and "

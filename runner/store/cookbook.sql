@@ -48,26 +48,27 @@ WHERE m.metric = 'ttft' AND m.stat IN ('p50', 'p99')
 ORDER BY b.campaign, l.position, m.stat;
 
 -- A percentile over several attempts, from the histograms
--- Percentiles are never averaged: add the buckets, then read the percentile. Error: at most 1 %.
-SELECT number, min(seconds) FILTER (WHERE cumulated >= 0.99 * total) AS ttft_p99_seconds
+-- Percentiles are never averaged: add the buckets, then read the percentile. Error: at most 1 %. Of one client each.
+SELECT campaign, number, client, min(seconds) FILTER (WHERE cumulated >= 0.99 * total) AS ttft_p99_seconds
 FROM (
-  SELECT a.number, h.seconds, sum(sum(h.n)) OVER (PARTITION BY a.number ORDER BY h.seconds) AS cumulated,
-    sum(sum(h.n)) OVER (PARTITION BY a.number) AS total
-  FROM histograms h JOIN attempts a USING (attempt_id)
+  SELECT t.campaign, t.number, a.client, t.trial_id, h.seconds,
+    sum(sum(h.n)) OVER (PARTITION BY t.trial_id, a.client ORDER BY h.seconds) AS cumulated,
+    sum(sum(h.n)) OVER (PARTITION BY t.trial_id, a.client) AS total
+  FROM histograms h JOIN attempts a USING (attempt_id) JOIN trials t USING (trial_id)
   WHERE h.metric = 'ttft' AND h.position = 0
-  GROUP BY a.number, h.seconds
+  GROUP BY t.campaign, t.number, a.client, t.trial_id, h.seconds
 )
-GROUP BY number
-ORDER BY number;
+GROUP BY campaign, number, client, trial_id
+ORDER BY campaign, number, client, trial_id;
 
 -- The noise of the machine: repeats of the same configuration
-SELECT a.number, count(*) AS repeats, round(avg(s.value), 2) AS mean,
+SELECT t.campaign, t.number, a.client, count(*) AS repeats, round(avg(s.value), 2) AS mean, t.unit,
   round(100 * stddev_samp(s.value) / avg(s.value), 2) AS spread_percent
-FROM attempts a JOIN scores s USING (attempt_id)
+FROM attempts a JOIN scores s USING (attempt_id) JOIN trials t USING (trial_id)
 WHERE a.role = 'confirm' AND s.latest AND s.status = 'succeeded'
-GROUP BY a.number
+GROUP BY t.campaign, t.number, t.trial_id, a.client, t.unit
 HAVING count(*) > 1
-ORDER BY a.number;
+ORDER BY t.campaign, t.number, a.client, t.trial_id;
 
 -- What ran lately, and how each run ended
 -- A run without an end was killed or still goes on: `tunebook status` knows which.

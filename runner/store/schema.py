@@ -60,6 +60,31 @@ class Described:
     columns: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A question in SQL, as the cookbook has it."""
+
+    title: str
+    note: str
+    query: str
+
+
+def cookbook() -> list[Recipe]:
+    """The questions of cookbook.sql, in their order."""
+    return recipes_of((_HERE / "cookbook.sql").read_text(encoding="utf-8"))
+
+
+def recipes_of(text: str) -> list[Recipe]:
+    """Questions with an empty line between them: a comment line is the title, more of them a note, then the query."""
+    found: list[Recipe] = []
+    for block in text.strip().split("\n\n"):
+        lines = block.splitlines()
+        comments = [line.removeprefix("-- ") for line in lines if line.startswith("-- ")]
+        query = "\n".join(line for line in lines if not line.startswith("-- "))
+        found.append(Recipe(comments[0], " ".join(comments[1:]), query))
+    return found
+
+
 def schema_text() -> str:
     """schema.sql with every {Enum} replaced by its values."""
     text = (_HERE / "schema.sql").read_text(encoding="utf-8")

@@ -51,7 +51,7 @@ def drawn(data: Data) -> list[Drawn]:
 
     facts = {
         "version": "1", "private": False, "as_of": None, "note": "", "doubts": check(data), "exports": [],
-        "reference": True,
+        "reference": True, "sql": None,
     }  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(render, "Figures", Noted)

@@ -67,7 +67,7 @@ def rendered(connection: DuckDBPyConnection) -> list[Page]:
     data = gather(connection, query_names(), Publisher(["bench-1"]))
     facts: Mapping[str, Any] = {
         "version": "1.2.3", "private": False, "as_of": None, "note": "Data as of then.", "doubts": check(data),
-        "exports": [], "reference": True,
+        "exports": [], "reference": True, "sql": None,
     }  # fmt: skip
     return render.render(data, facts)
 

@@ -14,7 +14,7 @@ import pytest
 
 from runner.domain.campaign import Goal, Objective
 from runner.store import schema
-from runner.store._reference import recipes, tables_page
+from runner.store._reference import tables_page
 from runner.store.ingest import ingest
 from runner.store.reader import open_snapshot
 from runner.store.record import seal_rules
@@ -125,12 +125,12 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_cookbook_has_fifteen_questions() -> None:
-    assert len({recipe.title for recipe in recipes()}) >= 15
+    assert len({recipe.title for recipe in schema.cookbook()}) >= 15
 
 
-@pytest.mark.parametrize("title", [recipe.title for recipe in recipes()])
+@pytest.mark.parametrize("title", [recipe.title for recipe in schema.cookbook()])
 def test_every_recipe_answers(results: Path, title: str) -> None:
-    (recipe,) = [recipe for recipe in recipes() if recipe.title == title]
+    (recipe,) = [recipe for recipe in schema.cookbook() if recipe.title == title]
     assert f"### {title}\n" in PAGE.read_text(encoding="utf-8")
     with open_snapshot(results) as connection:
         rows = connection.execute(recipe.query).fetchall()

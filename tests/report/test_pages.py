@@ -38,7 +38,7 @@ def rendered(results: Path) -> dict[str, Page]:
         data = gather(connection, query_names(), Publisher(["bench-1"]))
     facts: Mapping[str, Any] = {
         "version": "1.2.3", "private": False, "as_of": None, "note": "Data as of then.", "doubts": check(data),
-        "exports": [], "reference": True,
+        "exports": [], "reference": True, "sql": None,
     }  # fmt: skip
     return {page.path: page for page in render(data, facts)}
 

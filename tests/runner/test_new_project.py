@@ -44,7 +44,7 @@ def test_a_project_and_its_listing(here: Path, golden: Golden, capsys: pytest.Ca
     said = capsys.readouterr()
     golden("project/listing.txt", listing(here))
     golden("project/said.txt", said.out + said.err)
-    assert tomllib.loads((here / "our models/tunebook.toml").read_text()) == {"tunebook": {}}
+    assert tomllib.loads((here / "our models/tunebook.toml").read_text()) == {"tunebook": {}, "site": {}}
     assert settings(here / "our models/mkdocs.yml")["site_name"] == "our models"
     assert run_command_line(["check", "our models/campaigns"]) == 0
     left = [path for path in here.rglob("*") if path.is_file() and re.search(r"@\w+@", path.read_text())]
