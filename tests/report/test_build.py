@@ -53,7 +53,7 @@ def best_score(results: Path) -> str:
 
 def test_the_answer_comes_first(built: Built, filled: Path) -> None:
     text = (built.out / "index.html").read_text(encoding="utf-8")
-    answer, chart, runs = text.index("tb-answer"), text.index("figure class"), text.index('id="what-ran-lately"')
+    answer, chart, runs = text.index("tb-answer"), text.index("figure class"), text.index('id="lately"')
     assert answer < chart < runs
     assert best_score(filled) in text
     assert "mean of 3 fresh deployments" in text
