@@ -12,6 +12,7 @@ from markupsafe import Markup
 from report import escape, phrases
 from report.calibration import calibration
 from report.clients import measured as measured_clients
+from report.details import trial_file
 from report.due import schedule
 from report.front import front_table
 from report.importance import by_parameter, importances, said
@@ -19,6 +20,7 @@ from report.launches import forms
 from report.ranking import rankings
 from report.search import in_two
 from report.search import measured as measured_search
+from report.whatif_panel import data_file, panel
 from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
 from runner.render.capacity import capacity_detail, capacity_text
@@ -123,9 +125,12 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "sentence": phrases.sentence,
     "shell": wrapped,
     "size": format_size,
+    "slug": escape.slug,
     "types": types,
     "value": phrases.value_text,
     "verdict_line": phrases.verdict_line,
+    "whatif_file": data_file,
+    "whatif_panel": panel,
     "when": phrases.when,
 }
 
@@ -141,6 +146,7 @@ GLOBALS: dict[str, Any] = {
     "marks": marks,
     "optimism": phrases.optimism,
     "schedule": schedule,
+    "trial_file": trial_file,
     "METRICS": METRICS,
     "STATS": STATS,
     "SEVERITY": SEVERITY,
