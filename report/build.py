@@ -1,4 +1,4 @@
-"""The story of a site: open the snapshot, gather, check, render, build, put the tables in.
+"""The story of a site: open the snapshot, gather, check, render, build, put the tables in, lay the details beside.
 
 Nothing is written before everything is read, and the old site stays until the new one is whole.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from report import feed, phrases, postpass, recorded, sql_engine, website
+from report import details, feed, phrases, postpass, recorded, sql_engine, website
 from report.check import check
 from report.exports import export
 from report.gather import gather, prepare, query, query_names
@@ -61,7 +61,7 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
         require_current(connection)
         prepare(connection)
         publisher = Publisher(machines(connection), private=private)
-        data = gather(connection, query_names(), publisher)
+        data = gather(connection, [name for name in query_names() if name not in details.QUERIES], publisher)
         doubts = check(data)
 
         with disk_errors(folder):
@@ -82,6 +82,7 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
             address, name = website.run_mkdocs(config, fresh, epoch(data), whose)
             (fresh / feed.PATH).write_text(feed.feed(data, address, name), encoding="utf-8")
             count = postpass.fill(fresh, {name: table for page in pages for name, table in page.tables.items()})
+            details.write(connection, fresh, publisher, data["whatif"])
     store = data["snapshot"][0]
     built = Built(out, count, store["campaigns"], store["trials"], store["failed"], doubts)
     emit("site", out=str(out), pages=built.pages, campaigns=built.campaigns, trials=built.trials, failed=built.failed)

@@ -17,6 +17,7 @@ from report.clients import measured as measured_clients
 from report.comparability import FACTS, MOST, comparable_groups
 from report.cost import cheapest, loads_text, machine_time, per_million, price
 from report.deaths import by_campaign, deaths, lost, phases_of
+from report.details import trial_file
 from report.due import schedule
 from report.front import front_table
 from report.importance import by_parameter, importances, said
@@ -30,6 +31,7 @@ from report.search import in_two
 from report.search import measured as measured_search
 from report.standings import RANKED, metric_axis, pairs, ranked
 from report.trends import changes, trends
+from report.whatif_panel import data_file, panel
 from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
 from runner.render.capacity import capacity_detail, capacity_text
@@ -165,11 +167,14 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "shell": wrapped,
     "side_by_side": side_by_side,
     "size": format_size,
+    "slug": escape.slug,
     "trends": trends,
     "types": types,
     "unsure": phrases.unsure,
     "value": phrases.value_text,
     "verdict_line": phrases.verdict_line,
+    "whatif_file": data_file,
+    "whatif_panel": panel,
     "when": phrases.when,
 }
 
@@ -187,6 +192,7 @@ GLOBALS: dict[str, Any] = {
     "marks": marks,
     "optimism": phrases.optimism,
     "schedule": schedule,
+    "trial_file": trial_file,
     "METRICS": METRICS,
     "MOST_COMPARED": MOST,
     "RANKED": RANKED,

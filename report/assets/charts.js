@@ -96,9 +96,21 @@
     }
   };
 
+  // The panel of other limits brings scripts and data of its own; a link to a state of it brings them at once.
+  const ask = async (panel) => {
+    try {
+      for (const name of ["whatif.js", "whatif_panel.js"]) await load(new URL(name, here));
+      await load(new URL(panel.dataset.src, document.baseURI)); // last: it calls what the others define
+      if (panel.isConnected && !("done" in panel.dataset)) window.__tunebookWhatif.show(panel);
+    } catch (error) {
+      panel.dataset.error = String(error && error.message || error);
+      console.error("what-if:", error);
+    }
+  };
+
   const near = new IntersectionObserver((entries) => {
     for (const entry of entries) {
-      if (entry.isIntersecting) { near.unobserve(entry.target); draw(entry.target); }
+      if (entry.isIntersecting) { near.unobserve(entry.target); (entry.target.matches("figure") ? draw : ask)(entry.target); }
     }
   }, { rootMargin: "400px" });
 
@@ -106,6 +118,9 @@
     near.disconnect();
     const figures = document.querySelectorAll("figure.chart:not([data-done])");
     for (const figure of figures) near.observe(figure);
+    for (const panel of document.querySelectorAll(".tb-whatif:not([data-done])")) {
+      if (location.hash.startsWith("#whatif:")) ask(panel); else near.observe(panel);
+    }
     // What a print needs, when there is time: from then on no figure waits for a file.
     if (figures.length) whenIdle(() => new Set([...figures].map((one) => one.dataset.src)).forEach((src) => needed(src).catch(() => {})));
     openAnchor();

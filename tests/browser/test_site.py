@@ -49,7 +49,7 @@ def test_every_chart_shows_marks_and_no_placeholder(browser: Browser, site: str)
         "return [...document.querySelectorAll('figure.chart')].map(f => [f.dataset.spec, f.querySelectorAll("
         "'.role-mark path').length, f.querySelector('svg').textContent])"
     )
-    assert {name for name, _, _ in marks} == {"history", "latency", "pareto", "slice", "causes"}
+    assert {name for name, _, _ in marks} == {"history", "latency", "pareto", "slice", "causes", "timeline"}
     for name, count, text in marks:
         assert count > 0, name
         assert "@" not in text, name

@@ -10,12 +10,13 @@ import re
 import pytest
 from duckdb import DuckDBPyConnection
 
+from report import details
 from report.charts import charts
 from report.gather import Query, query, query_names
 from report.render import templates
 
-BUILD = {"machines", "snapshot"}
-"""Asked by report/build.py itself: the aliases of hosts, and the date of the site."""
+BUILD = {"machines", "snapshot", *details.QUERIES}
+"""Asked by report/build.py itself: the aliases of hosts, the date of the site, the files beside the pages."""
 
 WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|CREATE|DROP|ALTER|COPY|ATTACH|INSTALL|LOAD|PRAGMA|SET)\b", re.IGNORECASE)
 

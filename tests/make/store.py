@@ -54,6 +54,7 @@ from runner.store._live import live_path
 from runner.store.ingest import create_if_missing, ingest
 from runner.store.record import seal, seal_rules
 from runner.store.snapshot import snapshot
+from tests.make.telemetry import samples
 
 
 @dataclass
@@ -188,7 +189,7 @@ def write_gpus(results: Path) -> Made:
     seal(results, RecordKind.RUN_START, made.run.run_id, made.run)
     seal_rules(results, made.rules)
     for one in attempts:
-        seal_one(results, one)
+        seal_one(results, one, samples=samples(one))
     end = run_end(made.run, ended_utc=utc(8100), seconds=100.0, trials=2, succeeded=2)
     seal(results, RecordKind.RUN_END, end.run_id, end)
     ingest(results)

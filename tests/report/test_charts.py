@@ -36,7 +36,7 @@ WORDS: dict[str, Any] = {
 @pytest.fixture(scope="session")
 def data(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Data:
     everything = gathered(filled)
-    others = {"front": everything["smollm-gpu"]["front"]}  # only that one has two objectives
+    others = {name: everything["smollm-gpu"][name] for name in ("front", "gpu_series")}  # two objectives, and a GPU
     levels = searched_levels((1, 1.0), (4, 0.96), (16, 0.2), (8, 0.6))
     results = tmp_path_factory.mktemp("capacities")
     make.write_store(results, attempts=[replace(make.attempt(number=0), levels=levels)])
@@ -80,7 +80,7 @@ def test_it_is_drawn(name: str, many: int | None, data: Data, searched: Data) ->
 
     chart = charts.get(name)
     rows: Sequence[Any] = chart.rows(searched if name in ("importance", "feasible") else data)[:many]
-    words = WORDS | {"setting": rows[0].get("setting", "s") if rows else "s"}
+    words = WORDS | {word: rows[0].get(word, WORDS.get(word, "s")) if rows else "s" for word in ("setting", "metric")}
     spec = filled_in(specs([name])[name], {word: words[word] for word in chart.words})
     assert "@" not in json.dumps(spec)
     # A container has no width outside of a page.
