@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.errors import HashMismatch, NotReady
+from runner.errors import HashMismatch, NetworkError, NotReady
 from runner.util import environment, process
 from runner.util.download import download, shown
 from runner.util.files import disk_errors, new_folder, remove_abandoned
@@ -60,7 +60,7 @@ def files_of(package: Package, names: Iterable[str]) -> dict[str, bytes]:
             remove_abandoned(left)
         with new_folder(cache / f".npm.{secrets.token_hex(4)}.part") as folder:
             address = f"{registry()}/{package.name}/-/{package.name.rpartition('/')[2]}-{package.version}.tgz"
-            path = download(address, folder / "package.tgz", most=MOST, seconds=PATIENCE)
+            path = _fetched(address, folder / "package.tgz")
             with path.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
             if found != package.sha256:
@@ -71,6 +71,14 @@ def files_of(package: Package, names: Iterable[str]) -> dict[str, bytes]:
                 )
             with tarfile.open(path) as archive:
                 return {name: _read(archive, name) for name in names}
+
+
+def _fetched(address: str, target: Path) -> Path:
+    try:
+        return download(address, target, most=MOST, seconds=PATIENCE)
+    except NetworkError as error:
+        hint = "check the network, the proxy (HTTPS_PROXY) and the registry (NPM_CONFIG_REGISTRY)"
+        raise NetworkError(error.what, hint=hint) from error
 
 
 def _read(archive: tarfile.TarFile, name: str) -> bytes:

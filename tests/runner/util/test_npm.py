@@ -79,8 +79,9 @@ def test_another_content_is_refused(address: str, tmp_path: Path, monkeypatch: p
 
 def test_a_version_that_is_not_there(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NPM_CONFIG_REGISTRY", address)
-    with pytest.raises(NetworkError, match="404"):
+    with pytest.raises(NetworkError, match="404") as caught:
         files_of(Package(THING.name, "9.9.9", THING.sha256), ["one"])
+    assert "NPM_CONFIG_REGISTRY" in str(caught.value.hint)
 
 
 def test_a_password_does_not_stand_in_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
