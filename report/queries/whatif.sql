@@ -61,18 +61,20 @@ WITH ruled AS (
     AND d.load_kind = l.load_kind AND d.load_value = l.load_value
   WHERE l.state <> 'not_reached' AND (d.position IS NOT NULL OR json_array_length(r.stated -> '$.levels') = 0)
 ), numbers AS (
-  SELECT m.attempt_id, m.position, w.place, max(m.value) AS value
+  SELECT m.attempt_id, m.position, map_from_entries(list(struct_pack(k := w.place, v := m.value))) AS found
   FROM metrics m
   JOIN tried t USING (attempt_id)
   JOIN wanted w ON w.search_key = t.search_key AND w.metric = m.metric AND w.stat = m.stat
-  GROUP BY m.attempt_id, m.position, w.place
+  GROUP BY m.attempt_id, m.position
+), places AS (
+  SELECT search_key, max(place) AS last FROM asked GROUP BY search_key
 ), lines AS (
   SELECT r.search_key, r.number, r.position, concat('[', r.position, ',', to_json(r.scenario), ',', to_json(r.load_kind), ',',
-    r.load_value, ',', r.counts, ',', string_agg(coalesce(n.value::VARCHAR, 'null'), ',' ORDER BY p.place), ']') AS line
+    r.load_value, ',', r.counts, ',',
+    array_to_string(list_transform(range(p.last + 1), lambda place: coalesce(n.found[place]::VARCHAR, 'null')), ','), ']') AS line
   FROM reached r
-  JOIN (SELECT DISTINCT search_key, place FROM wanted) p USING (search_key)
-  LEFT JOIN numbers n ON n.attempt_id = r.attempt_id AND n.position = r.position AND n.place = p.place
-  GROUP BY r.search_key, r.number, r.position, r.scenario, r.load_kind, r.load_value, r.counts
+  JOIN places p USING (search_key)
+  LEFT JOIN numbers n ON n.attempt_id = r.attempt_id AND n.position = r.position
 ), trials_json AS (
   SELECT search_key, concat('[', string_agg(line, ',' ORDER BY number), ']') AS levels_json
   FROM (
