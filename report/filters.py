@@ -19,6 +19,7 @@ from report.launches import forms
 from report.ranking import rankings
 from report.search import in_two
 from report.search import measured as measured_search
+from report.trial_rows import shown_rows
 from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
 from runner.render.capacity import capacity_detail, capacity_text
@@ -118,6 +119,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "params": phrases.params_text,
     "percent": phrases.percent,
     "rankings": rankings,
+    "shown_rows": shown_rows,
     "score": phrases.score_text,
     "seconds": phrases.seconds_text,
     "sentence": phrases.sentence,
