@@ -17,8 +17,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from report import escape, recorded
 from report.article import Article, Heading, article
 from report.check import check
@@ -33,8 +31,6 @@ FOLDER = ".pages"
 """In site/results/. MkDocs leaves out what begins with a dot."""
 PORTION = 40
 """Campaigns whose rows stand in memory together."""
-_DATE = "<!--tb-date-->"
-"""Stands in every kept page for what changes with each build: as of when the site is."""
 _CODE = (".py", ".sql", ".j2", ".json", ".toml")
 _LIBRARIES = ("duckdb", "jinja2", "markupsafe", "numpy", "optuna")
 
@@ -63,7 +59,7 @@ class Kept:
         said = json.dumps(str(escape.inline(note)))[1:-1]
         for path in self.files.values():
             _, _, pages, *drawn = path.read_text(encoding="utf-8")[:-1].split("\n")
-            yield _read(pages.replace(_DATE, said), drawn)
+            yield _read(pages.replace(str(escape.DATE), said), drawn)
 
     def recorded(self) -> Iterator[str]:
         """Of each campaign that has one, its part of reproduce.json."""
@@ -119,7 +115,7 @@ def _made(
     """Render one campaign and write what is kept of it, a line each: a head with its key and length, its part of
     reproduce.json, its pages, the data file of each. Returns the head."""
     doubts = check(data)
-    own = {"version": facts["version"], "private": facts["private"], "note": Markup(_DATE), "doubts": doubts}
+    own = {"version": facts["version"], "private": facts["private"], "note": escape.DATE, "doubts": doubts}
     (campaign,) = doubts
     made, drawn = [], []
     for page in pages.of_campaign(data, own):

@@ -23,6 +23,9 @@ INLINE, BLOCK = 2_000, 60_000
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 """Control characters, and those that turn the direction of what follows."""
 
+DATE = Markup("<!--tb-date-->")
+"""In a page that is kept for the next build: what is put in afterwards, as of when the site is."""
+
 
 def _entity(match: re.Match[str]) -> str:
     return "".join(f"&#{ord(c)};" for c in match[0])
