@@ -14,7 +14,7 @@ LINT   := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imp
 BESIDE := sh .ci/beside '$(BIN)/tunebook engine install genai-bench' '$(BIN)/mypy'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-engines test ready test-docker test-heavy test-all check fast lint golden model sql client system site site-demo clean bench-ask bench-client bench-search bench-peers bench-precheck bench-aa calibrate chaos
+.PHONY: help demo demo-engines test ready test-docker test-heavy test-all check fast lint golden model sql client system site site-demo clean bench-ask bench-client bench-search bench-peers bench-precheck bench-site bench-aa calibrate chaos
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -107,6 +107,9 @@ bench-peers: $(VENV)/.tests    ## two other tuners' real programs beside ours on
 
 bench-precheck: $(VENV)/.tests ## how often the pre-check is right, on the simulated engine's memory model: a minute
 	$(BIN)/python -m tests.benchmarks.bench_precheck
+
+bench-site: $(VENV)/.tests     ## what the site of 1,000 campaigns costs: CPU seconds per stage, memory, sizes; 3 minutes
+	$(BIN)/python -m tests.benchmarks.bench_site
 
 calibrate: $(VENV)/.tests      ## how often a verdict errs, by noise and true difference: half an hour
 	$(BIN)/python -m tests.benchmarks.calibrate --runs 2000 --seed 11 $(PUBLISH)

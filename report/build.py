@@ -7,25 +7,25 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import tempfile
 from calendar import timegm
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from report import details, feed, phrases, postpass, recorded, sql_engine, website
-from report.check import check
+from report import campaigns, details, feed, phrases, postpass, recorded, sql_engine, website
+from report.article import frame_page
+from report.check import CHECKED
 from report.exports import export
-from report.gather import gather, prepare, query, query_names
+from report.gather import Portions, gather, prepare, query
 from report.identity import identity
 from report.publish import Publisher
-from report.recorded import recorded_json
-from report.render import render
+from report.render import Pages, templates
 from runner import __version__
 from runner.events import emit
-from runner.store.reader import open_snapshot, require_current
+from runner.store.reader import open_snapshot, require_current, snapshot_path
 from runner.util.files import disk_errors
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What was built. `pages` counts every page of the site; `doubts` are by campaign, as its page says them."""
+    """What was built. `pages` counts every page of the site; `doubts` are by campaign, as its page says them;
+    `rendered` is how many campaigns had to be, of the others nothing has changed since the last build."""
 
     out: Path
     pages: int
@@ -42,6 +43,7 @@ class Built:
     trials: int
     failed: int
     doubts: Mapping[str, Sequence[str]]
+    rendered: int = 0
 
 
 def build_site(results: Path, project: Path, out: Path | None, *, private: bool = False, sql: bool = False) -> Built:
@@ -57,22 +59,29 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
     config, source = website.sources(project, results)
     engine = sql_engine.fetched() if sql or whose.sql else None
     folder = source / "results"
-    with closing(open_snapshot(results, confined=False)) as connection, website.alone(source):
+    with (
+        closing(open_snapshot(results, confined=False)) as connection,
+        website.alone(source),
+        spill(connection, results),
+    ):
         require_current(connection)
         prepare(connection)
         publisher = Publisher(machines(connection), private=private)
-        data = gather(connection, [name for name in query_names() if name not in details.QUERIES], publisher)
-        doubts = check(data)
+        of_site, of_campaigns = asked()
+        data = gather(connection, of_site, publisher)
+        portions = Portions(connection, of_campaigns, publisher)
+        facts = facts_of(data, private)
 
         with disk_errors(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-            (folder / "data").mkdir(parents=True)
-            (folder / "data" / recorded.FILE).write_text(recorded_json(connection, publisher), encoding="utf-8")
+            website.clear(folder, campaigns.FOLDER)
+            kept = campaigns.keep(portions, facts, publisher, folder / campaigns.FOLDER)
+            website.write_parts(folder / "data" / recorded.FILE, recorded.site_parts(kept.recorded()))
             exports = export(connection, folder / "data", publisher)
             reference = (source / "reference" / "tables.md").is_file()
-            facts = facts_of(data, doubts, private) | {"exports": exports, "reference": reference, "sql": engine}
-            pages = render(data, facts)
-            website.write_pages(folder, pages)
+            told = {"exports": exports, "reference": reference, "sql": engine}
+            pages = Pages().of_site(data, facts | told)
+            frames = [frame_page(template) for template in templates() if template.for_each and kept.files]
+            website.write_pages(folder, [*pages, *frames])
             whose.dress(folder / "assets")
             if engine:
                 engine.write(folder / "assets" / "sql")
@@ -82,11 +91,30 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
             address, name = website.run_mkdocs(config, fresh, epoch(data), whose)
             (fresh / feed.PATH).write_text(feed.feed(data, address, name), encoding="utf-8")
             count = postpass.fill(fresh, {name: table for page in pages for name, table in page.tables.items()})
-            details.write(connection, fresh, publisher, data["whatif"])
+            count += postpass.set_in(fresh, frames, kept, facts["note"], epoch(data))
+            details.write(connection, fresh, publisher)
     store = data["snapshot"][0]
-    built = Built(out, count, store["campaigns"], store["trials"], store["failed"], doubts)
+    built = Built(out, count, store["campaigns"], store["trials"], store["failed"], kept.doubts, kept.rendered)
     emit("site", out=str(out), pages=built.pages, campaigns=built.campaigns, trials=built.trials, failed=built.failed)
     return built
+
+
+@contextmanager
+def spill(connection: DuckDBPyConnection, results: Path) -> Iterator[None]:
+    """DuckDB takes four fifths of the machine's memory unless it is told otherwise: here a fixed part and twice what
+    the snapshot takes, so that a large store is not starved. What needs more goes to a folder for the time."""
+    megabytes = max(256, 128 + 2 * snapshot_path(results).stat().st_size // 2**20)
+    with tempfile.TemporaryDirectory(prefix="tunebook-build-") as folder:
+        connection.execute(f"SET memory_limit = '{megabytes}MiB'")
+        connection.execute(f"SET temp_directory = '{folder}'")
+        yield
+
+
+def asked() -> tuple[set[str], set[str]]:
+    """The queries of the pages that there is one of, and those of the pages of campaigns."""
+    of_site = {"snapshot"}.union(*(one.queries() for one in templates() if one.for_each is None))
+    of_campaigns = set(CHECKED).union(*(one.queries() for one in templates() if one.for_each))
+    return of_site, of_campaigns
 
 
 def machines(connection: DuckDBPyConnection) -> list[str]:
@@ -94,11 +122,11 @@ def machines(connection: DuckDBPyConnection) -> list[str]:
     return [row[0] for row in connection.execute(query("machines").sql).fetchall()]
 
 
-def facts_of(data: Mapping[str, Sequence[Mapping[str, Any]]], doubts: Any, private: bool) -> dict[str, Any]:
+def facts_of(data: Mapping[str, Sequence[Mapping[str, Any]]], private: bool) -> dict[str, Any]:
     """What pages say about the build itself."""
     as_of = data["snapshot"][0]["as_of"]
     note = f"Data as of {phrases.when(as_of)}." if as_of else "No data yet."
-    return {"version": __version__, "private": private, "as_of": as_of, "note": note, "doubts": doubts}
+    return {"version": __version__, "private": private, "as_of": as_of, "note": note}
 
 
 def epoch(data: Mapping[str, Sequence[Mapping[str, Any]]]) -> int:

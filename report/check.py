@@ -20,6 +20,12 @@ FEW = 3
 """Repeats below which a verdict is one of very few."""
 
 
+CHECKED = (
+    "campaigns", "comparisons", "compared_levels", "failures", "level_warnings", "retractions", "setbacks", "trials",
+)  # fmt: skip
+"""The queries whose rows are looked at."""
+
+
 class Inconsistent(ValueError):
     """Two queries disagree about the same thing: a defect, and no site is better than a wrong one."""
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from report import whatif_panel
 from report.escape import BLOCK, INLINE, short, slug
-from report.gather import query
+from report.gather import gather, query
 from report.phrases import count, params_text, score_text
 from report.publish import Publisher
 from runner.util.visible import visible
@@ -40,9 +40,9 @@ def trial_file(campaign: str, number: int) -> str:
     return f"results/campaigns/{slug(campaign)}/trials/{number}.txt"
 
 
-def write(connection: DuckDBPyConnection, out: Path, publisher: Publisher, limits: Iterable[Row]) -> int:
-    """Write them into the built site `out`; the number of trials. `limits` are published rows of the query `whatif`.
-    After `gather.prepare`. Raises OSError."""
+def write(connection: DuckDBPyConnection, out: Path, publisher: Publisher) -> int:
+    """Write them into the built site `out`; the number of trials. After `gather.prepare`. Raises OSError."""
+    limits = gather(connection, ("whatif",), publisher)["whatif"]
     attempts = _by(_asked(connection, "attempt_texts"), "trial_id")
     asked = {row["campaign"]: row for row in limits}
     done = 0

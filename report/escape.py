@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup
@@ -21,6 +22,9 @@ INLINE, BLOCK = 2_000, 60_000
 """Longest texts on a page, in characters. The downloads hold all of it."""
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 """Control characters, and those that turn the direction of what follows."""
+
+DATE = Markup("<!--tb-date-->")
+"""In a page that is kept for the next build: what is put in afterwards, as of when the site is."""
 
 
 def _entity(match: re.Match[str]) -> str:
@@ -40,13 +44,16 @@ def short(text: str, limit: int = 300) -> str:
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit} more characters)"
 
 
+@lru_cache(maxsize=16384)
 def in_chart(text: str) -> str:
     """`text` as a chart may hold it: the drawing library takes an unseen line end for the end of its own code."""
     return _UNSEEN.sub("\ufffd", short(text))
 
 
+@lru_cache(maxsize=16384)
 def inline(text: str) -> Markup:
-    """`text` as one line that is nothing but text, at most INLINE characters of it."""
+    """`text` as one line that is nothing but text, at most INLINE characters of it. Pages say the same words again and
+    again: what was said lately is remembered."""
     return Markup(_entities(re.sub(r"\s+", " ", _UNSEEN.sub("\ufffd", short(text, INLINE)))))
 
 

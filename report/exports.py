@@ -1,4 +1,4 @@
-"""Downloads: every public view as CSV and Parquet, all of them in one DuckDB file, and checksums.
+"""Downloads: every public view as Parquet and CSV, all of them in one DuckDB file, and checksums.
 
 The column allow-list of `report.publish` holds here too: text columns that are not in it do not leave.
 """
@@ -18,64 +18,92 @@ if TYPE_CHECKING:
 
 STORAGE = "v1.4.0"
 """Storage version of the DuckDB file: the newest that DuckDB 1.4 and the browser's build of it can read."""
+SPREADSHEET = 1_048_576
+"""Rows of a sheet. What has more is written as Parquet, and not as CSV too."""
+SORTED = 100_000
+"""Rows up to which a download is sorted by all its columns; a longer one is in the order of the store."""
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """One exported view. Sizes are bytes."""
+    """One exported view. Sizes are bytes; `csv_bytes` is None where there are more rows than a spreadsheet holds."""
 
     name: str
     meaning: str
     rows: int
-    csv_bytes: int
+    csv_bytes: int | None
     parquet_bytes: int
 
 
 def export(connection: DuckDBPyConnection, folder: Path, publisher: Publisher) -> list[Export]:
-    """Write the downloads into `folder`. The connection must be allowed to write files."""
+    """Write the downloads into `folder`. The connection must be allowed to write files.
+
+    One thread, so that rows come in one order: to sort the numbers of a million levels takes longer than all the rest.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    connection.execute("CREATE OR REPLACE TEMP TABLE said (before VARCHAR PRIMARY KEY, after VARCHAR)")
-    views = {item.name: item.comment for item in described() if item.kind == "view" and "." not in item.name}
-    exports = []
-    for name, comment in views.items():
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE seen AS FROM {name}")
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE leaving AS {_select(connection, publisher)} ORDER BY ALL")
-        csv, parquet = folder / f"{name}.csv", folder / f"{name}.parquet"
-        connection.execute(f"COPY leaving TO {_literal(csv)} (FORMAT csv, HEADER)")
-        connection.execute(f"COPY leaving TO {_literal(parquet)} (FORMAT parquet, COMPRESSION zstd)")
-        row = connection.execute("SELECT count(*) FROM leaving").fetchone()
-        sizes = csv.stat().st_size, parquet.stat().st_size
-        exports.append(Export(name, _sentence(comment), row[0] if row else 0, *sizes))
-    connection.execute("DROP TABLE leaving")
+    threads = connection.execute("FROM (SELECT current_setting('threads'))").fetchall()[0][0]
+    connection.execute("SET threads = 1")
+    try:
+        connection.execute("CREATE OR REPLACE TEMP TABLE said (before VARCHAR PRIMARY KEY, after VARCHAR)")
+        views = {item.name: item.comment for item in described() if item.kind == "view" and "." not in item.name}
+        exports = [_export(connection, folder, publisher, name, comment) for name, comment in views.items()]
+    finally:
+        connection.execute(f"SET threads = {threads}")
     _one_file(folder, [item.name for item in exports])
     _checksums(folder)
     return exports
 
 
-def _select(connection: DuckDBPyConnection, publisher: Publisher) -> str:
-    """What may leave of the table `seen`, in words that may leave."""
+def _export(connection: DuckDBPyConnection, folder: Path, publisher: Publisher, name: str, comment: str) -> Export:
+    rows = connection.execute(f"FROM {name} SELECT count(*)").fetchall()[0][0]
+    chosen = _select(connection, publisher, name) + (" ORDER BY ALL" if rows <= SORTED else "")
+    csv, parquet = folder / f"{name}.csv", folder / f"{name}.parquet"
+    connection.execute(f"COPY ({chosen}) TO {_literal(parquet)} (FORMAT parquet, COMPRESSION zstd)")
+    connection.execute("DROP TABLE IF EXISTS seen")
+    if rows <= SPREADSHEET:
+        connection.execute(f"COPY (FROM {_literal(parquet)}) TO {_literal(csv)} (FORMAT csv, HEADER)")
+    size = csv.stat().st_size if rows <= SPREADSHEET else None
+    return Export(name, _sentence(comment), rows, size, parquet.stat().st_size)
+
+
+def _select(connection: DuckDBPyConnection, publisher: Publisher, view: str) -> str:
+    """What may leave of `view`, in words that may leave. Where texts have to be looked at it is read once, into the
+    table `seen`."""
+    columns = connection.execute(f"FROM (DESCRIBE {view}) SELECT column_name, column_type").fetchall()
+    texts = [name for name, kind in columns if is_text(kind) and publisher.allows(name)]
+    source = view
+    if any(COLUMNS[name] is not Treat.WORD for name in texts):
+        kept = ", ".join(f'"{name}"' for name, kind in columns if not is_text(kind) or name in texts)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE seen AS FROM {view} SELECT {kept}")
+        source = "seen"
     wanted = []
     joins = []
-    for name, kind in connection.execute("SELECT column_name, column_type FROM (DESCRIBE seen)").fetchall():
+    for name, kind in columns:
         if not is_text(kind):
             wanted.append(f'v."{name}"')
-        elif publisher.allows(name):
+        elif name in texts:
             plain = f"array_to_string(v.\"{name}\", '; ')" if kind.endswith("[]") else f'v."{name}"::VARCHAR'
             if COLUMNS[name] is Treat.WORD:
                 wanted.append(f'{plain} AS "{name}"')
                 continue
-            _learn(connection, f"SELECT DISTINCT {plain} FROM seen v WHERE {plain} IS NOT NULL", name, publisher)
+            if not _learn(
+                connection, f"FROM seen v SELECT DISTINCT {plain} WHERE {plain} IS NOT NULL", name, publisher
+            ):
+                wanted.append(f'{plain} AS "{name}"')
+                continue
             joins.append(f"LEFT JOIN said AS said_{name} ON said_{name}.before = {plain}")
             wanted.append(f'coalesce(said_{name}.after, {plain}) AS "{name}"')
-    return f"SELECT {', '.join(wanted)} FROM seen v {' '.join(joins)}"
+    return f"SELECT {', '.join(wanted)} FROM {source} v {' '.join(joins)}"
 
 
-def _learn(connection: DuckDBPyConnection, query: str, column: str, publisher: Publisher) -> None:
-    """Note each text that leaves changed. Only those: most evidence lines and flags need no change."""
-    for (before,) in connection.execute(query).fetchall():
-        after = publisher.value(column, before)
-        if after != before:
-            connection.execute("INSERT OR REPLACE INTO said VALUES (?, ?)", [before, after])
+def _learn(connection: DuckDBPyConnection, query: str, column: str, publisher: Publisher) -> bool:
+    """Note each text that leaves changed; whether there is one. Most evidence lines and flags need no change."""
+    texts = [before for (before,) in connection.execute(query).fetchall()]
+    changed = {before: after for before in texts if (after := publisher.value(column, before)) != before}
+    if changed:
+        pairs = "FROM (SELECT unnest($1) AS before, unnest($2) AS after)"
+        connection.execute(f"INSERT OR REPLACE INTO said {pairs}", [list(changed), list(changed.values())])
+    return bool(changed)
 
 
 def _one_file(folder: Path, names: list[str]) -> None:
@@ -93,11 +121,11 @@ def _one_file(folder: Path, names: list[str]) -> None:
 
 
 def _checksums(folder: Path) -> None:
-    lines = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
-        for path in sorted(folder.iterdir())
-        if path.suffix in (".csv", ".parquet", ".duckdb", ".json")
-    ]
+    lines = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".csv", ".parquet", ".duckdb", ".json"):
+            with path.open("rb") as file:
+                lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n")
     (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
 
 

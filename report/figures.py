@@ -12,7 +12,8 @@ from typing import Any
 from markupsafe import Markup
 
 from report import escape, phrases
-from report.charts import Rows, charts
+from report.charts import Rows
+from report.charts import chart as chart_of
 from runner.domain.failure import Phase
 
 Data = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -37,12 +38,12 @@ class Figures:
         self.place = place
         self.campaign = campaign
         self.tables: dict[str, str] = {}
-        self.rows: dict[str, Rows] = {name: charts.get(name).rows(data) for name in names}
+        self.rows: dict[str, Rows] = {name: chart_of(name).rows(data) for name in names}
         self._made = 0
 
     def figure(self, name: str, title: str | None = None, **words: Any) -> Markup:
         """The figure of chart `name`, or one sentence that says why there is none."""
-        chart = charts.get(name)
+        chart = chart_of(name)
         rows = self.rows[name]
         words = {**self._usual_words(rows, words), **words}
         unknown = set(chart.words) - set(words)
@@ -59,8 +60,8 @@ class Figures:
         return Markup(
             f'<figure class="chart" id="chart-{name}-{self._made}" data-spec="{name}" '
             f'data-src="{self.url(f"results/data/{self.key}.js")}" data-h="{chart.height}" '
-            f'data-words="{_attribute(json.dumps(spoken, ensure_ascii=True, sort_keys=True))}" '
-            f'aria-label="{_attribute(f"{heading}. {caption}")}">'
+            f'data-words="{_attribute(json.dumps(spoken, ensure_ascii=True, sort_keys=True, separators=(",", ":")))}" '
+            f'aria-label="{_attribute(heading)}">'
             f'<div class="tb-figure-title">{escape.inline(heading)}</div>'
             f'<div class="vega" style="min-height:{chart.height + 60}px"></div>'
             '<noscript><p class="tb-instead">The chart that stands here needs JavaScript. '
@@ -96,18 +97,23 @@ class Figures:
         picked = {word: value for word, value in words.items() if word in _PICKS}
         mine = [row for row in rows if all(row.get(word, value) == value for word, value in picked.items())]
         # Entries of the whole setting, not of the figure alone: an entry keeps its colour from figure to figure.
-        same = [row for row in rows if row.get("setting") == words.get("setting")]
+        setting = words.get("setting")
+        same = rows if setting is None else [row for row in rows if row.get("setting") == setting]
         failed = {row.get("phase") for row in mine if row.get("status", "failed") == "failed"}
-        bars = {next((row[key] for key in _BARS if row.get(key) is not None), None) for row in mine} - {None}
+        bar = next((key for key in _BARS if any(row.get(key) is not None for row in mine)), "")
         usual: dict[str, Any] = {
-            "entries": sorted({str(row["entry"]) for row in same if row.get("entry") is not None}),
+            "entries": _different(same, "entry"),
             "phases": [phase.value for phase in Phase if phase in failed],
-            "bars": BAR * len(bars),
-            "which": sorted({str(row["which"]) for row in mine if row.get("which") is not None}),
+            "bars": BAR * len(_different(mine, bar)),
+            "which": _different(mine, "which"),
         }
         if self.campaign:
             usual["score"] = phrases.axis_text(self.campaign["objective"], self.campaign["goal"])
         return usual
+
+
+def _different(rows: Rows, column: str) -> list[str]:
+    return sorted({str(value) for row in rows if (value := row.get(column)) is not None})
 
 
 def _spoken(word: Any) -> Any:

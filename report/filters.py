@@ -31,6 +31,7 @@ from report.search import in_two
 from report.search import measured as measured_search
 from report.standings import RANKED, metric_axis, pairs, ranked
 from report.trends import changes, trends
+from report.trial_rows import shown_rows
 from report.whatif_panel import data_file, panel
 from runner.domain.metrics import METRICS, STATS
 from runner.domain.units import format_size
@@ -161,6 +162,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "ranked": ranked,
     "phases_of": phases_of,
     "rankings": rankings,
+    "shown_rows": shown_rows,
     "score": phrases.score_text,
     "seconds": phrases.seconds_text,
     "sentence": phrases.sentence,

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from runner.domain.load import AT, AXES, load_words
@@ -19,6 +20,7 @@ _AT = {
 }
 
 
+@lru_cache(maxsize=4096)
 def params_text(params_json: str) -> str:
     """`threads=2 flash-attn=on`; the default configuration of an entry has no parameters."""
     params = json.loads(params_json)
@@ -78,7 +80,7 @@ def objective_axis(objective: str, goal: str) -> str:
 
 def score_text(value: float | None, objective: str) -> str:
     """A score, confirmed score or penalty: all have the objective's unit."""
-    return format_value(value, metric_ref(objective).metric)
+    return "–" if value is None else format_value(value, metric_ref(objective).metric)
 
 
 def column(values: Sequence[float | None], objective: str) -> tuple[str, list[str]]:

@@ -6,6 +6,7 @@ other than the loopback become `<address>`; secrets are hidden even with `--priv
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -34,9 +35,9 @@ _WORDS = (
     "trial_a", "trial_b", "trial_id", "tunebook_version", "unit", "verdict", "version_sha256", "which", "workload_key",
 )
 _TEXTS = (
-    "best_entry", "best_launch", "best_params_json", "campaign", "campaign_name", "campaign_text", "counters_json",
-    "cpu_model", "cuda", "description", "driver", "engine_build", "entry", "entry_a", "entry_b", "env_json",
-    "evidence", "flags_json", "gpu", "gpu_uuids", "hardware", "hint", "hub_id", "image", "kernel", "launch",
+    "best_entry", "best_launch", "best_params_json", "campaign", "campaign_name", "campaign_names", "campaign_text",
+    "counters_json", "cpu_model", "cuda", "description", "driver", "engine_build", "entry", "entry_a", "entry_b",
+    "env_json", "evidence", "flags_json", "gpu", "gpu_uuids", "hardware", "hint", "hub_id", "image", "kernel", "launch",
     "message", "model", "model_revision", "name", "near_entry", "near_evidence", "near_hint", "near_params_json",
     "os", "params_json", "pass_env", "path", "reason", "reference", "rule", "rules_json", "setting", "shm_size",
     "signal", "warnings", "architecture", "dtypes_json", "quantization", "parameter", "label",
@@ -56,12 +57,18 @@ COLUMNS: dict[str, Treat] = {
 """Text column -> what is done to it. A text column that is not here does not leave."""
 
 
+_REMEMBERED = 50_000
+"""Texts whose filtered form is kept."""
+
+
 class Publisher:
     """Applies the rules above to values. `hosts` are the host names of the store, in order of first appearance."""
 
     def __init__(self, hosts: Sequence[str], *, private: bool = False) -> None:
         self.private = private
         self.aliases = Aliases(hosts)
+        self._said: dict[str, str] = {}
+        self._plain: dict[str, Any] = {}
 
     def allows(self, column: str) -> bool:
         treat = COLUMNS.get(column)
@@ -72,7 +79,29 @@ class Publisher:
 
     def text(self, text: str) -> str:
         """`text` without secrets and, unless private, without host names, addresses and absolute paths."""
-        return redact(text) if self.private else self.aliases.text(text)
+        # The names of models and entries stand in every row, and parameters in those of several queries.
+        said = self._said.get(text)
+        if said is None:
+            if len(self._said) >= _REMEMBERED:
+                self._said.clear()
+            said = self._said[text] = redact(text) if self.private else self.aliases.text(text)
+        return said
+
+    def plain(self, text: str) -> Any:
+        """What the JSON `text` holds, as it may leave. Not to be changed: flags and environments are those of many
+        attempts, and each is looked through once."""
+        if text not in self._plain:
+            if len(self._plain) >= _REMEMBERED:
+                self._plain.clear()
+            self._plain[text] = json.loads(self.text(text)) if self.private else self._filtered(json.loads(text))
+        return self._plain[text]
+
+    def _filtered(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(str(key)): self._filtered(one) for key, one in value.items()}
+        return [self._filtered(one) for one in value] if isinstance(value, list) else value
 
     def value(self, column: str, value: Any) -> Any:
         """`value` as it may leave. The column must be allowed."""
@@ -92,10 +121,13 @@ class Publisher:
         refused = sorted(name for name in texts if not self.allows(name))
         if refused:
             raise ValueError(f"text columns that may not leave: {', '.join(refused)} (the allow-list is in {__name__})")
-        return [
-            {name: self.value(name, cell) if name in texts else cell for name, cell in zip(names, row, strict=True)}
-            for row in rows
-        ]
+        changed = [name for name in names if name in texts and COLUMNS[name] is not Treat.WORD]
+        made = [dict(zip(names, row, strict=True)) for row in rows]
+        for row in made:
+            for name in changed:
+                if row[name] is not None:
+                    row[name] = self.value(name, row[name])
+        return made
 
 
 def is_text(sql_type: str) -> bool:

@@ -6,7 +6,7 @@ the numbers to expect and what they were measured with. It is told as everything
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from runner import __version__
 from runner.domain.campaign import Goal
 from runner.domain.recorded import FORMAT, Baseline, Recorded, Site
 from runner.domain.trial import Configuration
-from runner.util.codec import to_json
+from runner.util.codec import to_line
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -32,14 +32,41 @@ Row = dict[str, Any]
 
 def recorded_json(connection: DuckDBPyConnection, publisher: Publisher) -> str:
     """After `gather.prepare`. The same snapshot gives the same bytes."""
-    result = connection.execute(files("report.queries").joinpath("_recorded.sql").read_text(encoding="utf-8"))
+    resolved = dict(connection.execute(resolved_sql()).fetchall())
+    result = connection.execute(recorded_sql())
     names = [column[0] for column in result.description or ()]
     rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-    campaigns = [_campaign(list(mine), publisher) for _, mine in groupby(rows, lambda row: row["campaign"])]
-    return to_json(Site(FORMAT, __version__, tuple(campaigns)))
+    by_name = groupby(rows, lambda row: row["campaign"])
+    campaigns = (campaign_json(list(mine), resolved[name], publisher) for name, mine in by_name)
+    return "".join(site_parts(campaigns))
 
 
-def _campaign(rows: list[Row], publisher: Publisher) -> Baseline:
+def recorded_sql() -> str:
+    """Whose rows `campaign_json` takes, those of one campaign together."""
+    return files("report.queries").joinpath("_recorded.sql").read_text(encoding="utf-8")
+
+
+def resolved_sql() -> str:
+    """The resolved file of each campaign, which would be too wide to stand in each of those rows."""
+    return files("report.queries").joinpath("_resolved.sql").read_text(encoding="utf-8")
+
+
+def campaign_json(rows: list[Row], resolved: str, publisher: Publisher) -> str:
+    """One campaign, of its rows, at least one, and its resolved file."""
+    return to_line(_campaign(rows, resolved, publisher)).decode().rstrip("\n")
+
+
+def site_parts(campaigns: Iterable[str]) -> Iterator[str]:
+    """The file, of what `campaign_json` gave for each, as pieces to write one after the other. One line: a site may
+    have fifty thousand trials."""
+    head = to_line(Site(FORMAT, __version__, ())).decode().rstrip("\n")
+    yield head.removesuffix("]}")
+    for number, campaign in enumerate(campaigns):
+        yield f",{campaign}" if number else campaign
+    yield "]}\n"
+
+
+def _campaign(rows: list[Row], resolved: str, publisher: Publisher) -> Baseline:
     first = rows[0]
     return Baseline(
         format=FORMAT,
@@ -51,7 +78,7 @@ def _campaign(rows: list[Row], publisher: Publisher) -> Baseline:
         at=first["objective_at"],
         goal=Goal(first["goal"]),
         unit=first["unit"],
-        campaign=_plain(first["resolved"], publisher),
+        campaign=publisher.plain(resolved),
         trials=tuple(_trial(list(mine), publisher) for _, mine in groupby(rows, lambda row: row["number"])),
     )
 
@@ -63,9 +90,9 @@ def _trial(rows: list[Row], publisher: Publisher) -> Recorded:
     configuration = Configuration(
         entry=first["entry"],
         runtime=first["runtime"],
-        values=_plain(first["params_json"], publisher),
-        flags=_plain(first["flags_json"], publisher),
-        env=_plain(first["env_json"], publisher),
+        values=publisher.plain(first["params_json"]),
+        flags=publisher.plain(first["flags_json"]),
+        env=publisher.plain(first["env_json"]),
         fingerprint=first["fingerprint"],
     )
     return Recorded(
@@ -87,8 +114,3 @@ def _fact(name: str, value: str | None, publisher: Publisher) -> str | None:
     if value is None:
         return None
     return publisher.text(", ".join(sorted(value.split(", "))) if name in ("gpu", "driver") else value)
-
-
-def _plain(text: str, publisher: Publisher) -> Any:
-    """JSON as it may leave; with `--private` only secrets are hidden."""
-    return json.loads(publisher.text(text)) if publisher.private else publisher.aliases.plain(json.loads(text))

@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from glob import escape
 from importlib.metadata import version
@@ -75,6 +75,20 @@ def alone(source: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def clear(folder: Path, kept: str) -> None:
+    """Empty `folder` (site/results), but for what it keeps from one build to the next in the folder `kept`."""
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.name != kept:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    (folder / "data").mkdir()
+
+
+def write_parts(path: Path, parts: Iterable[str]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(parts)
+
+
 def write_pages(folder: Path, pages: Sequence[Page]) -> None:
     """Replace the pages, their data files and the assets in `folder` (site/results). Downloads in it stay."""
     for page in pages:
@@ -82,7 +96,7 @@ def write_pages(folder: Path, pages: Sequence[Page]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page.markdown, encoding="utf-8")
         if page.rows:
-            _write_data(folder / "data" / page.key, page)
+            write_data(folder / "data", page.key, data_json(page))
     assets = folder / "assets"
     assets.mkdir(exist_ok=True)
     for name in ASSETS:
@@ -92,23 +106,27 @@ def write_pages(folder: Path, pages: Sequence[Page]) -> None:
     (assets / "vega.js").write_bytes(_vega())
 
 
-def _write_data(path: Path, page: Page) -> None:
-    """Twice: JSON for people, and a script that calls the loader, since a page from file:// may not fetch."""
+def data_json(page: Page) -> str:
+    """The rows of its charts."""
+    return _json({name: [_slim(row) for row in rows] for name, rows in page.rows.items()})
+
+
+def write_data(folder: Path, key: str, text: str) -> None:
+    """Twice: JSON for people, and a script that calls the loader, since a page from file:// may not fetch. `folder` is
+    that of the data files, `text` of `data_json`."""
+    path = folder / key
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = {name: [_slim(row) for row in rows] for name, rows in page.rows.items()}
-    path.with_name(f"{path.name}.json").write_text(_json(rows) + "\n", encoding="utf-8")
-    path.with_name(f"{path.name}.js").write_text(_call(f"data/{path.name}", rows), encoding="utf-8")
+    path.with_name(f"{path.name}.json").write_text(f"{text}\n", encoding="utf-8")
+    script = f"__tunebook({json.dumps(f'data/{path.name}')},{text});\n"
+    path.with_name(f"{path.name}.js").write_text(script, encoding="utf-8")
 
 
 def _slim(row: Mapping[str, Any]) -> dict[str, Any]:
     """Six digits are more than a chart can show, and so are 300 characters."""
-    return {key: _slim_value(value) for key, value in row.items()}
+    return {key: slim(value) if (slim := _SLIM.get(value.__class__)) else value for key, value in row.items()}
 
 
-def _slim_value(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.6g}")
-    return in_chart(value) if isinstance(value, str) else value
+_SLIM: dict[type, Callable[[Any], Any]] = {float: lambda value: float(f"{value:.6g}"), str: in_chart}
 
 
 def _call(name: str, value: Any) -> str:

@@ -128,11 +128,32 @@
     if (asking) load(new URL("sql-answer.js", here)).then(() => load(new URL("sql.js", here))).then(() => window.__tunebookSql(asking, { here, load, isDark, config }));
   };
 
-  // A permalink to a trial may point into a folded table. One to a question (#q=...) is no name of a place.
+  // A permalink to a trial may point into a folded table, or to a row that the table has no room for. One to a question
+  // (#q=...) is no name of a place.
   const openAnchor = () => {
-    const target = location.hash && !location.hash.startsWith("#q=") && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const name = location.hash.startsWith("#q=") ? "" : decodeURIComponent(location.hash.slice(1));
+    const target = name && document.getElementById(name);
     const folded = target && target.closest("details");
     if (folded) { folded.open = true; target.scrollIntoView(); }
+    const number = !target && /^trial-(\d+)$/.exec(name);
+    const others = document.getElementById("other-trials");
+    if (number && others) tellOf(Number(number[1]), others);
+  };
+
+  // What is known of a trial without a row: what the chart of the search draws of it, else where to find it.
+  const tellOf = async (number, others) => {
+    const figure = document.querySelector("figure.chart[data-spec=history]");
+    let row;
+    if (figure) {
+      const src = figure.dataset.src;
+      await load(new URL(src, document.baseURI)).catch(() => {});
+      row = ((arrived.get("data/" + src.split("/").pop().replace(/\.js$/, "")) || {}).history || []).find((one) => one.number === number);
+    }
+    const end = row && (row.status === "failed" ? `${row.cause} at ${row.phase}` : row.status === "succeeded" ? row.score_text : row.status);
+    const line = others.querySelector("b") || others.insertBefore(document.createElement("b"), others.firstChild);
+    line.textContent = row ? `Trial ${number}: ${row.entry}, ${row.params}: ${end}. `
+      : number > Number(others.dataset.last) ? `There is no trial ${number} here. ` : `Trial ${number} has no row here: trials.csv has every trial. `;
+    others.scrollIntoView({ block: "center" });
   };
 
   const drawOutdated = () => {

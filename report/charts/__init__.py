@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 from runner.util.plugins import Folder
@@ -37,6 +38,12 @@ class Chart:
 
 
 charts: Folder[Chart] = Folder("report.charts", "CHART", "chart")
+
+
+@cache
+def chart(name: str) -> Chart:
+    """The chart called `name`. `charts.get` looks into the folder each time, and a thousand pages have ten charts."""
+    return charts.get(name)
 
 
 def specs(names: Sequence[str]) -> dict[str, dict[str, Any]]:

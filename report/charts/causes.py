@@ -39,18 +39,19 @@ def spec() -> dict[str, Any]:
 
 
 def rows(data: Data) -> Rows:
-    groups: dict[tuple[str, str], list[float]] = {}
-    for failure in data["failures"]:
-        groups.setdefault((failure["cause"], failure["phase"]), []).append(failure["seconds_lost"])
+    groups: dict[tuple[str, str], list[tuple[int, float]]] = {}
+    for group in data["failure_groups"]:
+        found = groups.setdefault((group["cause"], group["phase"]), [])
+        found.append((group["trials"], group["seconds_lost"]))
     return [
         {
             "cause": cause,
             "phase": phase,
             "phase_order": PHASES.index(phase),
-            "trials": len(lost),
-            "lost_text": seconds_text(sum(lost)),
+            "trials": sum(trials for trials, _ in found),
+            "lost_text": seconds_text(sum(lost for _, lost in found)),
         }
-        for (cause, phase), lost in sorted(groups.items())
+        for (cause, phase), found in sorted(groups.items())
     ]
 
 
@@ -68,7 +69,7 @@ def missing(rows: Rows, words: Words) -> str | None:
 
 CHART: Chart = Chart(
     title="What trials died of",
-    queries=("failures",),
+    queries=("failure_groups",),
     words=("phases", "bars"),
     height=140,
     rows=rows,

@@ -8,7 +8,8 @@ from typing import Any
 from report.charts import Chart, Data, Rows, Words
 from report.charts._style import GREY, WHOLE, drawing, entry_colour, entry_shape, width
 from report.phrases import count, objective_title, params_text, score_text
-from runner.stats.pareto import hypervolume
+from report.thinning import counted, drawn_text, thinned
+from runner.stats.pareto import hypervolume, pareto_front
 
 
 def spec() -> dict[str, Any]:
@@ -45,11 +46,19 @@ def rows(data: Data) -> Rows:
     points = [[float(row["value"]) for row in trial] for trial in trials]
     columns = list(zip(*points, strict=True))
     worst = [min(column) if up else max(column) for column, up in zip(columns, higher, strict=True)]
-    whole = hypervolume(points, worst, higher)
-    found = []
-    for place, trial in enumerate(trials):
-        covered = hypervolume(points[: place + 1], worst, higher)
+    whole = hypervolume([points[place] for place in pareto_front(points, higher)], worst, higher)
+    found: list[dict[str, Any]] = []
+    kept: list[list[float]] = []
+    turns: set[int] = set()
+    covered = 0.0
+    for trial, point in zip(trials, points, strict=True):
         first = trial[0]
+        # Only who joins the front so far adds to it: the volume of thousands is that of some dozens.
+        front = pareto_front([*kept, point], higher)
+        if len(kept) in front:
+            kept = [[*kept, point][place] for place in front]
+            covered = hypervolume(kept, worst, higher)
+            turns.add(first["number"])
         found.append(
             {
                 "number": first["number"],
@@ -63,7 +72,7 @@ def rows(data: Data) -> Rows:
                 "on_front": first["on_front"],
             }
         )
-    return found
+    return thinned(found, lambda row: row["on_front"] or row["number"] in turns, lambda row: row["entry"])
 
 
 def caption(rows: Rows, words: Words) -> str:
@@ -71,8 +80,9 @@ def caption(rows: Rows, words: Words) -> str:
     late = next((row["number"] for row in rows if row["share"] >= 95), None)
     reached = f" 95 % of it was there after trial {late}." if late is not None else ""
     return (
-        f"{len(front)} of {count(len(rows), 'success')} on the front (points). The line is the hypervolume of the "
+        f"{len(front)} of {count(counted(rows), 'success')} on the front (points). The line is the hypervolume of the "
         f"front so far, from the worst value of each objective on, as a share of the last.{reached}"
+        + drawn_text(rows, "the front and every turn of the line")
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from report.charts import Chart, Data, Rows, Words
@@ -18,6 +20,7 @@ from report.charts._style import (
     width,
 )
 from report.phrases import count, params_text, score_text
+from report.thinning import counted, drawn_text, thinned, weight
 
 
 def spec() -> dict[str, Any]:
@@ -75,31 +78,45 @@ def spec() -> dict[str, Any]:
 
 
 def rows(data: Data) -> Rows:
-    return [
-        {
-            "number": trial["number"],
-            "entry": trial["entry"],
-            "params": params_text(trial["params_json"]),
-            "status": trial["status"],
-            "score": trial["score"],
-            "score_text": score_text(trial["score"], trial["objective"]),
-            "measured_text": score_text(trial["objective_value"], trial["objective"]),
-            "best_so_far": trial["best_so_far"],
-            "phase": trial["phase"],
-            "cause": trial["cause"],
-            "penalty_text": score_text(trial["penalty"], trial["objective"]),
-        }
-        for trial in data["trials"]
-    ]
+    """Every turn of the line stays, and so do the trials that a page names."""
+    trials = data["trials"]
+    turns = {
+        after["number"]
+        for before, after in pairwise(trials)
+        if before["best_so_far"] != after["best_so_far"] or after["is_best"] or after["is_default"]
+    } | {trial["number"] for trial in trials[:1]}
+    made = [_row(trial) for trial in trials]
+    return thinned(made, lambda row: row["number"] in turns, lambda row: (row["status"], row["phase"], row["cause"]))
+
+
+def _row(trial: Mapping[str, Any]) -> dict[str, Any]:
+    objective = trial["objective"]
+    return {
+        "number": trial["number"],
+        "entry": trial["entry"],
+        "params": params_text(trial["params_json"]),
+        "status": trial["status"],
+        "score": trial["score"],
+        "score_text": score_text(trial["score"], objective),
+        "measured_text": score_text(trial["objective_value"], objective),
+        "best_so_far": trial["best_so_far"],
+        "phase": trial["phase"],
+        "cause": trial["cause"],
+        "penalty_text": score_text(trial["penalty"], objective),
+    }
 
 
 def caption(rows: Rows, words: Words) -> str:
-    failed = Counter(str(row["phase"]) for row in rows if row["status"] == "failed")
-    succeeded = sum(row["status"] == "succeeded" for row in rows)
+    failed: Counter[str] = Counter()
+    for row in rows:
+        if row["status"] == "failed":
+            failed[str(row["phase"])] += weight(row)
+    succeeded = counted([row for row in rows if row["status"] == "succeeded"])
     where = ": " + ", ".join(f"{n} at {phase}" for phase, n in failed.most_common()) if failed else ""
-    others = len(rows) - succeeded - failed.total()
-    told = f"{count(len(rows), 'trial')}, {succeeded} succeeded, {failed.total()} failed{where}"
+    others = counted(rows) - succeeded - failed.total()
+    told = f"{count(counted(rows), 'trial')}, {succeeded} succeeded, {failed.total()} failed{where}"
     told += f"; {others} unmeasured." if others else "."
+    told += drawn_text(rows, "every turn of the line, the best, the defaults and each kind of failure")
     return f"{told} The line is the best so far; failed trials stand on the lower edge, where no value is read."
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from report.charts import Chart, Data, Rows, Words
 from report.charts._style import drawing, entry_colour, entry_shape, width
 from report.phrases import count, load_text, params_text
+from report.thinning import MOST, counted, drawn_text, thinned
 from runner.domain.metrics import METRICS, format_value
 from runner.stats.pareto import pareto_front
 
@@ -58,7 +59,7 @@ def spec() -> dict[str, Any]:
 
 
 def rows(data: Data) -> Rows:
-    found = []
+    found: list[Mapping[str, Any]] = []
     for _, members in groupby(sorted(data["measured_levels"], key=_line), key=_line):
         levels = list(members)
         # What failed elsewhere can not be served: its light levels must not push a healthy trial off the frontier.
@@ -69,8 +70,20 @@ def rows(data: Data) -> Rows:
         # Directions come from the table of metrics: ties and flipped axes are decided there and tested there.
         directions = [bool(METRICS[name].higher_is_better) for name in ("output_throughput", "ttft")]
         front = set(pareto_front(points, directions))
-        found += [_point(level, place in front) for place, level in enumerate(levels)]
+        made = [_point(level, place in front) for place, level in enumerate(levels)]
+        found += _thinned(made, {place for place, level in enumerate(levels) if level.get("is_best")})
     return found
+
+
+def _thinned(points: list[dict[str, Any]], best: set[int]) -> Rows:
+    """Of one campaign's own thousands. Those of all campaigns come thinned by the query, which says so."""
+    if len(points) <= MOST:
+        return points
+    for place, point in enumerate(points):
+        point["is_best"] = place in best
+    trials = {(point["campaign_name"], point["number"]) for point in points}
+    drawn = thinned(points, lambda row: row["on_front"] or row["is_best"], lambda row: (row["entry"], row["status"]))
+    return [{**row, "all_trials": len(trials)} for row in drawn]
 
 
 def _line(level: Mapping[str, Any]) -> tuple[str, str]:
@@ -92,23 +105,24 @@ def _point(level: Mapping[str, Any], on_front: bool) -> dict[str, Any]:
         "ttft_text": format_value(level["ttft_p50"], METRICS["ttft"]),
         "on_front": on_front,
         "campaign_absent": level["campaign_absent"],
+        **{name: level[name] for name in ("stands_for", "all_trials", "all_absent") if level.get("stands_for")},
     }
 
 
 def caption(rows: Rows, words: Words) -> str:
     mine = [row for row in rows if row["setting"] == words["setting"]]
     front = sum(bool(row["on_front"]) for row in mine)
-    hollow = sum(row["status"] != "succeeded" for row in mine)
+    hollow = counted([row for row in mine if row["status"] != "succeeded"])
     absent = sum({row["campaign_name"]: row["campaign_absent"] for row in mine}.values())
-    trials = {(row["campaign_name"], row["number"]) for row in mine}
-    text = (
-        f"{count(len(mine), 'level')} of {count(len(trials), 'trial')}, {front} on the frontier of their entry (line)"
-    )
+    trials = len({(row["campaign_name"], row["number"]) for row in mine})
+    if mine:  # where not every level is drawn, the rows say how many there are
+        absent, trials = mine[0].get("all_absent", absent), mine[0].get("all_trials", trials)
+    text = f"{count(counted(mine), 'level')} of {count(trials, 'trial')}, {front} on the frontier of their entry (line)"
     if hollow:
         text += f", {hollow} of trials that failed at another level or missed an SLO (hollow)"
     if absent:
         text += f". Without any point: {count(absent, 'failed trial')} that measured no level to its end"
-    return f"{text}."
+    return f"{text}.{drawn_text(mine, 'the frontier, the best and each kind of failure')}"
 
 
 def missing(rows: Rows, words: Words) -> str | None:

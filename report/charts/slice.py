@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from report.charts import Chart, Data, Rows, Words
 from report.charts._style import apart, drawing, entry_colour, entry_shape, phase_colour, phase_shape, width
 from report.phrases import count, score_text, value_text
+from report.thinning import counted, drawn_text, thinned
+
+MOST = 400
+"""Marks of one figure, about: there is one for each parameter."""
 
 
 def spec() -> dict[str, Any]:
@@ -67,23 +71,31 @@ def rows(data: Data) -> Rows:
             values.setdefault(name, []).append(value)
     # A parameter that never varied has nothing to show.
     places = {name: found for name in sorted(values) if len(found := _places(values[name])) > 1}
-    return [
-        {
-            "parameter": name,
-            "value": value_text(params[name]),
-            "position": places[name][value_text(params[name])],
-            "number": trial["number"],
-            "entry": trial["entry"],
-            "status": trial["status"],
-            "score": trial["score"],
-            "score_text": score_text(trial["score"], trial["objective"]),
-            "phase": trial["phase"],
-            "cause": trial["cause"],
-        }
-        for name in places
-        for trial, params in trials
-        if name in params
-    ]
+    texts = {trial["number"]: score_text(trial["score"], trial["objective"]) for trial, _ in trials}
+    drawn: list[Mapping[str, Any]] = []
+    for name in places:
+        made = [_point(name, trial, params[name], places[name], texts) for trial, params in trials if name in params]
+        # Every value keeps its place on the axis, with each way in which it failed.
+        drawn += thinned(made, lambda row: False, lambda row: (row["value"], row["status"], row["cause"]), MOST)
+    return drawn
+
+
+def _point(
+    name: str, trial: Mapping[str, Any], value: Any, places: Mapping[str, int], texts: Mapping[int, str]
+) -> dict[str, Any]:
+    text = value_text(value)
+    return {
+        "parameter": name,
+        "value": text,
+        "position": places[text],
+        "number": trial["number"],
+        "entry": trial["entry"],
+        "status": trial["status"],
+        "score": trial["score"],
+        "score_text": texts[trial["number"]],
+        "phase": trial["phase"],
+        "cause": trial["cause"],
+    }
 
 
 def _places(values: Iterable[Any]) -> dict[str, int]:
@@ -94,9 +106,10 @@ def _places(values: Iterable[Any]) -> dict[str, int]:
 
 def caption(rows: Rows, words: Words) -> str:
     mine = [row for row in rows if row["parameter"] == words["parameter"]]
-    failed = sum(row["status"] == "failed" for row in mine)
+    failed = counted([row for row in mine if row["status"] == "failed"])
     values = len({row["value"] for row in mine})
-    return f"{count(values, 'value')} in {count(len(mine), 'trial')}, {failed} failed."
+    text = f"{count(values, 'value')} in {count(counted(mine), 'trial')}, {failed} failed."
+    return text + drawn_text(mine, "each value and each way in which it failed")
 
 
 def missing(rows: Rows, words: Words) -> str | None:

@@ -1,8 +1,10 @@
 -- What the other queries stand on, made once in the reader's own memory: the views of the store are deep, and a query
 -- that plans them again for each page would take longer than the pages.
 
--- Every trial of every lineage and series.
-CREATE OR REPLACE TEMP TABLE known_trials AS FROM trials;
+-- Every trial of every lineage and series. A mean of floats differs in its last digit with the order in which it is
+-- added up: rounded, a campaign in which nothing happened is told as before.
+CREATE OR REPLACE TEMP TABLE known_trials AS
+SELECT * REPLACE (round(confirmed_score, 9) AS confirmed_score) FROM trials;
 
 -- What the pages speak of: for each campaign name its latest lineage, and of that the latest series with a success,
 -- else the latest one.
@@ -23,12 +25,30 @@ CREATE OR REPLACE TEMP TABLE lineage_names AS
 SELECT DISTINCT search_key, name AS campaign FROM campaigns WHERE latest;
 
 -- The trials of what is shown, and the best of each campaign.
-CREATE OR REPLACE TEMP TABLE shown_trials AS
+CREATE OR REPLACE TEMP VIEW shown_trials AS
 SELECT t.* FROM known_trials t JOIN shown s ON s.search_key = t.search_key AND s.series = t.series;
 
+-- The rule of the view `best`, which would find every trial anew.
 CREATE OR REPLACE TEMP TABLE shown_best AS
-SELECT b.trial_id, b.score, b.search_score, b.basis, b.search_key
-FROM best b JOIN shown s ON s.search_key = b.search_key AND s.series = b.series;
+SELECT trial_id, coalesce(confirmed_score, score) AS score, score AS search_score,
+  CASE WHEN confirmed_score IS NULL THEN 'search' ELSE 'confirmed' END AS basis, search_key
+FROM shown_trials
+WHERE status = 'succeeded'
+QUALIFY row_number() OVER (
+  PARTITION BY search_key
+  ORDER BY confirmed_score IS NULL,
+    CASE WHEN confirmed_score IS NULL THEN 1 ELSE confirm_failed / (confirm_repeats + confirm_failed) END,
+    CASE goal WHEN 'maximize' THEN -1 ELSE 1 END * coalesce(confirmed_score, score), number) = 1;
+
+-- What the failed trials of them died of.
+CREATE OR REPLACE TEMP VIEW shown_failures AS
+SELECT
+  t.campaign, t.number, t.entry, t.params_json, t.phase, t.cause, t.evidence, f.rule, t.hint, coalesce(t.hung, false) AS hung,
+  f.exit_code, f.signal, coalesce(f.levels_done, 0) AS levels_done, t.seconds AS seconds_lost,
+  t.gpu_seconds AS gpu_seconds_lost, t.objective, t.severity, t.penalty, t.penalty_classic::DOUBLE AS penalty_classic
+FROM shown_trials t
+LEFT JOIN failures f USING (attempt_id)
+WHERE t.status = 'failed';
 
 -- One row per measured level of a trial's deciding attempt, its numbers side by side.
 CREATE OR REPLACE TEMP TABLE level_numbers AS
@@ -47,6 +67,7 @@ SELECT
   max(value) FILTER (WHERE metric = 'request_throughput') AS request_throughput,
   max(value) FILTER (WHERE metric = 'success_rate') AS success_rate
 FROM metrics
+WHERE metric IN ('ttft', 'tpot', 'e2e', 'output_throughput', 'request_throughput', 'success_rate')
 GROUP BY attempt_id, position;
 
 -- The two that a reader lays side by side: the best trial of a campaign, and the default of its entry.
@@ -60,3 +81,26 @@ SELECT t.campaign, 'default', t.number, t.attempt_id
 FROM shown_trials t
 JOIN best_trial b ON b.search_key = t.search_key AND b.entry = t.entry
 WHERE t.is_default AND NOT b.is_default;
+
+-- Every level that a trial of what is shown measured to its end, with its setting: only levels of one may stand in one
+-- picture.
+CREATE OR REPLACE TEMP TABLE shown_levels AS
+SELECT
+  t.campaign AS campaign_name,
+  concat_ws(' · ', t.model, t.hardware, l.scenario, concat_ws(' ', a.client, 'client', a.client_version), a.host)
+    AS setting,
+  t.number, t.entry, t.params_json, l.position, l.load_kind, l.load_value, n.ttft_p50, n.output_throughput, t.status,
+  t.cause, b.trial_id IS NOT NULL AS is_best, coalesce(f.absent, 0) AS campaign_absent
+FROM shown_trials t
+JOIN attempts a ON a.attempt_id = t.attempt_id
+JOIN levels l ON l.attempt_id = t.attempt_id
+JOIN level_numbers n ON n.attempt_id = l.attempt_id AND n.position = l.position
+LEFT JOIN shown_best b ON b.trial_id = t.trial_id
+LEFT JOIN (
+  SELECT search_key, count(*) AS absent
+  FROM shown_trials
+  ANTI JOIN (SELECT attempt_id FROM levels WHERE state = 'complete') USING (attempt_id)
+  WHERE status = 'failed'
+  GROUP BY search_key
+) f ON f.search_key = t.search_key
+WHERE l.state = 'complete' AND n.ttft_p50 IS NOT NULL AND n.output_throughput IS NOT NULL;

@@ -8,8 +8,8 @@
 --   score DOUBLE            confirmed or search score; NULL when it failed
 --   basis VARCHAR           confirmed or search
 --   cause VARCHAR           of its failure
-SELECT b.campaign, b.entry, t.number, b.status, t.objective, b.score, b.basis, t.cause
-FROM baselines b
-JOIN shown s ON s.search_key = b.search_key AND s.series = b.series
-JOIN shown_trials t USING (trial_id)
-ORDER BY b.campaign, t.number
+SELECT campaign, entry, number, status, objective, coalesce(confirmed_score, score) AS score,
+  CASE WHEN confirmed_score IS NULL THEN 'search' ELSE 'confirmed' END AS basis, cause
+FROM shown_trials
+WHERE is_default
+ORDER BY campaign, number

@@ -65,7 +65,7 @@ JOIN campaigns c USING (campaign_id)
 LEFT JOIN shown_best b ON b.search_key = s.search_key
 LEFT JOIN shown_trials t ON t.trial_id = b.trial_id
 LEFT JOIN (
-  SELECT a.trial_id, a.client, avg(o.objective_value) AS objective_value
+  SELECT a.trial_id, a.client, round(avg(o.objective_value), 9) AS objective_value
   FROM scores o JOIN attempts a USING (attempt_id)
   WHERE o.latest AND a.role = 'confirm' AND o.status = 'succeeded'
   GROUP BY a.trial_id, a.client

@@ -29,7 +29,10 @@ WITH counted AS (
     max(value) FILTER (WHERE metric = 'capacity_low') AS capacity_low,
     max(value) FILTER (WHERE metric = 'capacity_high') AS capacity_high,
     max(value) FILTER (WHERE metric = 'attainment_target') AS target
-  FROM metrics GROUP BY attempt_id, position
+  FROM metrics
+  WHERE metric IN ('attainment', 'attainment_low', 'attainment_high', 'goodput', 'capacity_low', 'capacity_high',
+    'attainment_target')
+  GROUP BY attempt_id, position
 ), chosen AS (
   SELECT t.campaign, t.number, a.role, a.attempt_id, a.started_utc
   FROM shown_trials t

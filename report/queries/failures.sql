@@ -19,11 +19,5 @@
 --   severity DOUBLE         in (0, 1), from phase and cause alone
 --   penalty DOUBLE          in the objective's unit; NULL when nothing succeeded
 --   penalty_classic DOUBLE  graded by elapsed time; no unit
-SELECT
-  t.campaign, t.number, t.entry, t.params_json, t.phase, t.cause, t.evidence, f.rule, t.hint, coalesce(t.hung, false) AS hung,
-  f.exit_code, f.signal, coalesce(f.levels_done, 0) AS levels_done, t.seconds AS seconds_lost,
-  t.gpu_seconds AS gpu_seconds_lost, t.objective, t.severity, t.penalty, t.penalty_classic::DOUBLE AS penalty_classic
-FROM shown_trials t
-LEFT JOIN failures f USING (attempt_id)
-WHERE t.status = 'failed'
-ORDER BY t.severity DESC, t.campaign, t.number
+FROM shown_failures
+ORDER BY severity DESC, campaign, number

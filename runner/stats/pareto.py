@@ -20,7 +20,13 @@ def pareto_front(points: Sequence[Sequence[float | None]], higher_is_better: Seq
             turned[index] = tuple(
                 value if higher else -value for value, higher in zip(known, higher_is_better, strict=True)
             )
-    return [index for index, point in turned.items() if not any(_beats(other, point) for other in turned.values())]
+    # From the best in the first coordinate on: who beats a point comes before it, and so does one on the front that
+    # beats it too.
+    front: dict[int, tuple[float, ...]] = {}
+    for index, point in sorted(turned.items(), key=lambda one: one[1], reverse=True):
+        if not any(_beats(other, point) for other in front.values()):
+            front[index] = point
+    return sorted(front)
 
 
 def _beats(one: Sequence[float], other: Sequence[float]) -> bool:

@@ -25,6 +25,7 @@ class Aliases:
         inside = [host for host in self.of if len(host) > 2 and host.lower() not in _PLAIN_HOSTS]
         # The longest first: `db` must not be replaced inside `db-2`.
         inside.sort(key=lambda host: (-len(host), host))
+        self._hosts = inside
         self._inside = re.compile(
             r"(?<![\w.-])(?:" + "|".join(map(re.escape, inside)) + r")(?![\w-])" if inside else r"(?!)"
         )
@@ -34,9 +35,15 @@ class Aliases:
 
     def text(self, text: str) -> str:
         """`text` without secrets, host names, addresses and absolute paths."""
-        text = _PATH.sub(_placeholder, redact(text))
-        text = _ADDRESS.sub("<address>", text)
-        return self._inside.sub(lambda match: self.of[match[0]], text)
+        text = redact(text)
+        # Most texts hold none of these signs, and to look for a pattern takes longer than for a sign.
+        if "/" in text:
+            text = _PATH.sub(_placeholder, text)
+        if text.count(".") > 2:
+            text = _ADDRESS.sub("<address>", text)
+        if any(host in text for host in self._hosts):
+            text = self._inside.sub(lambda match: self.of[match[0]], text)
+        return text
 
     def plain(self, value: Any) -> Any:
         """Plain JSON data with every text in it, names included, as it may leave."""

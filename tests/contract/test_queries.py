@@ -82,7 +82,7 @@ def test_its_rows_have_one_order(name: str, full: DuckDBPyConnection) -> None:
 
 @pytest.mark.parametrize("name", query_names())
 def test_somebody_asks_it(name: str) -> None:
-    asked = BUILD.union(*(template.needs for template in templates()))
+    asked = BUILD.union(*(template.queries() for template in templates()))
     asked = asked.union(*(charts.get(chart).queries for chart in charts.names()))
     asked |= {template.for_each for template in templates() if template.for_each}
     assert name in asked, "no page, chart or build step needs it"

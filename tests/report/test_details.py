@@ -11,7 +11,7 @@ import pytest
 
 from report import details
 from report.build import Built
-from report.gather import gather, prepare
+from report.gather import prepare
 from report.publish import Publisher
 from runner.domain.failure import Outcome, Role
 from runner.domain.records import RecordKind
@@ -30,7 +30,7 @@ def written(results: Path, out: Path, *, private: bool = False) -> dict[str, str
     with closing(open_snapshot(results)) as connection:
         prepare(connection)
         publisher = Publisher(["bench-1"], private=private)
-        done = details.write(connection, out, publisher, gather(connection, ["whatif"], publisher)["whatif"])
+        done = details.write(connection, out, publisher)
     found = {path.relative_to(out).as_posix(): path.read_text(encoding="utf-8-sig") for path in out.rglob("*.*")}
     assert done == sum(name.endswith(".txt") for name in found)
     return found

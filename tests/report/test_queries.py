@@ -52,3 +52,21 @@ def test_a_query_that_gives_something_else_is_refused(filled: Path, monkeypatch:
         prepare(connection)
         with pytest.raises(QueryHeaderError, match="runs"):
             gather(connection, ["runs"], Publisher([]))
+
+
+@pytest.mark.parametrize(("ours", "views"), [
+    ("FROM shown_best SELECT trial_id, round(score, 9), search_score, basis",
+     "FROM best b JOIN shown s USING (search_key, series) "
+     "SELECT b.trial_id, round(b.score, 9), b.search_score, b.basis"),
+    ("FROM shown_trials SELECT entry, number, round(coalesce(confirmed_score, score), 9) WHERE is_default",
+     "FROM baselines b JOIN shown s USING (search_key, series) JOIN trials t USING (trial_id) "
+     "SELECT b.entry, t.number, round(b.score, 9)"),
+    (f"FROM ({query('front').sql}) SELECT DISTINCT campaign, number, on_front",
+     "FROM fronts f JOIN shown s USING (search_key, series) JOIN trials t USING (trial_id) "
+     "SELECT s.campaign, t.number, f.on_front"),
+])  # fmt: skip
+def test_what_is_told_quicker_is_what_the_views_say(filled: Path, ours: str, views: str) -> None:
+    with closing(open_snapshot(filled)) as connection:
+        prepare(connection)
+        found = [sorted(map(repr, connection.execute(sql).fetchall())) for sql in (ours, views)]
+    assert found[0] == found[1] != []
