@@ -2,9 +2,9 @@
 
 Front matter: `title` and `path` (of the Markdown file below `site/results/`; both may say {slug} and {campaign}),
 `needs` (queries), `charts`, `data` (queries whose rows go into the page's data file as they are), `order` (of writing),
-`for_each: campaigns` (one page per campaign), `paged: QUERY` (one page per hundred rows of it), `instead: {QUERY: OTHER}`
-(what a chart takes for QUERY here), `hide` (parts of the theme), `shown_on` (the page that includes this one, when it is
-no page itself), `search: false`.
+`for_each: campaigns` (one page per campaign), `paged: QUERY` (one page per hundred rows of it),
+`instead: {QUERY: OTHER}` (what a chart takes for QUERY here), `hide` (parts of the theme), `shown_on` (the page that
+includes this one, when it is no page itself), `search: false`.
 
 A need that no query gives, a chart that no file gives and a name that nothing defines are errors of the build.
 """
@@ -59,7 +59,8 @@ class Template:
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page as Markdown. `path` is relative to `site/results/`; `tables` are what the post-pass puts in for its
-    placeholders; `rows` (chart or query -> data set) go into the data file called `key`. `title` is that of the window."""
+    placeholders; `rows` (chart or query -> data set) go into the data file called `key`. `title` is that of the
+    window."""
 
     path: str
     markdown: str

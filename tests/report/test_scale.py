@@ -106,7 +106,15 @@ def test_a_long_list_has_pages(tmp_path: Path) -> None:
     with closing(open_snapshot(tmp_path)) as connection:
         prepare(connection)
         data = gather(connection, build.asked()[0], Publisher([]))
-    facts = {"version": "1", "private": False, "as_of": None, "note": "Then.", "exports": [], "reference": True}
+    facts = {
+        "version": "1",
+        "private": False,
+        "as_of": None,
+        "note": "Then.",
+        "exports": [],
+        "reference": True,
+        "sql": None,
+    }
     pages = {page.path: page for page in Pages().of_site(data, facts)}
     one, two = pages["campaigns/index.md"], pages["campaigns/page-2.md"]
     assert [len(rows(one)), len(rows(two))] == [ROWS, 6]
