@@ -61,7 +61,7 @@ class Figures:
             f'<figure class="chart" id="chart-{name}-{self._made}" data-spec="{name}" '
             f'data-src="{self.url(f"results/data/{self.key}.js")}" data-h="{chart.height}" '
             f'data-words="{_attribute(json.dumps(spoken, ensure_ascii=True, sort_keys=True, separators=(",", ":")))}" '
-            f'aria-label="{_attribute(heading)}">'
+            f'aria-label="{_attribute(" ".join(heading.split()))}">'
             f'<div class="tb-figure-title">{escape.inline(heading)}</div>'
             f'<div class="vega" style="min-height:{chart.height + 60}px"></div>'
             '<noscript><p class="tb-instead">The chart that stands here needs JavaScript. '
