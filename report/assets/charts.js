@@ -129,8 +129,9 @@
   };
 
   // A permalink to a trial may point into a folded table. One to a question (#q=...) is no name of a place.
+  const decoded = (text) => { try { return decodeURIComponent(text); } catch { return text; } }; // a lone % stays one
   const openAnchor = () => {
-    const target = location.hash && !location.hash.startsWith("#q=") && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = location.hash && !location.hash.startsWith("#q=") && document.getElementById(decoded(location.hash.slice(1)));
     const folded = target && target.closest("details");
     if (folded) { folded.open = true; target.scrollIntoView(); }
   };
