@@ -130,8 +130,9 @@
 
   // A permalink to a trial may point into a folded table, or to a row that the table has no room for. One to a question
   // (#q=...) is no name of a place.
+  const decoded = (text) => { try { return decodeURIComponent(text); } catch { return text; } }; // a lone % stays one
   const openAnchor = () => {
-    const name = location.hash.startsWith("#q=") ? "" : decodeURIComponent(location.hash.slice(1));
+    const name = location.hash.startsWith("#q=") ? "" : decoded(location.hash.slice(1));
     const target = name && document.getElementById(name);
     const folded = target && target.closest("details");
     if (folded) { folded.open = true; target.scrollIntoView(); }

@@ -53,9 +53,11 @@
     : level.load_kind === "rate" ? number(level.load_value, 6) + " requests/s" : level.load_kind + " " + number(level.load_value, 6);
   const params = (json) => Object.entries(JSON.parse(json)).map(([name, value]) => name + "=" + value).join(" ") || "defaults";
 
+  // An address that somebody cut or typed may hold a lone %: it is taken as it stands, and told as a name nobody has.
+  const decoded = (text) => { try { return decodeURIComponent(text); } catch { return text; } };
   const chosen = () => {
     const found = /(?:^#|&)c=([^&]*)/.exec(location.hash);
-    return found ? found[1].split(",").map(decodeURIComponent).filter(Boolean) : [];
+    return found ? found[1].split(",").map(decoded).filter(Boolean) : [];
   };
 
   const row = (head, cells, best) => {

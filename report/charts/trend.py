@@ -76,7 +76,7 @@ def _point(trend: Trend, session: Mapping[str, Any], part: int) -> dict[str, Any
         "status": "succeeded" if samples else "failed",
         "phase": None if samples else session["phase"],
         "cause": None if samples else session["cause"],
-        "failed_at": None if samples else f"failed at {session['phase']}",
+        "failed_at": None if samples else f"failed at {session['phase']}" if session["phase"] else "nothing above zero",
         "value": value,
         "low": ends[0],
         "high": ends[1],

@@ -82,6 +82,9 @@ def test_what_nobody_ran_is_said(browser: Browser, page: str) -> None:
     browser.wait("!!document.querySelector('.tb-compared p')", "an answer")
     text = browser.run("return document.querySelector('.tb-compared').innerText")
     assert "No campaign with a result is called <b>nobody</b>." in text
+    browser.open(f"{page}#c={FIRST},50%")
+    assert "No campaign with a result is called 50%." in shown(browser, FIRST, "50%")
+    assert browser.complaints() == []
 
 
 def test_the_script_refuses_what_the_program_refuses(browser: Browser, page: str) -> None:

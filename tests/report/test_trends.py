@@ -12,6 +12,7 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from report.build import build_site
+from report.charts import charts
 from report.feed import feed
 from report.gather import gather, prepare
 from report.publish import Publisher
@@ -84,6 +85,12 @@ def test_another_version_of_the_engine_is_what_a_trend_shows() -> None:
     sessions = [row(n) for n in range(4)] + [row(n, 50.0, engine_version="b2") for n in range(4, 8)]
     (trend,) = trends(sessions)
     assert [(change.before, change.after) for change in trend.changes] == [("llama.cpp b1", "llama.cpp b2")]
+
+
+def test_a_run_without_a_failure_and_without_a_number_says_so() -> None:
+    """Nothing at all was served within the limits: a goodput of zero has no logarithm, and no phase failed."""
+    drawn = charts.get("trend").rows({"trend_sessions": [row(0), row(1, None, phase=None, cause=None, failed=0)]})
+    assert [one["failed_at"] for one in drawn] == [None, "nothing above zero"]
 
 
 def test_the_feed_holds_losses_and_no_gains() -> None:
