@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import tempfile
 from calendar import timegm
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,10 +27,13 @@ from report.render import Pages, templates
 from runner import __version__
 from runner.events import emit
 from runner.store.reader import open_snapshot, require_current, snapshot_path
-from runner.util.files import disk_errors
+from runner.util.files import disk_errors, new_folder, remove_abandoned
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+
+_SPILL = "tunebook-build-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +106,13 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
 @contextmanager
 def spill(connection: DuckDBPyConnection, results: Path) -> Iterator[None]:
     """DuckDB takes four fifths of the machine's memory unless it is told otherwise: here a fixed part and twice what
-    the snapshot takes, so that a large store is not starved. What needs more goes to a folder for the time."""
+    the snapshot takes, so that a large store is not starved. What needs more goes to a folder for the time; that of a
+    build that was killed is removed."""
     megabytes = max(256, 128 + 2 * snapshot_path(results).stat().st_size // 2**20)
-    with tempfile.TemporaryDirectory(prefix="tunebook-build-") as folder:
+    place = Path(tempfile.gettempdir())
+    for left in place.glob(f"{_SPILL}{'[0-9a-f]' * 8}"):
+        remove_abandoned(left)
+    with new_folder(place / f"{_SPILL}{secrets.token_hex(4)}") as folder:
         connection.execute(f"SET memory_limit = '{megabytes}MiB'")
         connection.execute(f"SET temp_directory = '{folder}'")
         yield

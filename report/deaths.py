@@ -1,4 +1,4 @@
-"""Failed trials over all campaigns, from the rows of the query `failures`: the same last line, and the time it took.
+"""Failed trials, from rows of the query `failures`: the same last line, the time it took, what a campaign's died of.
 
 Lines are made alike here, after what may not leave was taken out of them (`report.publish`): a host name or a secret
 with its digits replaced would no longer be known as one.
@@ -91,6 +91,44 @@ def _death(line: str, rows: Sequence[Row]) -> Death:
         _toll(rows),
         min(rows, key=lambda row: (row["campaign"], row["number"])),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Trials of one campaign that ended alike: one cause and phase, the same line but for its numbers. `first` is one
+    of them; `numbers` are all, ascending. `severity`, `penalty` and `classic` are (least, most), None where no trial
+    has one."""
+
+    first: Row
+    numbers: tuple[int, ...]
+    toll: Toll
+    severity: tuple[float, float] | None
+    penalty: tuple[float, float] | None
+    classic: tuple[float, float] | None
+
+
+def endings(failures: Sequence[Row]) -> list[Ending]:
+    """Of the failures of one campaign, in their order."""
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in failures:
+        key = row["cause"], row["phase"], row["hung"], row["rule"], alike((row["evidence"] or "")[:_LONGEST])
+        groups.setdefault(key, []).append(row)
+    return [
+        Ending(
+            rows[0],
+            tuple(sorted(row["number"] for row in rows)),
+            _toll(rows),
+            _span(rows, "severity"),
+            _span(rows, "penalty"),
+            _span(rows, "penalty_classic"),
+        )
+        for rows in groups.values()
+    ]
+
+
+def _span(rows: Sequence[Row], column: str) -> tuple[float, float] | None:
+    known = [row[column] for row in rows if row[column] is not None]
+    return (min(known), max(known)) if known else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,12 +64,20 @@ def block(text: str) -> Markup:
     return Markup("&#10;".join(_entities(line) for line in lines))
 
 
+_DASH = Markup("–")
+
+
 def printed(value: Any) -> Any:
     """What a template prints for `value`. Markup is trusted, None is a dash, everything else is text."""
+    kind = value.__class__  # a page prints a thousand values, most of them markup or text
+    if kind is Markup:
+        return value
+    if kind is str:
+        return inline(value)
+    if value is None:
+        return _DASH
     if isinstance(value, Markup):
         return value
-    if value is None:
-        return Markup("–")
     if isinstance(value, bool):
         return Markup("yes" if value else "no")
     if isinstance(value, int):

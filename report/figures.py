@@ -45,7 +45,7 @@ class Figures:
         """The figure of chart `name`, or one sentence that says why there is none."""
         chart = chart_of(name)
         rows = self.rows[name]
-        words = {**self._usual_words(rows, words), **words}
+        words = {**self._usual_words(chart.words, rows, words), **words}
         unknown = set(chart.words) - set(words)
         if unknown:
             raise KeyError(f"chart {name!r} on {self.place} lacks the words {sorted(unknown)}")
@@ -92,22 +92,28 @@ class Figures:
         path = f"results/campaigns/{escape.slug(campaign)}/index.html"
         return self.url(f"{path}#{anchor}" if anchor else path)
 
-    def _usual_words(self, rows: Rows, words: Mapping[str, Any]) -> dict[str, Any]:
-        """What most charts ask for: entries, phases and roles (best, default) that occur, the axis of the scores."""
-        picked = {word: value for word, value in words.items() if word in _PICKS}
-        mine = [row for row in rows if all(row.get(word, value) == value for word, value in picked.items())]
-        # Entries of the whole setting, not of the figure alone: an entry keeps its colour from figure to figure.
-        setting = words.get("setting")
-        same = rows if setting is None else [row for row in rows if row.get("setting") == setting]
-        failed = {row.get("phase") for row in mine if row.get("status", "failed") == "failed"}
-        bar = next((key for key in _BARS if any(row.get(key) is not None for row in mine)), "")
-        usual: dict[str, Any] = {
-            "entries": _different(same, "entry"),
-            "phases": [phase.value for phase in Phase if phase in failed],
-            "bars": BAR * len(_different(mine, bar)),
-            "which": _different(mine, "which"),
-        }
-        if self.campaign:
+    def _usual_words(self, asked: Sequence[str], rows: Rows, words: Mapping[str, Any]) -> dict[str, Any]:
+        """Of what most charts ask for, what is `asked`: entries, phases and roles (best, default) that occur, the axis
+        of the scores."""
+        picked = [(word, value) for word, value in words.items() if word in _PICKS]
+        mine = rows
+        for word, value in picked:
+            mine = [row for row in mine if row.get(word, value) == value]
+        usual: dict[str, Any] = {}
+        if "entries" in asked:
+            # Of the whole setting, not of the figure alone: an entry keeps its colour from figure to figure.
+            setting = words.get("setting")
+            same = rows if setting is None else [row for row in rows if row.get("setting") == setting]
+            usual["entries"] = _different(same, "entry")
+        if "phases" in asked:
+            failed = {row.get("phase") for row in mine if row.get("status", "failed") == "failed"}
+            usual["phases"] = [phase.value for phase in Phase if phase in failed]
+        if "bars" in asked:
+            bar = next((key for key in _BARS if any(row.get(key) is not None for row in mine)), "")
+            usual["bars"] = BAR * len(_different(mine, bar))
+        if "which" in asked:
+            usual["which"] = _different(mine, "which")
+        if "score" in asked and self.campaign:
             usual["score"] = phrases.axis_text(self.campaign["objective"], self.campaign["goal"])
         return usual
 

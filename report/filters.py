@@ -16,7 +16,7 @@ from report.calibration import calibration
 from report.clients import measured as measured_clients
 from report.comparability import FACTS, MOST, comparable_groups
 from report.cost import cheapest, loads_text, machine_time, per_million, price
-from report.deaths import by_campaign, deaths, lost, phases_of
+from report.deaths import by_campaign, deaths, endings, lost, phases_of
 from report.details import trial_file
 from report.due import schedule
 from report.front import front_table
@@ -135,6 +135,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "comparable_groups": comparable_groups,
     "deaths": deaths,
     "each_value": each_value,
+    "endings": endings,
     "forms": forms,
     "importances": lambda trials, goal: by_parameter(importances(trials, goal)),
     "joined_names": joined_names,

@@ -121,12 +121,16 @@ class Publisher:
         refused = sorted(name for name in texts if not self.allows(name))
         if refused:
             raise ValueError(f"text columns that may not leave: {', '.join(refused)} (the allow-list is in {__name__})")
-        changed = [name for name in names if name in texts and COLUMNS[name] is not Treat.WORD]
         made = [dict(zip(names, row, strict=True)) for row in rows]
-        for row in made:
-            for name in changed:
-                if row[name] is not None:
-                    row[name] = self.value(name, row[name])
+        for name in names:
+            treat = COLUMNS[name] if name in texts else Treat.WORD
+            if treat is Treat.WORD:
+                continue
+            treated = self.host if treat is Treat.HOST else self.text
+            for row in made:
+                value = row[name]
+                if value is not None:
+                    row[name] = treated(value) if value.__class__ is str else self.value(name, value)
         return made
 
 

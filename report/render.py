@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -92,11 +93,10 @@ def render(data: Data, facts: Mapping[str, Any]) -> list[Page]:
 
 
 class Pages:
-    """The templates, compiled once."""
+    """The templates, compiled once in a process."""
 
     def __init__(self) -> None:
-        environment = _environment()
-        self._all = [(template, environment.from_string(template.body)) for template in templates()]
+        self._all = _compiled()
 
     def of_site(self, data: Data, facts: Mapping[str, Any]) -> list[Page]:
         """The pages that there is one of, or as many as it has hundreds of rows."""
@@ -203,6 +203,12 @@ def _page(
 def _with_slug(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """A script finds the page and the data file of a campaign by it."""
     return {**row, "slug": escape.slug(row["campaign"])} if "campaign" in row else row
+
+
+@cache
+def _compiled() -> tuple[tuple[Template, Body], ...]:
+    environment = _environment()
+    return tuple((template, environment.from_string(template.body)) for template in templates())
 
 
 def _environment() -> Environment:

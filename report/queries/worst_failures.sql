@@ -15,10 +15,15 @@
 --   levels_done BIGINT      levels that were complete by then
 --   seconds_lost DOUBLE     wall time of the attempt (s)
 --   gpu_seconds_lost DOUBLE wall time x GPUs (s)
---   objective VARCHAR       metric whose unit the penalty has
+--   objective VARCHAR       metric of the campaign
 --   severity DOUBLE         in (0, 1), from phase and cause alone
---   penalty DOUBLE          in the objective's unit; NULL when nothing succeeded
 --   penalty_classic DOUBLE  graded by elapsed time; no unit
-FROM shown_failures
+--   behind DOUBLE           penalty against the best of its campaign, share of that one; NULL when nothing succeeded
+SELECT f.* EXCLUDE (penalty),
+  round(CASE s.goal WHEN 'maximize' THEN b.score - f.penalty ELSE f.penalty - b.score END / nullif(abs(b.score), 0), 6)
+    AS behind
+FROM shown_failures f
+JOIN shown s USING (campaign)
+LEFT JOIN shown_best b USING (search_key)
 ORDER BY severity DESC, campaign, number
 LIMIT 100

@@ -15,7 +15,7 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from report import render
-from report.charts import Chart, Data, charts, specs
+from report.charts import Chart, Data, chart, charts, specs
 from report.check import check
 from report.figures import Figures
 from report.gather import gather, query_names
@@ -45,7 +45,7 @@ def drawn(data: Data) -> list[Drawn]:
 
     class Noted(Figures):
         def figure(self, name: str, title: str | None = None, **words: Any) -> Any:
-            said = {**self._usual_words(self.rows[name], words), **words}
+            said = {**self._usual_words(chart(name).words, self.rows[name], words), **words}
             found.append(Drawn(name, self.rows[name], said))
             return super().figure(name, title, **words)
 

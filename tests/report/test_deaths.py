@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from report.charts import charts
-from report.deaths import alike, by_campaign, deaths, lost, phases_of
+from report.deaths import alike, by_campaign, deaths, endings, lost, phases_of
 from report.feasible import regions
 from tests import make
 from tests.report.test_pages import rendered
@@ -83,6 +83,36 @@ def test_time_is_that_of_gpus_where_there_were_some() -> None:
     assert [(name, phase, cause, toll.trials) for name, phase, cause, toll in by_campaign(rows)] == [
         ("a", "load", "oom_load", 2), ("b", "measure", "crash", 1),
     ]  # fmt: skip
+
+
+def told(number: int, line: str | None, **more: Any) -> dict[str, Any]:
+    known = {"hung": False, "rule": None, "severity": 0.8, "penalty": 5.0, "penalty_classic": 0.9}
+    return died("c", number, line) | known | more
+
+
+def test_a_campaign_tells_each_way_to_end_once_with_all_its_trials() -> None:
+    rows = [
+        told(9, "needs 4 GB", penalty_classic=0.7), told(2, "needs 12 GB"), told(4, "needs 5 GB", hung=True),
+        told(5, "needs 5 GB", rule="oom"), told(6, None, penalty=None), told(7, "", penalty=None),
+        told(8, "needs 3 GB", cause="crash"),
+    ]  # fmt: skip
+    found = endings(rows)
+    assert [one.numbers for one in found] == [(2, 9), (4,), (5,), (6, 7), (8,)]
+    first, silent = found[0], found[3]
+    assert first.first["evidence"] == "needs 4 GB"
+    assert (first.severity, first.penalty, first.classic) == ((0.8, 0.8), (5.0, 5.0), (0.7, 0.9))
+    assert (first.toll.trials, first.toll.text) == (2, "2 min")
+    assert silent.penalty is None
+
+
+def test_over_campaigns_a_failure_has_no_unit_of_one_of_them(tmp_path: Path) -> None:
+    make.write_store(tmp_path)
+    pages = rendered(tmp_path)
+    over_all = pages["failures.md"].tables["failures/failures"]
+    own = pages["campaigns/smollm-cpu/index.md"].tables["campaigns/smollm-cpu/failures"]
+    assert "tok/s" in own
+    assert "tok/s" not in re.sub(r'<span class="tb-evidence">.*?</span>', "", over_all)
+    assert re.search(r'<td class="tb-num">[\d.]+ %</td><td class="tb-num">', over_all)
 
 
 times = st.floats(0, 10**5)

@@ -75,7 +75,7 @@ def test_a_plan_against_the_published_site_and_a_withdrawn_result(tmp_path: Path
     tunebook("store", "verify", results=results)
     tunebook("build", "--out", tmp_path / "public", results=results, cwd=tmp_path)
     html = (tmp_path / "public/results/campaigns/story/index.html").read_text(encoding="utf-8")
-    (struck,) = re.findall(r'<tr class="tb-retracted"><td class="tb-num"><a href="trials/1.txt">.*?</tr>', html)
+    (struck,) = re.findall(r'<tr class="tb-retracted"><td><a href="trials/1.txt">.*?</tr>', html)
     assert "another job ran here" in struck
     assert "by Ada" in struck
     assert html.count('id="trial-1"') == 1
