@@ -24,7 +24,7 @@ from report.importance import by_parameter, importances, said
 from report.lately import lately
 from report.launches import forms
 from report.parameters import FEWEST, FEWEST_EACH, FEWEST_SCORED, each_value, parameters
-from report.questions import questions
+from report.questions import asked
 from report.ranking import rankings
 from report.runtimes import alone, side_by_side
 from report.search import in_two
@@ -42,6 +42,7 @@ from runner.scoring import client_bound
 from runner.scoring.severity import SEVERITY
 from runner.stats import importance, steps
 from runner.stats.failing import Finding, Tried, findings
+from runner.store.schema import headlines
 
 _FAR = math.log(3)
 """Beyond a threefold change an interval is cut at the edge of its picture; the text says the numbers."""
@@ -184,7 +185,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
 GLOBALS: dict[str, Any] = {
     "CALIBRATION": calibration(),
     "MEASURED_CLIENTS": measured_clients(),
-    "QUESTIONS": questions(),
+    "QUESTIONS": asked(),
+    "NUMBERS": headlines(),
     "capacity": capacity_text,
     "capacity_detail": capacity_detail,
     "MEASURED_SEARCH": measured_search(),

@@ -24,7 +24,8 @@ class Treat(StrEnum):
 
 # fmt: off
 _WORDS = (
-    "attempt_id", "basis", "campaign_id", "cause", "client", "client_version", "comparison_id", "currency", "deploy",
+    "attempt_id", "basis", "campaign_id", "cause", "client", "client_version", "comparison_id",
+    "confirm_client", "currency", "deploy",
     "end_reason", "engine", "engine_version", "fingerprint", "git_commit", "goal", "host_id", "image_digest", "kind",
     "load_kind", "metric", "objective", "objective_at", "outcome", "phase", "python",
     "form", "prompts_id", "reference_attempt", "rejection_id", "retraction_id", "token_unit",

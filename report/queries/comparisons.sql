@@ -11,8 +11,8 @@
 --   log_ratio DOUBLE        mean(ln a) - mean(ln b), positive = a is better
 --   low DOUBLE              lower end of its interval
 --   high DOUBLE             upper end
---   value_a DOUBLE          mean of a, in the metric's unit
---   value_b DOUBLE          mean of b
+--   value_a DOUBLE          geometric mean of a over the rounds that both have
+--   value_b DOUBLE          geometric mean of b
 --   repeats INTEGER         rounds measured
 --   client VARCHAR          load generator
 --   reason VARCHAR          why this verdict

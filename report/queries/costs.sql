@@ -1,5 +1,5 @@
--- What a million output tokens take at a level: of the best trial of each entry that succeeded, as one deployment
--- measured it. Only levels of one setting may stand in one picture.
+-- What a million output tokens take at a level, as one deployment measured it: of the best trial of a campaign, and of
+-- each other entry the best of the search. Only levels of one setting may stand in one picture.
 -- columns:
 --   campaign_name VARCHAR   campaign
 --   setting VARCHAR         model, hardware, token lengths, load generator and machine

@@ -1,4 +1,4 @@
-"""site/reference/tables.md, made of the comments in schema.sql and views.sql and of cookbook.sql."""
+"""site/reference/tables.md, made of the comments in schema.sql and views.sql, of cookbook.sql and headlines.sql."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ new measurements. Times are UTC. A number never is NaN or infinite; NULL means n
 left out everywhere but in `retractions`.
 """
 
+_NUMBERS = """What a page of the site opens with, made anew from what the site publishes: each query runs on a
+downloaded `results.duckdb` and on the store. A test compares the answers with what stands on the built pages.
+"""
+
 
 def tables_page() -> str:
     """The page. Types come from a schema made in memory."""
@@ -36,6 +40,8 @@ def tables_page() -> str:
     ]
     parts += ["## Cookbook\n"]
     parts += [_recipe(recipe) for recipe in schema.cookbook()]
+    parts += ["## The numbers of the pages\n", _NUMBERS]
+    parts += [_recipe(recipe) for recipe in schema.headlines()]
     parts += [
         "## Raw tables\n",
         "In schema `store`: one row per fact, never changed and never deleted (triggers refuse UPDATE, DELETE and "

@@ -74,6 +74,11 @@ def cookbook() -> list[Recipe]:
     return recipes_of((_HERE / "cookbook.sql").read_text(encoding="utf-8"))
 
 
+def headlines() -> list[Recipe]:
+    """How each number that the site opens with is made of what it publishes: the queries of headlines.sql."""
+    return recipes_of((_HERE / "headlines.sql").read_text(encoding="utf-8"))
+
+
 def recipes_of(text: str) -> list[Recipe]:
     """Questions with an empty line between them: a comment line is the title, more of them a note, then the query."""
     found: list[Recipe] = []

@@ -619,8 +619,8 @@ CREATE OR REPLACE VIEW comparisons (
   client, -- load generator
   reason, -- why this verdict
   unit, -- of the values
-  value_a, -- mean of a
-  value_b, -- mean of b
+  value_a, -- geometric mean of a, over the rounds that both have
+  value_b, -- geometric mean of b
   run_id, -- run that compared
   search_key, -- lineage
   series, -- repetition of the lineage
