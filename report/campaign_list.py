@@ -16,9 +16,9 @@ NAME = "campaign-list"
 def listed(campaigns: Sequence[Row], objectives: Sequence[Row]) -> dict[str, list[Any]]:
     """What `report/assets/campaign-list.js` reads, of the rows of these two queries, in the order of the first.
 
-    A row holds the cells of the page's table as text, and what else the filter finds a campaign by. Texts that campaigns
-    share stand once in `words`, and rows hold their places: of a thousand campaigns that is half the file. `slug` is 0
-    where it is the name.
+    A row holds the cells of the page's table as text, and what else the filter finds a campaign by. Texts that
+    campaigns share stand once in `words`, and rows hold their places: of a thousand campaigns that is half the file.
+    The second cell is the folder of the campaign's page, 0 where it is its name.
     """
     goals: dict[str, list[Row]] = {}
     for row in objectives:

@@ -58,8 +58,8 @@ def comparable_groups(rows: Sequence[Row]) -> list[Group]:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A run with a row of the query `compared_runs`. `before` is the latest run before it in which something succeeded;
-    `differs` says why the two are not comparable, None when they are."""
+    """A run: its row of the query `compared_runs`. `before` is the latest run before it in which something succeeded,
+    when something did in this one; `differs` says why the two are not comparable, None when they are."""
 
     row: Row
     started: datetime
@@ -85,8 +85,8 @@ def differing_fact(a: Row, b: Row) -> str | None:
     said = comparable(a, b)
     if said is None:
         return None
-    name, _, values = said.partition(" ")
-    return f"{IN_WORDS[name]} {values}"
+    name, _, values = said.partition(" differs: ")
+    return f"{IN_WORDS[name]} differs, {values}"
 
 
 def selection(*chosen: str | tuple[str, int]) -> Markup:

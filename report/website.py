@@ -27,7 +27,8 @@ from runner.util.files import FULL, atomic_write, new_folder, remove_abandoned
 from runner.util.project import cache_folder
 
 ASSETS = (
-    "campaign-list.js", "charts.js", "compare.js", "site.css", "sql-answer.js", "sql.js", "whatif.js", "whatif_panel.js",
+    "campaign-list.js", "charts.js", "compare.js", "site.css", "sql-answer.js", "sql.js", "whatif.js",
+    "whatif_panel.js",
 )  # fmt: skip
 MARK = "build.json"
 """Stands in every built site: only a folder that has it, or an empty one, is replaced."""

@@ -84,11 +84,11 @@
   const table = (facts, ranked, here) => {
     const [made, body] = headed(facts, here);
     if (facts.some((one) => one.run !== undefined)) {
-      body.append(row("Run began", facts.map((one) => one.run === undefined ? "–" : moment(one.begin_ms)), []));
+      body.append(row("Run began", facts.map((one) => worded(one.run === undefined ? "–" : moment(one.begin_ms))), []));
     }
     body.append(row("Best trial", facts.map((one) => worded(one.number + ", " + one.entry + " " + params(one.params_json))), []));
     const same = new Set(facts.map((one) => one.objective + " " + one.objective_at)).size === 1;
-    const scores = facts.map((one) => one.score == null ? "–" : number(one.score, 4) + " " + one.unit + " (" + (one.basis === "confirmed" ? "confirmed" : "not confirmed") + ")");
+    const scores = facts.map((one) => worded(one.score == null ? "–" : number(one.score, 4) + " " + one.unit + " (" + (one.basis === "confirmed" ? "confirmed" : "not confirmed") + ")"));
     body.append(row(same ? "Score" : "Score (of different objectives)", scores,
       ranked && same ? leaders(facts.map((one) => one.score), facts[0].goal === "maximize") : []));
     const loads = new Set(facts.flatMap((one) => one.levels.map((level) => level.scenario + ", " + load_text(level))));
@@ -104,7 +104,7 @@
   };
 
   // All facts, so that a reader sees what is equal too. Two engines always differ in version and image: no difference.
-  const under = (facts, asked, here) => {
+  const under = (facts, asked, open, here) => {
     const [made, body] = headed(facts, here);
     for (const [within, names] of [[false, asked.always], [true, [["runtime", "engine"], ...asked.runtime]]]) {
       for (const [name, words] of names) {
@@ -114,6 +114,7 @@
       }
     }
     const folded = make("details");
+    folded.open = open;
     folded.append(make("summary", "What they were measured under"), framed(made, "Facts side by side"));
     return folded;
   };
@@ -145,7 +146,7 @@
     }
     if (run < 1 || run > of.runs) return of.campaign + " ran " + (of.runs === 1 ? "once" : of.runs + " times") + ": there is no run " + run + ".";
     const one = (all.compared_runs || []).find((other) => other.run === run);
-    if (!one) return "Run " + run + " of " + of.campaign + " is not among its latest hundred: the table runs has it.";
+    if (!one) return "Run " + run + " of " + of.campaign + " is not among its latest hundred: runs.csv has it.";
     if (one.number === null) return "Nothing that run " + run + " of " + of.campaign + " measured succeeded.";
     return { ...one, levels: (all.run_levels || []).filter((level) => level.run === run) };
   };
@@ -191,7 +192,7 @@
         box.append(list, make("p", "Their numbers stand side by side all the same, without a best."));
         out.append(box);
       }
-      out.append(table(facts, !refused.length, parts.here), under(facts, asked, parts.here));
+      out.append(table(facts, !refused.length, parts.here), under(facts, asked, refused.length > 0, parts.here));
     }
     place.dataset.shown = tokens.join(",");
   };
