@@ -74,8 +74,10 @@ def runs_in_turn(rows: Sequence[Row]) -> list[Ran]:
     for row in reversed(rows):
         started = datetime.fromtimestamp(row["begin_ms"] / 1000, UTC)
         worked = row["number"] is not None
-        pair = earlier if worked else None
-        found.append(Ran(row, started, pair and pair["run"], pair and differing_fact(pair, row)))
+        if worked and earlier is not None:
+            found.append(Ran(row, started, earlier["run"], differing_fact(earlier, row)))
+        else:
+            found.append(Ran(row, started, None, None))
         earlier = row if worked else earlier
     return found[::-1]
 
