@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from markupsafe import Markup
-
 from runner.stats.compare import EQUAL_WITHIN_A_RUNTIME, MUST_BE_EQUAL, comparable
 
 Row = Mapping[str, Any]
@@ -91,9 +89,10 @@ def differing_fact(a: Row, b: Row) -> str | None:
     return f"{IN_WORDS[name]} differs, {values}"
 
 
-def selection(*chosen: str | tuple[str, int]) -> Markup:
-    """Campaigns, and runs of them by their number, as they stand in the address of the page behind the `#`."""
-    return Markup("c=" + ",".join(quote(one, safe="") if isinstance(one, str) else _run(*one) for one in chosen))
+def selection(*chosen: str | tuple[str, int]) -> str:
+    """Campaigns, and runs of them by their number, as they stand in the address of the page behind the `#`: nothing in
+    it means anything to HTML."""
+    return "c=" + ",".join(quote(one, safe="") if isinstance(one, str) else _run(*one) for one in chosen)
 
 
 def _run(campaign: str, number: int) -> str:

@@ -192,7 +192,7 @@ GLOBALS: dict[str, Any] = {
     "METRICS": METRICS,
     "MOST_COMPARED": MOST,
     "RANKED": RANKED,
-    "selection": selection,
+    "selection": lambda *chosen: Markup(selection(*chosen)),
     "STATS": STATS,
     "STEP": {"confidence": steps.CONFIDENCE, "least": steps.LEAST},
     "trend_axis": phrases.objective_axis,
