@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from report import campaigns, details, feed, phrases, postpass, recorded, sql_engine, website
+from report import campaign_list, campaigns, details, feed, phrases, postpass, recorded, sql_engine, website
 from report.article import frame_page
 from report.check import CHECKED
 from report.exports import export
@@ -86,6 +86,8 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
             pages = Pages().of_site(data, facts | told)
             frames = [frame_page(template) for template in templates() if template.for_each and kept.files]
             website.write_pages(folder, [*pages, *frames])
+            every = campaign_list.listed(data["campaigns"], data["objectives"])
+            website.write_for_script(folder / "data", campaign_list.NAME, every)
             whose.dress(folder / "assets")
             if engine:
                 engine.write(folder / "assets" / "sql")

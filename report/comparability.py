@@ -1,13 +1,15 @@
-"""Which campaigns may be laid side by side: those whose best trials were measured under equal facts."""
+"""Which campaigns and runs may be laid side by side: those whose best trials were measured under equal facts."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
-from runner.stats.compare import EQUAL_WITHIN_A_RUNTIME, MUST_BE_EQUAL
+from runner.stats.compare import EQUAL_WITHIN_A_RUNTIME, MUST_BE_EQUAL, comparable
 
 Row = Mapping[str, Any]
 
@@ -32,7 +34,7 @@ FACTS = {
 """For the page: what must be equal always, and what within one runtime, in the order in which it is asked."""
 
 MOST = 4
-"""Campaigns side by side."""
+"""Campaigns and runs side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +52,48 @@ def comparable_groups(rows: Sequence[Row]) -> list[Group]:
         found[tuple(row[name] for name in MUST_BE_EQUAL)].append(row)
     groups = [Group(mine[0], [row["campaign"] for row in mine]) for mine in found.values() if len(mine) > 1]
     return sorted(groups, key=lambda group: (-len(group.campaigns), group.campaigns[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A run: its row of the query `compared_runs`. `before` is the latest run before it in which something succeeded,
+    when something did in this one; `differs` says why the two are not comparable, None when they are."""
+
+    row: Row
+    started: datetime
+    before: int | None
+    differs: str | None
+
+
+def runs_in_turn(rows: Sequence[Row]) -> list[Ran]:
+    """Of the rows of one campaign, the latest first, as the query gives them."""
+    found = []
+    earlier: Row | None = None
+    for row in reversed(rows):
+        started = datetime.fromtimestamp(row["begin_ms"] / 1000, UTC)
+        worked = row["number"] is not None
+        if worked and earlier is not None:
+            found.append(Ran(row, started, earlier["run"], differing_fact(earlier, row)))
+        else:
+            found.append(Ran(row, started, None, None))
+        earlier = row if worked else earlier
+    return found[::-1]
+
+
+def differing_fact(a: Row, b: Row) -> str | None:
+    """`runner.stats.compare.comparable` in words: the first fact that differs, with both values."""
+    said = comparable(a, b)
+    if said is None:
+        return None
+    name, _, values = said.partition(" differs: ")
+    return f"{IN_WORDS[name]} differs, {values}"
+
+
+def selection(*chosen: str | tuple[str, int]) -> str:
+    """Campaigns, and runs of them by their number, as they stand in the address of the page behind the `#`: nothing in
+    it means anything to HTML."""
+    return "c=" + ",".join(quote(one, safe="") if isinstance(one, str) else _run(*one) for one in chosen)
+
+
+def _run(campaign: str, number: int) -> str:
+    return f"{quote(campaign, safe='')}@{number}"

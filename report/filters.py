@@ -7,14 +7,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from html import escape as html
 from typing import Any
-from urllib.parse import quote
 
 from markupsafe import Markup
 
 from report import escape, phrases
 from report.calibration import calibration
 from report.clients import measured as measured_clients
-from report.comparability import FACTS, MOST, comparable_groups
+from report.comparability import FACTS, MOST, comparable_groups, runs_in_turn, selection
 from report.cost import cheapest, loads_text, machine_time, per_million, price
 from report.deaths import by_campaign, deaths, endings, lost, phases_of
 from report.details import trial_file
@@ -94,11 +93,6 @@ def as_json(value: Any) -> Markup:
     return Markup(html(json.dumps(value, ensure_ascii=True), quote=True))
 
 
-def joined_names(names: Sequence[str]) -> Markup:
-    """Names as they stand in an address, after the `#`."""
-    return Markup(",".join(quote(name, safe="") for name in names))
-
-
 def types(dtypes_json: str) -> str:
     """Types of number and their share of the weights, the largest first."""
     found: dict[str, int] = json.loads(dtypes_json)
@@ -139,7 +133,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "endings": endings,
     "forms": forms,
     "importances": lambda trials, goal: by_parameter(importances(trials, goal)),
-    "joined_names": joined_names,
     "known": said,
     "front_table": front_table,
     "goals": phrases.goals_text,
@@ -164,6 +157,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "ranked": ranked,
     "phases_of": phases_of,
     "rankings": rankings,
+    "runs_in_turn": runs_in_turn,
     "shown_rows": shown_rows,
     "score": phrases.score_text,
     "seconds": phrases.seconds_text,
@@ -201,6 +195,7 @@ GLOBALS: dict[str, Any] = {
     "METRICS": METRICS,
     "MOST_COMPARED": MOST,
     "RANKED": RANKED,
+    "selection": lambda *chosen: Markup(selection(*chosen)),
     "STATS": STATS,
     "STEP": {"confidence": steps.CONFIDENCE, "least": steps.LEAST},
     "trend_axis": phrases.objective_axis,

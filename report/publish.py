@@ -31,7 +31,7 @@ _WORDS = (
     "form", "prompts_id", "reference_attempt", "rejection_id", "retraction_id", "token_unit",
     "best_attempt", "best_basis", "best_client", "best_runtime",
     "declared_json", "levels_json", "limits_json", "measured", "spent", "told",
-    "near_cause", "near_phase", "purpose", "role", "rules_id", "run_id", "runtime", "sampler", "scenario",
+    "near_cause", "near_phase", "purpose", "role", "rules_id", "run_id", "runtime", "runtimes", "sampler", "scenario",
     "search_key", "slo", "stat", "state", "status",
     "trial_a", "trial_b", "trial_id", "tunebook_version", "unit", "verdict", "version_sha256", "which", "workload_key",
 )

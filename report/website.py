@@ -26,7 +26,10 @@ from runner.errors import AlreadyRunning, NoSpace, NotReady, SiteError, Unwritab
 from runner.util.files import FULL, atomic_write, new_folder, remove_abandoned
 from runner.util.project import cache_folder
 
-ASSETS = ("charts.js", "compare.js", "site.css", "sql-answer.js", "sql.js", "whatif.js", "whatif_panel.js")
+ASSETS = (
+    "campaign-list.js", "charts.js", "compare.js", "site.css", "sql-answer.js", "sql.js", "whatif.js",
+    "whatif_panel.js",
+)  # fmt: skip
 MARK = "build.json"
 """Stands in every built site: only a folder that has it, or an empty one, is replaced."""
 
@@ -119,6 +122,11 @@ def write_data(folder: Path, key: str, text: str) -> None:
     path.with_name(f"{path.name}.json").write_text(f"{text}\n", encoding="utf-8")
     script = f"__tunebook({json.dumps(f'data/{path.name}')},{text});\n"
     path.with_name(f"{path.name}.js").write_text(script, encoding="utf-8")
+
+
+def write_for_script(folder: Path, name: str, value: Any) -> None:
+    """Data that only a script of ours reads, in `folder`, that of the data files."""
+    (folder / f"{name}.js").write_text(_call(f"data/{name}", value), encoding="utf-8")
 
 
 def _slim(row: Mapping[str, Any]) -> dict[str, Any]:

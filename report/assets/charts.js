@@ -1,4 +1,5 @@
-/* Draws every <figure class="chart"> of a page.
+/* Draws every <figure class="chart"> of a page, and brings the scripts that only some pages need: they get its loader, so
+ * that there is one.
  *
  * A figure names a spec (data-spec), a data file (data-src) and words to put into the spec (data-words). Specs and data
  * come as scripts that call window.__tunebook(name, value): fetch() does not work from file://, a script tag does, and
@@ -124,8 +125,26 @@
     // What a print needs, when there is time: from then on no figure waits for a file.
     if (figures.length) whenIdle(() => new Set([...figures].map((one) => one.dataset.src)).forEach((src) => needed(src).catch(() => {})));
     openAnchor();
-    const asking = document.querySelector(".tb-sql:not([data-ready])");
-    if (asking) load(new URL("sql-answer.js", here)).then(() => load(new URL("sql.js", here))).then(() => window.__tunebookSql(asking, { here, load, isDark, config }));
+    for (const [selector, names, begin] of PARTS) {
+      const place = document.querySelector(selector + ":not([data-ready])");
+      if (place) bring(place, names, begin);
+    }
+  };
+
+  // What few pages have: where it goes, its scripts, and the function that the last of them defines.
+  const PARTS = [
+    [".tb-sql", ["sql-answer.js", "sql.js"], "__tunebookSql"],
+    ["#tb-compare", ["compare.js"], "__tunebookCompare"],
+    [".tb-filter", ["campaign-list.js"], "__tunebookList"],
+  ];
+  const bring = async (place, names, begin) => {
+    try {
+      for (const name of names) await load(new URL(name, here));
+      await window[begin](place, { here, load, arrived, isDark, config, decoded });
+    } catch (error) {
+      place.dataset.error = String(error && error.message || error);
+      console.error(begin + ":", error);
+    }
   };
 
   // A permalink to a trial may point into a folded table, or to a row that the table has no room for. One to a question

@@ -104,3 +104,47 @@ LEFT JOIN (
   GROUP BY search_key
 ) f ON f.search_key = t.search_key
 WHERE l.state = 'complete' AND n.ttft_p50 IS NOT NULL AND n.output_throughput IS NOT NULL;
+
+-- The runs of each campaign, numbered from 1 in the order of their start. Those of its earlier lineages count too.
+CREATE OR REPLACE TEMP TABLE numbered_runs AS
+SELECT
+  n.campaign, r.run_id, r.search_key, r.campaign_id, r.started_utc, r.seconds, r.end_reason, r.trials, r.failed,
+  (row_number() OVER (PARTITION BY n.campaign ORDER BY r.started_utc, r.run_id))::INTEGER AS run,
+  (count(*) OVER (PARTITION BY n.campaign))::INTEGER AS runs
+FROM runs r
+JOIN lineage_names n USING (search_key);
+
+-- The best trial of each run, by what the run itself measured and the rule of the view `best`. Only of campaigns that
+-- ran twice or more: the best of an only run is that of its campaign. A trial that a run only confirmed is told by its
+-- first confirmation.
+CREATE OR REPLACE TEMP TABLE run_best AS
+WITH judged AS (
+  SELECT a.run_id, a.trial_id, a.attempt_id, a.role, a.client, a.started_utc, o.status, o.value
+  FROM attempts a
+  JOIN numbered_runs r ON r.run_id = a.run_id AND r.runs > 1
+  JOIN scores o ON o.attempt_id = a.attempt_id AND o.latest
+), searched AS (
+  SELECT run_id, trial_id, attempt_id, value AS score
+  FROM judged
+  WHERE role IN ('search', 'baseline', 'retry') AND status = 'succeeded'
+  QUALIFY row_number() OVER (PARTITION BY run_id, trial_id ORDER BY started_utc, attempt_id) = 1
+), confirmed AS (
+  SELECT run_id, trial_id, round(avg(value), 9) AS score, count(value) AS repeats,
+    count(*) FILTER (WHERE status = 'failed') AS failed,
+    arg_min(attempt_id, (started_utc, attempt_id)) FILTER (WHERE status = 'succeeded') AS attempt_id
+  FROM judged
+  WHERE role = 'confirm'
+  GROUP BY run_id, trial_id, client
+  QUALIFY row_number() OVER (PARTITION BY run_id, trial_id ORDER BY count(value) DESC, count(*) DESC, client) = 1
+)
+SELECT
+  run_id, trial_id, coalesce(s.attempt_id, f.attempt_id) AS attempt_id, coalesce(f.score, s.score) AS score,
+  CASE WHEN f.score IS NULL THEN 'search' ELSE 'confirmed' END AS basis
+FROM searched s
+FULL JOIN confirmed f USING (run_id, trial_id)
+JOIN known_trials t USING (trial_id)
+WHERE coalesce(f.score, s.score) IS NOT NULL
+QUALIFY row_number() OVER (
+  PARTITION BY run_id
+  ORDER BY f.score IS NULL, CASE WHEN f.score IS NULL THEN 1 ELSE f.failed / (f.repeats + f.failed) END,
+    CASE t.goal WHEN 'maximize' THEN -1 ELSE 1 END * coalesce(f.score, s.score), t.number) = 1;

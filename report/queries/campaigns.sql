@@ -21,6 +21,9 @@
 --   trials_planned INTEGER  trials asked for
 --   first_run_utc TIMESTAMP start of the first run of this version
 --   last_run_utc TIMESTAMP  start of the latest run
+--   end_reason VARCHAR      why the latest run of the campaign ended; NULL while it runs, or when it was killed
+--   runtimes VARCHAR        engines of its trials
+--   state VARCHAR           of its best: confirmed or search; failed when nothing succeeded, unmeasured without an end
 --   trials BIGINT           trials of the shown series
 --   succeeded BIGINT        of them with a score
 --   failed BIGINT           of them failed
@@ -50,7 +53,8 @@
 SELECT
   s.campaign, s.campaign_id, c.version_sha256, c.path, c.description, c.campaign_text, c.model, c.model_revision,
   c.hardware, c.deploy, c.client, s.objective, s.objective_at, s.goal, s.unit, c.sampler, c.seed, s.series,
-  c.trials_planned, c.first_run_utc, c.last_run_utc,
+  c.trials_planned, c.first_run_utc, c.last_run_utc, l.end_reason, n.runtimes,
+  CASE WHEN t.number IS NOT NULL THEN b.basis WHEN n.failed > 0 THEN 'failed' ELSE 'unmeasured' END AS state,
   coalesce(n.trials, 0) AS trials, coalesce(n.succeeded, 0) AS succeeded, coalesce(n.failed, 0) AS failed,
   coalesce(n.unmeasured, 0) AS unmeasured, coalesce(r.rejected, 0) AS rejected,
   coalesce(a.seconds, 0) AS seconds, coalesce(a.seconds_lost, 0) AS seconds_lost,
@@ -62,6 +66,7 @@ SELECT
   m.phase AS near_phase, m.cause AS near_cause, m.evidence AS near_evidence, m.hint AS near_hint
 FROM shown s
 JOIN campaigns c USING (campaign_id)
+LEFT JOIN numbered_runs l ON l.campaign = s.campaign AND l.run = l.runs
 LEFT JOIN shown_best b ON b.search_key = s.search_key
 LEFT JOIN shown_trials t ON t.trial_id = b.trial_id
 LEFT JOIN (
@@ -71,7 +76,7 @@ LEFT JOIN (
   GROUP BY a.trial_id, a.client
 ) v ON v.trial_id = t.trial_id AND v.client = t.confirm_client
 LEFT JOIN (
-  SELECT search_key, count(*) AS trials,
+  SELECT search_key, count(*) AS trials, string_agg(DISTINCT runtime, ', ' ORDER BY runtime) AS runtimes,
     count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
     count(*) FILTER (WHERE status = 'failed') AS failed,
     count(*) FILTER (WHERE status = 'unmeasured') AS unmeasured

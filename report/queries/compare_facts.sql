@@ -1,6 +1,7 @@
 -- The best trial of a campaign with the facts that decide what it may be compared with (runner.stats.compare).
 -- columns:
 --   campaign VARCHAR        name
+--   runs INTEGER            how often it ran
 --   number INTEGER          of the best trial
 --   entry VARCHAR           its entry
 --   runtime VARCHAR         its engine
@@ -23,11 +24,12 @@
 --   engine_version VARCHAR  of what answered
 --   image_digest VARCHAR    container image
 SELECT
-  s.campaign, t.number, t.entry, t.runtime, t.params_json, s.objective, s.objective_at, s.goal, s.unit, b.score, b.basis,
-  a.client, a.client_version, a.workload_key, s.model, c.model_revision, s.hardware, h.gpu, h.cpu_model, a.host,
-  a.engine_version, a.image_digest
+  s.campaign, r.runs, t.number, t.entry, t.runtime, t.params_json, s.objective, s.objective_at, s.goal, s.unit,
+  b.score, b.basis, a.client, a.client_version, a.workload_key, s.model, c.model_revision, s.hardware, h.gpu,
+  h.cpu_model, a.host, a.engine_version, a.image_digest
 FROM shown s
 JOIN campaigns c USING (campaign_id)
+JOIN numbered_runs r ON r.campaign = s.campaign AND r.run = 1
 JOIN shown_best b ON b.search_key = s.search_key
 JOIN shown_trials t ON t.trial_id = b.trial_id
 JOIN attempts a ON a.attempt_id = t.attempt_id

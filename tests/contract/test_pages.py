@@ -57,6 +57,7 @@ def check_page(page: Page) -> None:
     body = page.markdown.split("---\n", 2)[-1]
     assert len(re.findall(r"^# ", body, flags=re.MULTILINE)) <= 1
     assert not re.search(r"\bNone\b|\bnan\b|\{\{|\}\}", body), page.path
+    assert re.findall(r".*[^\n#]##+ .*", body) == [], "a heading begins a line"
     assert set(re.findall(r"<!--table:([^>]+)-->", body)) == set(page.tables)
     for name, table in page.tables.items():
         assert table.startswith("<table"), name
