@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import tempfile
 from calendar import timegm
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -27,13 +25,10 @@ from report.render import Pages, templates
 from runner import __version__
 from runner.events import emit
 from runner.store.reader import open_snapshot, require_current, snapshot_path
-from runner.util.files import disk_errors, new_folder, remove_abandoned
+from runner.util.files import disk_errors
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-
-_SPILL = "tunebook-build-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +106,7 @@ def spill(connection: DuckDBPyConnection, results: Path) -> Iterator[None]:
     the snapshot takes, so that a large store is not starved. What needs more goes to a folder for the time; that of a
     build that was killed is removed."""
     megabytes = max(256, 128 + 2 * snapshot_path(results).stat().st_size // 2**20)
-    place = Path(tempfile.gettempdir())
-    for left in place.glob(f"{_SPILL}{'[0-9a-f]' * 8}"):
-        remove_abandoned(left)
-    with new_folder(place / f"{_SPILL}{secrets.token_hex(4)}") as folder:
+    with website.scratch() as folder:
         connection.execute(f"SET memory_limit = '{megabytes}MiB'")
         connection.execute(f"SET temp_directory = '{folder}'")
         yield

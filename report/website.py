@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -50,6 +51,7 @@ def sources(project: Path, results: Path) -> tuple[Path, Path]:
 
 
 OLD = "-old"
+_SCRATCH = "tunebook-build-"
 WAIT = 120.0
 """Seconds to wait for another build of the same pages, unless TUNEBOOK_LOCK_WAIT says otherwise."""
 
@@ -223,6 +225,16 @@ def _environment(**values: str) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for the time of a build, where the system keeps such; those of builds that were killed are removed."""
+    place = Path(tempfile.gettempdir())
+    for left in place.glob(f"{_SCRATCH}{'[0-9a-f]' * 8}"):
+        remove_abandoned(left)
+    with new_folder(place / f"{_SCRATCH}{secrets.token_hex(4)}") as folder:
+        yield folder
 
 
 @contextmanager
