@@ -41,9 +41,9 @@
     const status = make("span", { role: "status", textContent: place.dataset.all + " campaigns" });
     const form = make("form", { role: "search" }, box, status);
     const body = make("tbody");
-    const found = make("div", { className: "tb-scroll", tabIndex: 0, role: "region", "aria-label": "Campaigns that were found", hidden: true },
+    const found = make("div", { className: "tb-scroll", tabIndex: 0, role: "region", "aria-label": "Campaigns that were found" },
       make("table", { className: "tb-table" }, head.cloneNode(true), body));
-    place.replaceChildren(form, found);
+    place.replaceChildren(form);
 
     let all = null; // a promise of every campaign
     const needed = () => all ??= load(new URL("../data/campaign-list.js", here)).then(() => read(arrived.get("data/campaign-list")));
@@ -62,7 +62,7 @@
       }
       const hits = rows.filter((one) => words.every((word) => one.text.includes(word)));
       body.replaceChildren(...hits.slice(0, SHOWN).map((one) => lineOf(one.cells, here)));
-      found.hidden = !hits.length;
+      if (hits.length) place.append(found); else found.remove();
       for (const one of own) one.hidden = words.length > 0;
       status.textContent = !words.length ? place.dataset.all + " campaigns"
         : `${hits.length} of ${rows.length} campaigns${hits.length > SHOWN ? `, the first ${SHOWN} are shown` : ""}`;
@@ -83,7 +83,7 @@
     });
     // From the box to what was found, and back to all of the list.
     box.addEventListener("keydown", (event) => {
-      const first = event.key === "ArrowDown" && !found.hidden && body.querySelector("a");
+      const first = event.key === "ArrowDown" && found.isConnected && body.querySelector("a");
       if (first) { event.preventDefault(); first.focus(); }
       if (event.key === "Escape" && box.value) { event.preventDefault(); box.value = ""; box.dispatchEvent(new Event("input")); }
     });
