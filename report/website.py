@@ -26,7 +26,7 @@ from runner.errors import AlreadyRunning, NoSpace, NotReady, SiteError, Unwritab
 from runner.util.files import FULL, atomic_write, new_folder, remove_abandoned
 from runner.util.project import cache_folder
 
-ASSETS = ("charts.js", "compare.js", "site.css", "sql-answer.js", "sql.js", "whatif.js", "whatif_panel.js")
+ASSETS = ("charts.js", "compare.js", "reach.js", "site.css", "sql-answer.js", "sql.js", "whatif.js", "whatif_panel.js")
 MARK = "build.json"
 """Stands in every built site: only a folder that has it, or an empty one, is replaced."""
 

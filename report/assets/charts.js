@@ -85,6 +85,8 @@
       const result = await window.vegaEmbed(host, { ...spec, datasets, config: theme },
         { renderer: "svg", actions: false, logLevel: 1, tooltip: { theme: dark ? "dark" : "light" } });
       figure.view = result.view;
+      // A layer without a mark is a picture without a name to who listens to the page.
+      for (const empty of host.querySelectorAll("[role=graphics-symbol]:empty:not([aria-label])")) empty.setAttribute("aria-hidden", "true");
       host.style.minHeight = "";
       figure.dataset.scheme = dark ? "dark" : "light";
       figure.dataset.done = "";
@@ -124,6 +126,7 @@
     // What a print needs, when there is time: from then on no figure waits for a file.
     if (figures.length) whenIdle(() => new Set([...figures].map((one) => one.dataset.src)).forEach((src) => needed(src).catch(() => {})));
     openAnchor();
+    load(new URL("reach.js", here)).then(() => window.__tunebookReach());
     const asking = document.querySelector(".tb-sql:not([data-ready])");
     if (asking) load(new URL("sql-answer.js", here)).then(() => load(new URL("sql.js", here))).then(() => window.__tunebookSql(asking, { here, load, isDark, config }));
   };
