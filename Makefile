@@ -14,7 +14,7 @@ LINT   := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imp
 BESIDE := sh .ci/beside '$(BIN)/tunebook engine install genai-bench' '$(BIN)/mypy'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-engines test ready test-docker test-heavy test-all check fast lint golden model sql client system site site-demo clean bench-ask bench-client bench-search bench-peers bench-precheck bench-site bench-aa calibrate chaos
+.PHONY: help demo demo-engines test ready test-docker test-heavy test-all check fast lint golden model sql axe client system site site-demo clean bench-ask bench-client bench-search bench-peers bench-precheck bench-site bench-aa calibrate chaos
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -47,7 +47,7 @@ test-all: ready  ## the full fault and browser matrices too
 
 ready:
 	@$(MAKE) --no-print-directory -j2 system $(VENV)/.tests  # apt-get and pip wait for different things
-	@$(MAKE) --no-print-directory model sql
+	@$(MAKE) --no-print-directory model sql axe
 
 check: $(VENV)/.tests lint   ## lint, types, import rules, invariants, generated pages: a minute
 	$(PYTEST) $(SPREAD) tests/architecture tests/contract/test_seams.py tests/contract/test_schema_docs.py \
@@ -87,6 +87,9 @@ model: $(VENV)/.demo   ## the quickstart's model, hash pinned
 
 sql: $(VENV)/.demo   ## DuckDB for the SQL page of the site, hash pinned, into the cache
 	@$(BIN)/python -m report.sql_engine || echo "without it the SQL page is not tested" >&2
+
+axe: $(VENV)/.tests   ## axe-core for the tests of the site, hash pinned, into the cache; no page holds it
+	@$(BIN)/python -m tests.browser.axe || echo "without it nobody asks whether everybody can read the pages" >&2
 
 system:          ## a browser, small tools and a Docker Engine for the tests; SYSTEM=0 leaves system packages alone
 	@[ "$(SYSTEM)" = 0 ] || sh .ci/system

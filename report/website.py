@@ -28,7 +28,7 @@ from runner.util.files import FULL, atomic_write, new_folder, remove_abandoned
 from runner.util.project import cache_folder
 
 ASSETS = (
-    "campaign-list.js", "charts.js", "compare.js", "site.css", "sql-answer.js", "sql.js", "whatif.js",
+    "campaign-list.js", "charts.js", "compare.js", "reach.js", "site.css", "sql-answer.js", "sql.js", "whatif.js",
     "whatif_panel.js",
 )  # fmt: skip
 MARK = "build.json"

@@ -86,6 +86,8 @@
       const result = await window.vegaEmbed(host, { ...spec, datasets, config: theme },
         { renderer: "svg", actions: false, logLevel: 1, tooltip: { theme: dark ? "dark" : "light" } });
       figure.view = result.view;
+      // A layer without a mark is a picture without a name to who listens to the page.
+      for (const empty of host.querySelectorAll("[role=graphics-symbol]:empty:not([aria-label])")) empty.setAttribute("aria-hidden", "true");
       host.style.minHeight = "";
       figure.dataset.scheme = dark ? "dark" : "light";
       figure.dataset.done = "";
@@ -125,6 +127,7 @@
     // What a print needs, when there is time: from then on no figure waits for a file.
     if (figures.length) whenIdle(() => new Set([...figures].map((one) => one.dataset.src)).forEach((src) => needed(src).catch(() => {})));
     openAnchor();
+    load(new URL("reach.js", here)).then(() => window.__tunebookReach());
     for (const [selector, names, begin] of PARTS) {
       const place = document.querySelector(selector + ":not([data-ready])");
       if (place) bring(place, names, begin);

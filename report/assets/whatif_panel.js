@@ -94,7 +94,11 @@
     link.href = "trials/" + answer.winner + ".txt";
     const head = element("p", "", link, " would win: ", element("b", entry), " with ", element("code", params), ": ",
       element("b", text(answer.value, data.objective)), ".");
-    return [head, numbers, element("pre", "", element("code", launch))];
+    const line = element("code", launch);
+    line.tabIndex = 0; // it may be longer than a phone is wide
+    line.setAttribute("role", "group");
+    line.setAttribute("aria-label", "Code: launch of trial " + answer.winner);
+    return [head, numbers, element("pre", "", line)];
   };
 
   const wanted = (limits) => {

@@ -16,10 +16,15 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
-from report.build import Built
+from report import sql_engine
+from report.build import Built, build_site
 from report.serving import listen
+from tests import make
 from tests._machine import browser_programs
-from tests.report.conftest import built, filled
+from tests._shared import once
+from tests.make.alike import write_alike
+from tests.make.trend import write_trend
+from tests.report.conftest import built, filled, make_small_project
 
 __all__ = ["built", "filled"]
 
@@ -126,6 +131,28 @@ def served(out: Path, below: Path) -> Iterator[Places]:
 @pytest.fixture(scope="session")
 def places(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     with served(built.out, tmp_path_factory.mktemp("below")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def stocked(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """A site with something on every generated page: failures, a trend, GPUs, campaigns that may be compared and one
+    that may not; its SQL page answers where this machine has DuckDB for it."""
+
+    def build(folder: Path) -> Built:
+        results = folder / "results"
+        make.write_store(results)
+        make.write_gpus(results)
+        write_alike(results)
+        write_trend(results)
+        return build_site(results, make_small_project(folder / "project"), None, sql=sql_engine.cached() is not None)
+
+    return once(tmp_path_factory, "stocked", build)
+
+
+@pytest.fixture(scope="session")
+def stocked_places(stocked: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+    with served(stocked.out, tmp_path_factory.mktemp("stocked-below")) as found:
         yield found
 
 
