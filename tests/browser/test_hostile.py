@@ -24,7 +24,8 @@ LARGEST = 1_500_000
 
 INTRUDERS = """
   const all = (what) => [...document.querySelectorAll(what)];
-  return all('article :is(script, iframe, object, embed, img, form:not(.vega-bindings, .tb-filter form), base, link, meta, style)')
+  const ours = '.vega-bindings, .tb-filter form';
+  return all(`article :is(script, iframe, object, embed, img, form:not(${ours}), base, link, meta, style)`)
     .concat(all('article a[href]').filter(a => a.protocol !== location.protocol || a.host !== location.host))
     .concat(all('*').filter(e => [...e.attributes].some(a => a.name.startsWith('on'))))
     .map(e => e.outerHTML.slice(0, 100));
