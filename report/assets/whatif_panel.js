@@ -80,6 +80,21 @@
     return one;
   };
 
+  // A page from file:// or without a certificate may have no clipboard of its own to write to: then what is marked is copied.
+  const copying = (line) => {
+    const button = Object.assign(element("button", "Copy"), { type: "button", className: "md-button" });
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(line.textContent);
+      } catch {
+        getSelection().selectAllChildren(line);
+        document.execCommand("copy");
+      }
+      button.textContent = "Copied";
+    });
+    return button;
+  };
+
   const outcome = (data, answer) => {
     const rest = data.of - data.trials.length;
     const verb = (number, one, more) => `${number} ${number === 1 ? one : more}`;
@@ -98,7 +113,7 @@
     line.tabIndex = 0; // it may be longer than a phone is wide
     line.setAttribute("role", "group");
     line.setAttribute("aria-label", "Code: launch of trial " + answer.winner);
-    return [head, numbers, element("pre", "", line)];
+    return [head, numbers, element("pre", "", line), copying(line)];
   };
 
   const wanted = (limits) => {
