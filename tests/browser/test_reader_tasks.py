@@ -145,7 +145,7 @@ def test_all_data_as_one_file_and_its_checksum(reader: Reader, tmp_path: Path) -
     for _ in range(PATIENCE * 10):
         if data.exists() and (told.exists() or reader.browser.run(opened)):
             break
-        reader.browser.driver.execute_async_script("setTimeout(arguments[0], 100)")  # type: ignore[no-untyped-call]
+        reader.browser.driver.execute_async_script("setTimeout(arguments[0], 100)")
     lines = (told.read_text(encoding="utf-8") if told.exists() else reader.read("body")).splitlines()
     sums = dict(line.split()[::-1] for line in lines)
     assert sums["results.duckdb"] == hashlib.sha256(data.read_bytes()).hexdigest()
