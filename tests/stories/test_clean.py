@@ -71,7 +71,7 @@ def files(folder: Path) -> set[str]:
 
 def test_what_a_run_may_need_and_what_a_process_holds_stays(tmp_path: Path, results: Path, cache: Path) -> None:
     everything = {"model one.gguf", "model one-hf1, a folder", "model two.gguf", "datasets that were fetched"}
-    campaign = write_campaign(tmp_path, trials=1, flags=", fault: slow_load:20")
+    campaign = write_campaign(tmp_path, trials=1, flags=", fault: slow_load:100")
     before = files(cache)
     running = start("run", campaign, "--json", results=results)
     assert running.stdout is not None
