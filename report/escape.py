@@ -23,6 +23,7 @@ INLINE, BLOCK = 2_000, 60_000
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 """Control characters, and those that turn the direction of what follows."""
 
+_DASH = Markup("–")
 DATE = Markup("<!--tb-date-->")
 """In a page that is kept for the next build: what is put in afterwards, as of when the site is."""
 
@@ -62,9 +63,6 @@ def block(text: str) -> Markup:
     Markdown sees one line."""
     lines = _UNSEEN.sub("\ufffd", short(text, BLOCK).replace("\r\n", "\n").replace("\t", "    ")).rstrip().split("\n")
     return Markup("&#10;".join(_entities(line) for line in lines))
-
-
-_DASH = Markup("–")
 
 
 def printed(value: Any) -> Any:

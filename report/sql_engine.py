@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from runner.util.exits import as_exit
 from runner.util.files import atomic_write
 from runner.util.npm import Package, files_of
 from runner.util.project import cache_folder
@@ -121,14 +122,8 @@ def _packed(content: Mapping[str, bytes]) -> bytes:
 def main() -> None:
     import click
 
-    from runner.errors import TunebookError
-
-    try:
+    with as_exit():
         click.echo(f"SQL for pages: {place()}, DuckDB {fetched().duckdb}")
-    except TunebookError as error:
-        for problem in error.problems():
-            click.echo("\n".join(problem.lines()), err=True)
-        raise SystemExit(error.status) from error
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@
     // What a print needs, when there is time: from then on no figure waits for a file.
     if (figures.length) whenIdle(() => new Set([...figures].map((one) => one.dataset.src)).forEach((src) => needed(src).catch(() => {})));
     openAnchor();
-    load(new URL("reach.js", here)).then(() => window.__tunebookReach());
+    load(new URL("reach.js", here)).then(() => window.__tunebookReach()).catch((error) => console.error("reach.js:", error));
     for (const [selector, names, begin] of PARTS) {
       const place = document.querySelector(selector + ":not([data-ready])");
       if (place) bring(place, names, begin);

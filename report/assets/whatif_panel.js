@@ -84,13 +84,14 @@
   const copying = (line) => {
     const button = Object.assign(element("button", "Copy"), { type: "button", className: "md-button" });
     button.addEventListener("click", async () => {
+      let copied = true;
       try {
         await navigator.clipboard.writeText(line.textContent);
       } catch {
         getSelection().selectAllChildren(line);
-        document.execCommand("copy");
+        copied = document.execCommand("copy");
       }
-      button.textContent = "Copied";
+      button.textContent = copied ? "Copied" : "Not allowed here: the line is marked, copy it";
     });
     return button;
   };

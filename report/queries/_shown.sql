@@ -6,6 +6,11 @@
 CREATE OR REPLACE TEMP TABLE known_trials AS
 SELECT * REPLACE (round(confirmed_score, 9) AS confirmed_score) FROM trials;
 
+-- The newest fact, from which "lately" is counted back: a page has no clock.
+CREATE OR REPLACE TEMP TABLE newest AS
+SELECT greatest(
+  (SELECT max(coalesce(ended_utc, started_utc)) FROM runs), (SELECT max(ended_utc) FROM attempts)) AS as_of;
+
 -- What the pages speak of: for each campaign name its latest lineage, and of that the latest series with a success,
 -- else the latest one.
 CREATE OR REPLACE TEMP TABLE shown AS

@@ -13,10 +13,7 @@
 --   low DOUBLE              lower end of its interval
 --   high DOUBLE             upper end
 --   reason VARCHAR          why it was withdrawn
-WITH week AS (
-  SELECT greatest((SELECT max(coalesce(ended_utc, started_utc)) FROM runs), (SELECT max(ended_utc) FROM attempts))
-    - INTERVAL 7 DAYS AS begin_utc
-),
+WITH week AS (SELECT as_of - INTERVAL 7 DAYS AS begin_utc FROM newest),
 changed AS (
   SELECT s.campaign, min(r.started_utc) AS moment, 'new' AS kind, NULL::INTEGER AS number, NULL::INTEGER AS number_b,
     NULL::BOOLEAN AS default_b, NULL AS entry_b, NULL AS verdict, NULL::DOUBLE AS log_ratio, NULL::DOUBLE AS low,

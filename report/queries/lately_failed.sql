@@ -6,8 +6,7 @@
 --   campaigns BIGINT        of so many campaigns
 --   seconds DOUBLE          wall time lost (s)
 SELECT a.phase, a.cause, count(*) AS attempts, count(DISTINCT a.search_key) AS campaigns, round(sum(a.seconds), 3) AS seconds
-FROM attempts a
-WHERE a.outcome <> 'measured' AND a.ended_utc > greatest(
-  (SELECT max(coalesce(ended_utc, started_utc)) FROM runs), (SELECT max(ended_utc) FROM attempts)) - INTERVAL 7 DAYS
+FROM attempts a, newest
+WHERE a.outcome <> 'measured' AND a.ended_utc > as_of - INTERVAL 7 DAYS
 GROUP BY a.phase, a.cause
 ORDER BY attempts DESC, a.phase, a.cause

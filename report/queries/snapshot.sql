@@ -7,10 +7,7 @@
 --   attempts BIGINT         deployments
 --   seconds DOUBLE          wall time of all attempts (s)
 SELECT
-  greatest(
-    (SELECT max(coalesce(ended_utc, started_utc)) FROM runs),
-    (SELECT max(ended_utc) FROM attempts)
-  ) AS as_of,
+  (SELECT as_of FROM newest) AS as_of,
   (SELECT count(DISTINCT name) FROM campaigns WHERE latest) AS campaigns,
   (SELECT count(*) FROM known_trials) AS trials,
   (SELECT count(*) FROM known_trials WHERE status = 'failed') AS failed,

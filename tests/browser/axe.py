@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner.util.exits import as_exit
 from runner.util.files import atomic_write
 from runner.util.npm import Package, files_of
 from runner.util.project import cache_folder
@@ -80,15 +81,9 @@ def grave(browser: Browser, script: str) -> list[Finding]:
 def main() -> None:
     import click
 
-    from runner.errors import TunebookError
-
-    try:
+    with as_exit():
         fetched()
         click.echo(f"axe-core {_LOCK['version']}: {place()}")
-    except TunebookError as error:
-        for problem in error.problems():
-            click.echo("\n".join(problem.lines()), err=True)
-        raise SystemExit(error.status) from error
 
 
 if __name__ == "__main__":
