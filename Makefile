@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -q
 # One worker more than the two cores of CI: a third of the time tests wait for an engine, a browser or a disk.
 JOBS   ?= 3
 # What takes long comes first (tests/_order.py): who has nothing left takes short ones of another.
-SPREAD := -n $(JOBS) --dist worksteal
+SPREAD := -n $(JOBS) --dist worksteal --durations=10 --durations-min=30
 LINT   := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 # Five minutes of pip's, mostly waiting for the disk, and a minute of mypy's, which has one core at most, beside the tests.
 BESIDE := sh .ci/beside '$(BIN)/tunebook engine install genai-bench' '$(BIN)/mypy'
