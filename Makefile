@@ -14,7 +14,7 @@ LINT   := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imp
 BESIDE := sh .ci/beside '$(BIN)/tunebook engine install genai-bench' '$(BIN)/mypy'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-engines test ready test-docker test-heavy test-all check fast lint golden model sql axe client system site site-demo clean bench-ask bench-client bench-search bench-peers bench-precheck bench-site bench-aa calibrate chaos
+.PHONY: help demo demo-engines test ready test-docker test-heavy test-all check fast lint golden model sql axe client system site site-demo clean bench-ask bench-client bench-search bench-peers bench-precheck bench-site bench-page bench-aa calibrate chaos
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -113,6 +113,9 @@ bench-precheck: $(VENV)/.tests ## how often the pre-check is right, on the simul
 
 bench-site: $(VENV)/.tests     ## what the site of 1,000 campaigns costs: CPU seconds per stage, memory, sizes; 3 minutes
 	$(BIN)/python -m tests.benchmarks.bench_site
+
+bench-page: $(VENV)/.tests     ## what a reader waits for in a browser: first chart, scrolling, memory; 3 minutes, alone on the machine
+	$(BIN)/python -m tests.benchmarks.bench_page
 
 calibrate: $(VENV)/.tests      ## how often a verdict errs, by noise and true difference: half an hour
 	$(BIN)/python -m tests.benchmarks.calibrate --runs 2000 --seed 11 $(PUBLISH)

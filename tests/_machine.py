@@ -13,6 +13,10 @@ import pytest
 from runner.engines import environments
 from runner.loadgens import loadgens
 
+PATIENCE = 900.0
+"""Seconds to wait for what another process installs: five minutes on two busy cores. A fetch that hangs is a failure
+with a name, before the tests as a whole are cut off."""
+
 
 def in_ci() -> bool:
     return os.environ.get("CI", "").lower() not in ("", "0", "false")
@@ -44,7 +48,8 @@ def lacks(marker: str) -> str | None:
         return None if importlib.util.find_spec("xllamacpp") else "llama.cpp (`pip install -e '.[llamacpp]'`)"
     if marker == "genai_bench":
         lacking = loadgens.get("genai-bench").needs()
-        while lacking is not None and being_installed("genai_bench"):
+        end = time.monotonic() + PATIENCE
+        while lacking is not None and being_installed("genai_bench") and time.monotonic() < end:
             time.sleep(1)  # `make test` installs it beside the other tests
             lacking = loadgens.get("genai-bench").needs()
         return None if lacking is None else f"{lacking.what} ({lacking.hint})"

@@ -1,4 +1,4 @@
--- One of the hundred most severe failures of all campaigns, as the query failures has it.
+-- One of the thirty most severe failures of all campaigns, as the query failures has it.
 -- columns:
 --   campaign VARCHAR        name
 --   number INTEGER          of the trial
@@ -26,4 +26,4 @@ FROM shown_failures f
 JOIN shown s USING (campaign)
 LEFT JOIN shown_best b USING (search_key)
 ORDER BY severity DESC, campaign, number
-LIMIT 100
+LIMIT 30
