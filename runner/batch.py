@@ -50,6 +50,7 @@ class Wanted:
     budget: float | None = None
     retry_failed: bool = False
     best: bool = False
+    slots: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ class Batch:
             stop=self.stop,
             enough=self.enough,
             retry_failed=retry,
+            slots=self.wanted.slots,
         )
         return FileEnd(path, campaign, *_outcome(result), exit_code=result.exit_code, result=result)
 

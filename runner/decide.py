@@ -6,7 +6,7 @@ proposes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -57,32 +57,45 @@ class Over:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """Nothing can start before an attempt that runs has ended."""
+
+    refused: tuple[Refused, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SoFar:
     """What the trials do not say: running time of the series (s), new trials this run may still start (None: any), per
-    number how often the host, not the configuration, failed in this run, and why an earlier run had found enough."""
+    number how often the host, not the configuration, failed in this run, why an earlier run had found enough, and what
+    runs in other slots, by trial number."""
 
     seconds: float = 0.0
     trials_left: int | None = None
     host_faults: Mapping[int, int] = field(default_factory=dict)
     ground: Ground = NOTHING_KNOWN  # what the pre-check stands on
     enough: str = ""
+    pending: Mapping[int, Configuration] = field(default_factory=dict)
 
 
-def next_step(campaign: Campaign, lineage: Lineage, so_far: SoFar) -> Step | Over:
+def next_step(campaign: Campaign, lineage: Lineage, so_far: SoFar) -> Step | Later | Over:
     """Unjudged numbers first, then each entry's default, then warm starts, then what the sampler proposes, within the
-    budget."""
+    budget. While others run it never gives one of theirs; that the search is over then holds for what is known now."""
     spent = _spent(campaign, lineage, so_far)
     if spent is not None:
         return Over(spent)
+    guard = campaign.quality
+    if guard and any(one.entry == guard.reference and one.is_default for one in so_far.pending.values()):
+        return Later()  # the answers of all others are compared with what it says
     for number in lineage.unjudged:
-        if so_far.host_faults.get(number, 0) < MOST_HOST_FAULTS:
+        if number not in so_far.pending and so_far.host_faults.get(number, 0) < MOST_HOST_FAULTS:
             return Step(number, lineage.known[number])
-    if len(lineage.known) >= campaign.search.trials:
+    taken = {**lineage.known, **so_far.pending}
+    if len(taken) >= campaign.search.trials:
         return Over(EndReason.TRIALS)
     if so_far.trials_left == 0:
         return Over(EndReason.TRIALS, cut_short=True)
-    number = next(free for free in count() if free not in lineage.known)  # a record may have been taken out
-    deployed = {configuration.fingerprint for configuration in lineage.known.values()}
+    number = next(free for free in count() if free not in taken)  # a record may have been taken out
+    deployed = {configuration.fingerprint for configuration in taken.values()}
     for entry in baselines(campaign):
         default = configuration_of(entry, Point(entry.name))
         if default.fingerprint not in deployed:
@@ -94,7 +107,7 @@ def next_step(campaign: Campaign, lineage: Lineage, so_far: SoFar) -> Step | Ove
     found = so_far.enough or found_enough(campaign, lineage)
     if found:
         return Over(EndReason.CONVERGED, message=found)
-    return _proposed(campaign, lineage, number, deployed, so_far.ground)
+    return _proposed(campaign, lineage, number, taken, so_far)
 
 
 def baselines(campaign: Campaign) -> list[Entry]:
@@ -106,22 +119,27 @@ def baselines(campaign: Campaign) -> list[Entry]:
     return sorted(campaign.entries, key=lambda entry: entry.name != first)
 
 
-def _proposed(campaign: Campaign, lineage: Lineage, number: int, deployed: Set[str], ground: Ground) -> Step | Over:
+def _proposed(
+    campaign: Campaign, lineage: Lineage, number: int, taken: Mapping[int, Configuration], so_far: SoFar
+) -> Step | Over:
     """A configuration that was never deployed and that the pre-check lets pass."""
     sampler = samplers.get(campaign.search.sampler)
-    tried = [configuration.entry for configuration in lineage.known.values() if not configuration.is_default]
+    deployed = {configuration.fingerprint for configuration in taken.values()}
+    tried = [configuration.entry for configuration in taken.values() if not configuration.is_default]
     poorest = owed(campaign.search, campaign.space, tried)
     known = [told for told in lineage.told if told.number >= 0 or sampler.name not in UNLEARNED]
     (space, told), goal = narrowed(campaign.space, known, poorest), campaign.objective.goal
+    beside = [Point(one.entry, one.values) for _, one in sorted(so_far.pending.items())]
+    pending = [point for point in beside if poorest in (None, point.entry)]
     refused: dict[str, Refused] = {}
     for skip in range(MOST_ASKS):
-        point = sampler.ask(space, goal, told, (), campaign.search, number, skip)
+        point = sampler.ask(space, goal, told, pending, campaign.search, number, skip)
         if point is None:
             break
         entry = campaign.entry(point.entry)
         configuration = configuration_of(entry, point)
         verdict = precheck(
-            configuration, campaign, ground
+            configuration, campaign, so_far.ground
         )  # first: what is refused may come to a launch that was deployed
         if verdict is not None:
             refused.setdefault(configuration.fingerprint, Refused(configuration, *verdict))

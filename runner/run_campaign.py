@@ -38,28 +38,30 @@ def run_campaign(
     stop: Callable[[], bool] = lambda: False,
     enough: Callable[[], bool] = lambda: False,
     retry_failed: bool = False,
+    slots: int = 1,
 ) -> RunResult:
     """Run one campaign file to its end, or on from where its records stop.
 
     `again` starts the next series of a finished lineage; `retry_failed` first tries each failed trial once more;
-    `max_trials` caps the new trials of this run; `stop` is polled and ends the run cleanly, its attempt too; when
-    `enough` turns true no further attempt starts. Raises CampaignError, NotReady (Unwritable too), AlreadyRunning,
-    StoreError, NoSpace.
+    `max_trials` caps the new trials of this run; `stop` is polled and ends the run cleanly, its attempts too; when
+    `enough` turns true no further attempt starts; the search has at most `slots` attempts running at a time, as many as
+    the machine has GPUs for. Raises CampaignError, NotReady (Unwritable too), AlreadyRunning, StoreError, NoSpace.
     """
     campaign = load(path)
     results.mkdir(parents=True, exist_ok=True)
     with owned_lineage(results, campaign.search_key, campaign.name):
         reap(results)
         sweep([campaign.deploy.kind])
-        run = Run.open(campaign, path, results, project, again, max_trials, stop, enough, retry_failed)
+        run = Run.open(campaign, path, results, project, again, max_trials, stop, enough, retry_failed, slots)
         if run.nothing_to_do():
             run.store(last=True)
             run.say_if_all_failed(run.over, run.facts.starts[-1].run_id)
             return run.result(run.over)
         if fetch_requests(campaign, run.say, stop):
             campaign = load(path)  # how long its requests are, is known now
-            run = Run.open(campaign, path, results, project, again, max_trials, stop, enough, retry_failed)
+            run = Run.open(campaign, path, results, project, again, max_trials, stop, enough, retry_failed, slots)
         refuse_unless_ready(campaign, project)
+        run.fit_slots()
         convert_models(campaign, project, run.say, stop)
         run.start()
         with run.executor_open():
@@ -76,19 +78,28 @@ class Run(RunSteps):
     """One run; every step of the story is one of its methods."""
 
     def search(self) -> EndReason:
-        """Trial after trial until a budget, the space or somebody's patience ends."""
+        """Trial after trial, as many at a time as there are slots, until a budget, the space or somebody's patience
+        ends."""
         while not self.stop():
+            if len(self.flying) == self.slots:
+                self.land()
+                continue
             lineage = self.lineage
-            step = next_step(self.campaign, lineage, self.so_far())
+            step = next_step(self.campaign, lineage, self.so_far(self.pending_trials))
             self.reject(step.refused)
             if not isinstance(step, Over) or step.reason is EndReason.CONVERGED:
                 self.audit(lineage)
-            if isinstance(step, Over):
+            if isinstance(step, Over) and not self.flying:
                 self.cut_short, self.message = step.cut_short, step.message
                 return step.reason
+            if not isinstance(step, Step):
+                self.land()  # what comes of it may change the answer
+                continue
             if self.stop() or self.time_is_up():
                 break
-            self.try_step(step, lineage)
+            self.take_off(step, lineage)
+        while self.flying:
+            self.land()
         return EndReason.INTERRUPTED
 
     def audit(self, lineage: Lineage) -> None:
@@ -106,14 +117,20 @@ class Run(RunSteps):
             self.deploy(trial.number, trial.configuration, Role.RETRY)
         return None
 
-    def try_step(self, step: Step, lineage: Lineage) -> None:
+    def take_off(self, step: Step, lineage: Lineage) -> None:
         role = Role.BASELINE if step.configuration.is_default else Role.SEARCH
-        attempt = self.deploy(step.number, step.configuration, role)
         self.new_trials += step.number not in lineage.known
-        if judge(attempt, lineage.rules).status is TrialStatus.UNMEASURED and not self.stop():
-            faults = self.host_faults[step.number] = self.host_faults.get(step.number, 0) + 1
+        self.flying[step.number] = self.begin(step.number, step.configuration, role)
+
+    def land(self) -> None:
+        """The next attempt of the search that ends; the host's faults are counted."""
+        flight = self.first_of(self.flying.values())
+        number = flight.order.number
+        attempt = self.end_of(self.flying.pop(number))
+        if judge(attempt, flight.lineage.rules).status is TrialStatus.UNMEASURED and not self.stop():
+            faults = self.host_faults[number] = self.host_faults.get(number, 0) + 1
             if faults < MOST_HOST_FAULTS and attempt.failure:
-                emit("retry", self.run_id, number=step.number, cause=attempt.failure.cause.value)
+                emit("retry", self.run_id, number=number, cause=attempt.failure.cause.value)
 
     def confirm(self) -> EndReason | None:
         """Measure the finalists and each entry's default again, interleaved, until their order is decided.

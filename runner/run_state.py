@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +15,7 @@ from runner.domain.failure import EndReason
 from runner.domain.ground import NOTHING_KNOWN, Ground
 from runner.domain.prior import Prior
 from runner.domain.records import ComparisonFact
+from runner.domain.trial import Configuration
 from runner.enough import found_before
 from runner.executors import Executor, executors
 from runner.ground import ground_of
@@ -22,6 +23,8 @@ from runner.lineage import Lineage
 from runner.store.history import LineageFacts, history, lineage_facts, withdrawn
 from runner.util.clock import new_id
 from runner.verdict import comparisons
+
+NOTHING_RUNS: Mapping[int, Configuration] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class RunState:
     stop: Callable[[], bool]
     enough: Callable[[], bool] = lambda: False
     retry_failed: bool = False
+    slots: int = 1
     run_id: str = field(default_factory=new_id)
     began: float | None = None
     executor: Executor = field(default_factory=lambda: executors.get("local"))
@@ -86,11 +90,12 @@ class RunState:
         stop: Callable[[], bool] = lambda: False,
         enough: Callable[[], bool] = lambda: False,
         retry_failed: bool = False,
+        slots: int = 1,
     ) -> Self:
         """What is known of the lineage, read; nothing is written."""
         facts = lineage_facts(results, campaign.search_key)
         series = max((start.series for start in facts.starts), default=0)
-        run = cls(campaign, path, results, project, series, facts, max_trials, stop, enough, retry_failed)
+        run = cls(campaign, path, results, project, series, facts, max_trials, stop, enough, retry_failed, slots)
         if again and facts.starts and run.series_is_over():
             run.series += 1  # an unfinished series is resumed first: nothing is abandoned half-way
         return run
@@ -107,13 +112,14 @@ class RunState:
         first = next((start for start in self.facts.starts if start.series == self.series), None)
         return first.prior if first is not None else Prior()
 
-    def so_far(self) -> SoFar:
-        """A killed run left no end record: it counts the attempts that it sealed."""
+    def so_far(self, pending: Mapping[int, Configuration] = NOTHING_RUNS) -> SoFar:
+        """A killed run left no end record: it counts the attempts that it sealed. `pending`: by trial number, what runs
+        in the slots."""
         ended = {end.run_id: end.seconds for end in self.facts.ends}
         runs = {start.run_id for start in self.facts.starts if start.series == self.series} - {self.run_id}
         earlier = sum(ended.get(run_id, self.facts.attempt_seconds(run_id)) for run_id in runs)
         left = None if self.max_trials is None else max(self.max_trials - self.new_trials, 0)
-        return SoFar(earlier + self.seconds, left, self.host_faults, self.ground, self._found_before())
+        return SoFar(earlier + self.seconds, left, self.host_faults, self.ground, self._found_before(), pending)
 
     def _found_before(self) -> str:
         """Why `search.stop: auto` had ended the series before this run, if that still holds."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from concurrent.futures import wait
+from collections.abc import Collection, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runner import run_events, run_facts
@@ -21,10 +21,12 @@ from runner.errors import StoreError
 from runner.events import emit
 from runner.ground import limits
 from runner.hardware.facts import host_facts
+from runner.lineage import Lineage
 from runner.order import Order
 from runner.reference import reference_answers
 from runner.run_state import RunState
 from runner.scoring.rules import rules_of
+from runner.slots import slots_here
 from runner.store.history import lineage_facts
 from runner.store.ingest import ingest
 from runner.store.record import seal, seal_rules
@@ -36,9 +38,21 @@ SNAPSHOT_EVERY = 60.0
 """Seconds between two fresh copies for readers while a run goes on."""
 
 
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """An attempt in its slot, and the lineage that it was ordered from."""
+
+    order: Order
+    lineage: Lineage
+    result: Future[Any]
+
+
 @dataclass
 class RunSteps(RunState):
     """The steps of a run that write: records, store, events."""
+
+    flying: dict[int, Flight] = field(default_factory=dict)
+    """What the search has running, by trial number."""
 
     def start(self) -> None:
         self.began = time.monotonic()
@@ -74,9 +88,14 @@ class RunSteps(RunState):
         if told is not None:
             emit("all_failed", run_id, **told)
 
+    def fit_slots(self) -> None:
+        self.slots, why = slots_here(self.campaign, self.slots)
+        if why:
+            self.say(why)
+
     @contextmanager
     def executor_open(self) -> Iterator[None]:
-        self.executor.open(1)
+        self.executor.open(self.slots)
         try:
             yield
         finally:
@@ -93,6 +112,19 @@ class RunSteps(RunState):
     ) -> Attempt:
         """One attempt, from order to sealed record and ingest; of `campaign`, where it asks another question of the
         same lineage."""
+        flight = self.begin(number, configuration, role, repeat, campaign)
+        self.first_of([flight])
+        return self.end_of(flight)
+
+    def begin(
+        self,
+        number: int,
+        configuration: Configuration,
+        role: Role,
+        repeat: int = 0,
+        campaign: Campaign | None = None,
+    ) -> Flight:
+        """Order an attempt and hand it to the executor."""
         lineage = (
             self.lineage if campaign is None else replace(self.lineage, campaign=campaign, rules=rules_of(campaign))
         )
@@ -111,12 +143,24 @@ class RunSteps(RunState):
             reference=reference_answers(self.campaign, lineage.attempts, self.results),
         )
         emit("trial_started", self.run_id, **run_events.trial_started(order))
-        future = self.executor.submit("runner.run_trial:run_order", to_plain(order), self.hear)
-        while not wait([future], timeout=0.1).done:
+        return Flight(order, lineage, self.executor.submit("runner.run_trial:run_order", to_plain(order), self.hear))
+
+    @property
+    def pending_trials(self) -> dict[int, Configuration]:
+        return {number: flight.order.configuration for number, flight in self.flying.items()}
+
+    def first_of(self, flights: Collection[Flight]) -> Flight:
+        """The one that ends first. When the run shall stop they are all asked to end."""
+        results = {flight.result: flight for flight in flights}
+        while not (done := wait(results, timeout=0.1, return_when=FIRST_COMPLETED).done):
             if self.stop():
                 self.executor.cancel()
-        attempt = from_plain(Attempt, future.result())
-        emit("trial_ended", self.run_id, **run_events.trial_ended(order, attempt, lineage))
+        return min((results[one] for one in done), key=lambda flight: flight.order.attempt_id)
+
+    def end_of(self, flight: Flight) -> Attempt:
+        """What came of it, told and ingested. Raises what the attempt raised: the disk takes no record, or our bug."""
+        attempt = from_plain(Attempt, flight.result.result())
+        emit("trial_ended", self.run_id, **run_events.trial_ended(flight.order, attempt, flight.lineage))
         self.store()
         return attempt
 

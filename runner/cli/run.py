@@ -48,6 +48,13 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
 @click.option(
     "--budget", callback=_seconds, metavar="TIME", help="Start no attempt after this time, such as 8h, over all files."
 )
+@click.option(
+    "--slots",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help="Up to N attempts of a search at a time, each on GPUs of its own; one on CPU. Confirming goes one by one.",
+)
 @click.option("--build", is_flag=True, help="Build the site at the end, whatever failed.")
 @click.option(
     "--summary",
@@ -66,6 +73,7 @@ def command(
     retry_failed: bool,
     max_trials: int | None,
     budget: float | None,
+    slots: int,
     build: bool,
     summary: Path | None,
     results: Path,
@@ -95,7 +103,7 @@ def command(
             files, best = picked(load_all(paths), only)
             for sentence in shared(files):
                 emit("warning", message=sentence)
-            wanted = Wanted(again, due, matching, max_trials, budget, retry_failed, best)
+            wanted = Wanted(again, due, matching, max_trials, budget, retry_failed, best, slots)
             status = run_and_close(
                 Batch(results, wanted, stop.is_set, translated), files, build=build, summary=summary, as_json=as_json
             )

@@ -214,6 +214,7 @@ class Terminal:
             transient=True,
         )
         self._task = self.progress.add_task("…", total=1, visible=False)
+        self._running: dict[int, tuple[str, str, str]] = {}
         self.refusals = Refusals()
 
     def __enter__(self) -> Terminal:
@@ -234,18 +235,20 @@ class Terminal:
                 self._show("searching", data["trials_done"], max(data["trials_planned"], 1))
             case "trial_started":
                 what = "audit" if data.get("role") == "audit" else f"trial {data['number']}"
-                self._now = f"{what} {data['entry']} {values_text(data['values'])}"[:70]
-                self._show(self._now)
+                self._running[data["number"]] = what, f"{what} {data['entry']} {values_text(data['values'])}"[:70], ""
+                self._at(data, "")
             case "phase":
-                self._show(f"{self._now} · {data['phase']}")
+                self._at(data, str(data["phase"]))
             case "level_started":
-                self._show(f"{self._now} · level {data.get('position', 0) + 1}")
+                self._at(data, f"level {data.get('position', 0) + 1}")
             case "waiting":
-                self._show(f"{self._now} · {data['reason']}"[:100])
+                self._at(data, str(data["reason"]))
             case "progress":
-                self._show(f"{self._now} · level {data.get('position', 0) + 1} · {data.get('done', 0)} requests")
-            case "trial_ended" if data.get("role") != "audit":  # it is no trial
-                self.progress.advance(self._task)
+                self._at(data, f"level {data.get('position', 0) + 1} · {data.get('done', 0)} requests")
+            case "trial_ended":
+                self._running.pop(data["number"], None)
+                if data.get("role") != "audit":  # it is no trial
+                    self.progress.advance(self._task)
             case "confirm_started":
                 self._show("confirming", 0, data["attempts"])
             case "fetch" if data["phase"] == "progress" and (data["total"] or 0) >= 1e6:
@@ -253,7 +256,14 @@ class Terminal:
             case "run_ended":
                 self.progress.update(self._task, visible=False)
 
-    _now = ""
+    def _at(self, data: Mapping[str, Any], state: str) -> None:
+        """How far an attempt is: alone with its configuration, among several by its number."""
+        what, name, _ = self._running.get(data["number"], ("", "", ""))
+        self._running[data["number"]] = what, name, state
+        if len(self._running) == 1:
+            self._show(" · ".join(filter(None, (name, state)))[:100])
+        else:
+            self._show("  ".join(f"{what} {state}".rstrip() for what, _, state in self._running.values())[:100])
 
     def _show(self, text: str, done: float | None = None, total: float | None = None) -> None:
         self.progress.update(self._task, description=visible(redact(text)), visible=True, completed=done, total=total)

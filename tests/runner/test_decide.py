@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.campaign.load import load
-from runner.decide import Over, SoFar, Step, baselines, next_step
+from runner.decide import Later, Over, SoFar, Step, baselines, next_step
 from runner.domain.campaign import Campaign, Quality
 from runner.domain.failure import Cause, EndReason, Failure, Outcome, Phase, Role
 from runner.domain.ids import trial_id
@@ -65,7 +65,7 @@ def sealed(
     )
 
 
-def step(campaign: Campaign, attempts: list[Attempt], so_far: SoFar | None = None) -> Step | Over:
+def step(campaign: Campaign, attempts: list[Attempt], so_far: SoFar | None = None) -> Step | Later | Over:
     return next_step(campaign, Lineage.of(campaign, 0, attempts), so_far or SoFar())
 
 
@@ -155,3 +155,46 @@ def test_the_same_records_give_the_same_step(campaign: Campaign) -> None:
             again = step(one, attempts[:number])
             assert isinstance(again, Step)
             assert again.configuration == attempts[number].configuration
+
+
+def filled(campaign: Campaign, attempts: list[Attempt], slots: int) -> dict[int, Configuration]:
+    """What runs at once, by trial number, when so many slots are free."""
+    pending: dict[int, Configuration] = {}
+    for _ in range(slots):
+        found = step(campaign, attempts, SoFar(pending=pending))
+        assert isinstance(found, Step)
+        pending[found.number] = found.configuration
+    return pending
+
+
+@pytest.mark.parametrize("sampler", ["random", "grid", "tpe"])
+def test_what_runs_in_other_slots_is_not_proposed_again(campaign: Campaign, sampler: str) -> None:
+    many = replace(campaign, search=replace(campaign.search, sampler=sampler, trials=20, startup=2))
+    attempts = played(many, 4)
+    pending = filled(many, attempts, 4)  # of 3 points of each of two entries
+    assert list(pending) == [4, 5, 6, 7]
+    known = [one.configuration.fingerprint for one in attempts] + [one.fingerprint for one in pending.values()]
+    assert len(set(known)) == 8
+    over = step(many, attempts, SoFar(pending=pending))
+    assert isinstance(over, Over)
+    assert over.reason is EndReason.CONVERGED
+
+
+def test_no_more_run_than_trials_are_left(campaign: Campaign) -> None:
+    attempts = played(campaign, 4)
+    over = step(campaign, attempts, SoFar(pending=filled(campaign, attempts, 2)))
+    assert isinstance(over, Over)
+    assert over.reason is EndReason.TRIALS
+
+
+def test_a_number_that_is_being_tried_again_is_not_given_twice(campaign: Campaign) -> None:
+    attempts = played(campaign, 2)
+    broken = [attempts[0], sealed(campaign, 1, attempts[1].configuration, Outcome.INFRA)]
+    assert list(filled(campaign, broken, 2)) == [1, 2]
+
+
+def test_nothing_runs_beside_the_default_that_all_answers_are_compared_with(campaign: Campaign) -> None:
+    guarded = replace(campaign, quality=Quality("a"))
+    pending = filled(guarded, [], 1)
+    assert [(one.entry, one.is_default) for one in pending.values()] == [("a", True)]
+    assert step(guarded, [], SoFar(pending=pending)) == Later()

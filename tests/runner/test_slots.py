@@ -1,0 +1,46 @@
+"""How many attempts fit on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from runner.campaign.load import load
+from runner.domain.campaign import Campaign, Deploy, Hardware
+from runner.slots import slots_here
+from tests.stories._world import write_campaign
+
+
+@pytest.fixture
+def campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Campaign:
+    monkeypatch.setenv("TUNEBOOK_FAKE_GPUS", "L4:1,H100:5")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return load(write_campaign(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("gpus", "gpu", "wanted", "slots"),
+    [(1, "H100", 3, 3), (1, "H100", 9, 5), (2, "H100", 9, 2), (2, None, 9, 3), (5, "H100", 2, 1), (1, "L4", 1, 1)],
+)
+def test_as_many_as_there_are_gpus_for(campaign: Campaign, gpus: int, gpu: str | None, wanted: int, slots: int) -> None:
+    found, why = slots_here(replace(campaign, hardware=Hardware(gpus=gpus, gpu=gpu)), wanted)
+    assert found == slots
+    assert bool(why) == (slots < wanted)
+
+
+def test_fewer_are_told_with_the_reason(campaign: Campaign) -> None:
+    _, why = slots_here(replace(campaign, hardware=Hardware(gpus=2, gpu="H100")), 4)
+    assert why == "2 of 4 slots: an attempt takes 2x H100, and 5 are here"
+
+
+def test_what_is_hidden_from_us_gives_no_slot(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,2")
+    assert slots_here(replace(campaign, hardware=Hardware(gpus=1, gpu="H100")), 5)[0] == 2
+
+
+def test_one_on_cpu_and_one_at_a_live_server(campaign: Campaign) -> None:
+    assert slots_here(campaign, 2) == (1, "1 of 2 slots: without GPUs an attempt has the whole machine")
+    attached = replace(campaign, deploy=Deploy("attach"), hardware=Hardware(gpus=1))
+    assert slots_here(attached, 2) == (1, "1 of 2 slots: one live server takes one load at a time")
