@@ -71,9 +71,9 @@ def files(folder: Path) -> set[str]:
 
 def test_what_a_run_may_need_and_what_a_process_holds_stays(tmp_path: Path, results: Path, cache: Path) -> None:
     everything = {"model one.gguf", "model one-hf1, a folder", "model two.gguf", "datasets that were fetched"}
-    campaign = write_campaign(tmp_path, trials=1, flags=", fault: slow_load:300")
-    patient = campaign.read_text(encoding="utf-8").replace("load: 20s", "load: 300s")
-    campaign.write_text(patient, encoding="utf-8")  # it loads for as long as the cleaning of a busy machine takes
+    campaign = write_campaign(tmp_path, trials=1, flags=", fault: slow_load:5000")
+    patient = campaign.read_text(encoding="utf-8").replace("load: 20s", "load: 300s").replace("ss: 5s", "ss: 300s")
+    campaign.write_text(patient, encoding="utf-8")  # it loads for 100 s: the cleaning of a busy machine takes many
     before = files(cache)
     running = start("run", campaign, "--json", results=results)
     assert running.stdout is not None

@@ -63,7 +63,7 @@ def until_both_load(running: subprocess.Popen[str]) -> None:
 
 
 def test_two_slots_are_two_gpus_at_a_time_and_no_configuration_twice(tmp_path: Path, results: Path) -> None:
-    path = gpu_campaign(tmp_path, trials=8, sampler="tpe", flags=", fault: slow_load:1")
+    path = gpu_campaign(tmp_path, trials=8, sampler="tpe", flags=", fault: slow_load:50")
     run = tunebook("run", path, "--slots", "3", "--json", results=results)
     said = [line["message"] for line in events(run.stdout) if line["event"] == "notice"]
     assert said == ["2 of 3 slots: an attempt takes 1x h100, and 2 are here"]
@@ -89,7 +89,7 @@ def test_on_cpu_there_is_one_slot_and_a_sentence_says_why(tmp_path: Path, result
 
 
 def test_interrupted_with_both_slots_full_it_ends_both_and_goes_on_with_them(tmp_path: Path, results: Path) -> None:
-    path = gpu_campaign(tmp_path, trials=4, flags=", fault: slow_load:5")
+    path = gpu_campaign(tmp_path, trials=2, flags=", fault: slow_load:200")
     running = start("run", path, "--slots", "2", "--json", results=results)
     until_both_load(running)
     running.send_signal(signal.SIGINT)
@@ -107,14 +107,14 @@ def test_interrupted_with_both_slots_full_it_ends_both_and_goes_on_with_them(tmp
 
 
 def test_killed_with_both_slots_full_the_next_run_ends_and_seals_both(tmp_path: Path, results: Path) -> None:
-    path = gpu_campaign(tmp_path, trials=4, flags=", fault: slow_load:5")
+    path = gpu_campaign(tmp_path, trials=2, flags=", fault: slow_load:200")
     running = start("run", path, "--slots", "2", "--json", results=results)
     until_both_load(running)
     running.kill()
     running.communicate(timeout=60)
     tunebook("run", path, "--slots", "2", results=results)
     ends = sorted((one["number"], one["outcome"]) for one in attempts(results))
-    assert ends[:4] == [(0, "interrupted"), (0, "measured"), (1, "interrupted"), (1, "measured")]
-    assert [number for number, _ in proposals(results)] == [0, 1, 2, 3]
+    assert ends == [(0, "interrupted"), (0, "measured"), (1, "interrupted"), (1, "measured")]
+    assert [number for number, _ in proposals(results)] == [0, 1]
     assert leases() == []
     assert_nothing_left(results)
