@@ -8,6 +8,11 @@ import click
 
 from runner.cli._options import json_option, results_option
 
+DOUBLED = (
+    "several machines searched {name}: a number of a trial stands for several configurations there, and a link to it "
+    "leads to the first; give each machine campaigns of its own"
+)
+
 
 @click.group("store", no_args_is_help=True)
 def command() -> None:
@@ -84,7 +89,7 @@ def merge_command(paths: tuple[str, ...], dry_run: bool, results: Path, as_json:
 
     with progress(as_json), closing(as_json) as end:
         done = merge(results, paths, dry_run=dry_run)
-        end.update(new=done.new, dry_run=dry_run)
+        end.update(new=done.new, dry_run=dry_run, doubled=list(done.doubled))
         for one in done.sources:
             if as_json:
                 emit("merged", None, **as_plain(one))
@@ -94,6 +99,8 @@ def merge_command(paths: tuple[str, ...], dry_run: bool, results: Path, as_json:
             for warning in done.ingested.warnings:
                 click.echo(f"warning: {warning}", err=True)
             _publish_snapshot(results)
+        for name in done.doubled:
+            click.echo(f"warning: {DOUBLED.format(name=name)}", err=True)
         if not as_json:
             click.echo(f"{done.new} new records" + (": a dry run, nothing was taken" if dry_run else ""))
         if done.refused:

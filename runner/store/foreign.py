@@ -162,6 +162,18 @@ def look(source: Source, here: Standing, file: StoreFile | None = None) -> Looke
     return Looked(new, known, tuple(refused))
 
 
+def doubled_numbers(results: Path) -> tuple[str, ...]:
+    """Names of the campaigns of which a trial number of a series stands for several configurations: each machine that
+    searches a lineage numbers its own proposals. Under the lock. Raises as `open_live`."""
+    with open_live(results) as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT c.name FROM (SELECT search_key FROM store.current_attempt "
+            "WHERE role IN ('search', 'baseline') GROUP BY search_key, series, number "
+            "HAVING count(DISTINCT trial_id) > 1) JOIN store.latest_campaign c USING (search_key) ORDER BY 1"
+        ).fetchall()
+    return tuple(str(row[0]) for row in rows)
+
+
 def _problem(path: Path) -> str | None:
     """Why a folder is no record that can be taken."""
     if odd := [file.name for file in path.iterdir() if file.is_symlink() or not file.is_file()]:

@@ -21,7 +21,7 @@ from runner.errors import StoreError
 from runner.events import emit
 from runner.store._live import store_lock
 from runner.store._merged import FILE, SCRATCH, read_store_file
-from runner.store.foreign import Looked, Source, Standing, look
+from runner.store.foreign import Looked, Source, Standing, doubled_numbers, look
 from runner.store.ingest import Ingested, ingest_locked
 from runner.store.record import adopt, fsync, records_folder, seal
 from runner.util.clock import new_id, utc_now
@@ -53,10 +53,12 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """All of them, and what the store then took in; None in a dry run."""
+    """All of them, and what the store then took in; None in a dry run. `doubled`: campaigns of which a trial number
+    stands for several configurations, because several machines searched one lineage."""
 
     sources: tuple[Merged, ...]
     ingested: Ingested | None
+    doubled: tuple[str, ...] = ()
 
     @property
     def refused(self) -> bool:
@@ -79,7 +81,9 @@ def take(results: Path, sources: Sequence[Source], allowed: Callable[[], None]) 
         allowed()
         here = Standing.of(results)
         done = tuple(_taken(results, source, here) for source in sources)
-        return Merge(done, ingest_locked(results))
+        ingested = ingest_locked(results)
+        doubled = doubled_numbers(results) if any(one.records for one in done) else ()
+        return Merge(done, ingested, doubled)
 
 
 def would_take(results: Path, sources: Sequence[Source]) -> Merge:

@@ -411,3 +411,14 @@ def test_several_merges_at_once_take_turns(hosts: Hosts) -> None:
     assert [process.returncode for process in both] == [0, 0]
     assert said == ["0 new records", "33 new records"]
     assert verify(hosts.results).findings == ()
+
+
+def test_a_lineage_that_two_machines_searched_is_told(hosts: Hosts, tmp_path: Path, capsys: Capture) -> None:
+    """Each numbered its own proposals: number 2 is another configuration on either."""
+    other = make.attempt(hosts.a.campaign, number=2, values={"threads": 1}, n=300)
+    make.seal_one(tmp_path / "c", other)
+    status, _, err = tunebook(capsys, "store", "merge", hosts.a.results, tmp_path / "c", "--results", hosts.results)
+    assert status == 0
+    assert err.startswith("warning: several machines searched smollm-cpu: a number of a trial stands for several ")
+    _, _, err = tunebook(capsys, "store", "merge", hosts.b.results, "--results", tmp_path / "d")
+    assert err == ""
