@@ -69,9 +69,10 @@ def _publish_snapshot(results: Path) -> None:
 def merge_command(paths: tuple[str, ...], dry_run: bool, results: Path, as_json: bool) -> None:
     """Take in what other machines measured, and publish the snapshot.
 
-    PATH is a results folder, a folder of records, one record, or a store.duckdb or snapshot.duckdb without its records.
-    Each record is copied as it was sealed, under its own id: order does not matter, and again takes nothing. Name the
-    records where you can: a run goes on from records, and only a record can be judged by new rules.
+    PATH is a results folder, a folder of records, one record, or a store.duckdb or snapshot.duckdb without its records;
+    or s3://BUCKET/KEY of one of them, with the package s3fs beside tunebook. Each record is copied as it was sealed,
+    under its own id: order does not matter, and again takes nothing. Name the records where you can: a run goes on from
+    records, and only a record can be judged by new rules.
 
     A record that was changed after it was sealed, or that stands here with other content, is refused by name and all
     others are taken: exit status 5. What is not finished there is never taken. A campaign that runs here has to end
@@ -79,7 +80,7 @@ def merge_command(paths: tuple[str, ...], dry_run: bool, results: Path, as_json:
 
     \b
     tunebook store merge hosts/*
-    tunebook store merge --dry-run /mnt/gpu-a/results /mnt/gpu-b/snapshot.duckdb
+    tunebook store merge --dry-run /mnt/gpu-a/results /mnt/gpu-b/snapshot.duckdb s3://lab/gpu-c/results
     """
     from runner.cli._merged import as_plain, as_text
     from runner.cli._session import closing, progress

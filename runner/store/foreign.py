@@ -14,8 +14,7 @@ from runner.errors import NotReady, StoreError, UsageError
 from runner.store._live import live_path, open_live
 from runner.store._merged import FILE, StoreFile, read_store_file
 from runner.store.ingest import rows_of
-from runner.store.publish import ABOUT
-from runner.store.reader import snapshot_path
+from runner.store.publish import ABOUT as PUBLISHED
 from runner.store.record import (
     UNFINISHED,
     manifest_sha256,
@@ -34,6 +33,8 @@ IDS = {
     RecordKind.MERGE: "merge_id",
 }
 """Kind -> the fact that names the record. The others are known by their folder alone."""
+STORES = ("snapshot.duckdb", "store.duckdb")
+"""Files that stand in for records, the one that nobody writes to first."""
 KINDS = tuple(f"{kind}-" for kind in RecordKind)
 
 
@@ -94,7 +95,7 @@ def find_source(said: str, path: Path, results: Path) -> Source:
         return Source(said, file=path)
     if path.resolve() in (results, records_folder(results)):
         raise UsageError(f"{said} is the results folder itself", hint="name the results of other machines")
-    if (path / ABOUT).is_file():
+    if (path / PUBLISHED).is_file():
         raise NotReady(
             f"{said} has published results: the same ids without hosts and paths, which never mix with sealed ones",
             hint=f"`tunebook store ingest {said} --results NEW` makes a results folder of their own",
@@ -104,9 +105,9 @@ def find_source(said: str, path: Path, results: Path) -> Source:
     for folder in (records_folder(path), path):
         if folders := _records_in(folder):
             return Source(said, tuple(folders), at_work=_at_work(path))
-    for file in (snapshot_path(path), live_path(path)):
-        if file.is_file():
-            return Source(said, file=file, at_work=_at_work(path))
+    for name in STORES:
+        if (path / name).is_file():
+            return Source(said, file=path / name, at_work=_at_work(path))
     if records_folder(path).is_dir() or (path / "running").is_dir():
         return Source(said, at_work=_at_work(path))
     raise UsageError(
