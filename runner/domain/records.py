@@ -155,8 +155,8 @@ class RetractionFact:
 @dataclass(frozen=True, slots=True)
 class MergeFact:
     """What `store merge` took from one place. `source` is its name on the command line, `sha256` that of a store file
-    (None for record folders), `host` the machine that merged, `records` what was new: the name of the record's folder
-    -> sha256 of its manifest."""
+    (None for record folders), `host` the machine that merged. What was new stands beside it in the record, in
+    `taken.sha256`: a line `<sha256 of the manifest>  <name of the folder>` for each."""
 
     merge_id: str
     source: str
@@ -164,7 +164,6 @@ class MergeFact:
     host: str
     merged_utc: str
     tunebook_version: str
-    records: Mapping[str, str]
     sha256: str | None = None
 
 

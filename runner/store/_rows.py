@@ -121,14 +121,13 @@ def retraction_rows(fact: RetractionFact) -> Rows:
     return {"retraction": [_picked(fact, "retraction_id attempt_id reason by retracted_utc")]}
 
 
-def merge_rows(fact: MergeFact) -> Rows:
-    """A merge, with what it took."""
-    taken = [(*name.split("-", 1), sha256) for name, sha256 in fact.records.items()]
+def merge_rows(fact: MergeFact, taken: Mapping[str, str]) -> Rows:
+    """A merge, with what it took: name of the folder -> sha256 of its manifest."""
     return {
         "merge": [_picked(fact, "merge_id source form sha256 host tunebook_version merged_utc")],
         "merged": [
             {"merge_id": fact.merge_id, "kind": kind, "record_id": record_id, "sha256": sha256}
-            for kind, record_id, sha256 in taken
+            for (kind, _, record_id), sha256 in ((name.partition("-"), sha256) for name, sha256 in taken.items())
         ],
     }
 

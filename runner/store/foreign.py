@@ -14,7 +14,7 @@ from runner.errors import NotReady, StoreError, UsageError
 from runner.store._live import live_path, open_live
 from runner.store._merged import FILE, StoreFile, read_store_file
 from runner.store.ingest import rows_of
-from runner.store.publish import ABOUT as PUBLISHED
+from runner.store.publish import ABOUT
 from runner.store.record import (
     UNFINISHED,
     manifest_sha256,
@@ -33,6 +33,8 @@ IDS = {
     RecordKind.MERGE: "merge_id",
 }
 """Kind -> the fact that names the record. The others are known by their folder alone."""
+PUBLISHED = ABOUT
+"""What a folder of published results holds."""
 STORES = ("snapshot.duckdb", "store.duckdb")
 """Files that stand in for records, the one that nobody writes to first."""
 KINDS = tuple(f"{kind}-" for kind in RecordKind)

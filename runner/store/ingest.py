@@ -33,8 +33,10 @@ from runner.store import _merged, _rows, schema
 from runner.store._live import live_path, open_live, remove_database, require_complete, store_lock
 from runner.store.reader import open_snapshot
 from runner.store.record import (
+    TAKEN,
     manifest_sha256,
     read_record,
+    read_taken,
     record_folders,
     record_path,
     sweep_unfinished,
@@ -59,8 +61,10 @@ KEYS = {
 """What a row is known by. Tables that are not listed get all their rows with their attempt, in one transaction."""
 
 
-HALF_MADE = (".store.duckdb.tmp", ".store.duckdb.rebuilt", ".snapshot.duckdb.tmp", _merged.SCRATCH)
-"""Databases in the making. Each is made under the lock: who has it, and makes none, sees those of killed processes."""
+TAKEN_UNFINISHED = f".{TAKEN}.tmp"
+HALF_MADE = (".store.duckdb.tmp", ".store.duckdb.rebuilt", ".snapshot.duckdb.tmp", _merged.SCRATCH, TAKEN_UNFINISHED)
+"""Databases in the making, and what goes into a merge record. Each is made under the lock: who has it, and makes none,
+sees those of killed processes."""
 
 REFUSED = (
     "Take it in with the tunebook that sealed it, or move the folder out of records/; `tunebook store verify` tells "
@@ -320,7 +324,7 @@ def rows_of(record: Record) -> _rows.Rows:
         case RecordKind.RETRACTION:
             return _rows.retraction_rows(from_plain(RetractionFact, facts))
         case RecordKind.MERGE:
-            return _rows.merge_rows(from_plain(MergeFact, facts))
+            return _rows.merge_rows(from_plain(MergeFact, facts), read_taken(Path(record.path)))
 
 
 def without_record(connection: DuckDBPyConnection, results: Path) -> set[str]:

@@ -22,8 +22,8 @@ from runner.events import emit
 from runner.store._live import store_lock
 from runner.store._merged import FILE, SCRATCH, read_store_file
 from runner.store.foreign import Looked, Source, Standing, doubled_numbers, look
-from runner.store.ingest import Ingested, ingest_locked
-from runner.store.record import adopt, fsync, records_folder, seal
+from runner.store.ingest import TAKEN_UNFINISHED, Ingested, ingest_locked
+from runner.store.record import TAKEN, adopt, fsync, records_folder, seal, write_taken
 from runner.util.clock import new_id, utc_now
 
 COPIES = 8
@@ -141,10 +141,11 @@ def _seal(results: Path, source: Source, looked: Looked, file: Path | None = Non
         host=os.uname().nodename,
         merged_utc=utc_now(),
         tunebook_version=__version__,
-        records=looked.new,
         sha256=sha256,
     )
-    seal(results, RecordKind.MERGE, fact.merge_id, fact, {FILE: file} if file is not None else None)
+    with _removed(results / TAKEN_UNFINISHED) as taken:
+        write_taken(taken, looked.new)
+        seal(results, RecordKind.MERGE, fact.merge_id, fact, {TAKEN: taken} | ({FILE: file} if file else {}))
     return fact.merge_id
 
 
@@ -174,8 +175,8 @@ def _copy(results: Path, source: Source, looked: Looked) -> dict[str, str]:
 
 
 @contextmanager
-def _removed(path: Path) -> Iterator[None]:
+def _removed(path: Path) -> Iterator[Path]:
     try:
-        yield
+        yield path
     finally:
         path.unlink(missing_ok=True)

@@ -39,7 +39,7 @@ SAMPLES: dict[RecordKind, Any] = {
     RecordKind.COMPARISON: make.comparison(make.attempt(number=0), make.attempt(number=1)),
     RecordKind.RULES: make.rules(),
     RecordKind.RETRACTION: make.retraction(make.attempt()),
-    RecordKind.MERGE: MergeFact(make.an_id(7), "hosts/a", MergeForm.RECORDS, "a", "2026-03-02T01:00:00Z", "0.1", {}),
+    RecordKind.MERGE: MergeFact(make.an_id(7), "hosts/a", MergeForm.RECORDS, "a", "2026-03-02T01:00:00Z", "0.1"),
 }
 ANY: dict[Any, st.SearchStrategy[Any]] = {
     str: words, int: st.integers(0, 2**31 - 1), float: numbers, bool: st.booleans(), float | None: st.none() | numbers,

@@ -26,7 +26,7 @@ from runner.store.history import history
 from runner.store.ingest import ingest
 from runner.store.publish import publish, unpack
 from runner.store.rebuild import content_hashes, rebuild
-from runner.store.record import record_folders, seal, seal_rules, verify_record, write_manifest
+from runner.store.record import adopt, record_folders, seal, seal_rules, verify_record, write_manifest
 from runner.store.snapshot import snapshot
 from runner.store.verify import verify
 from tests import make
@@ -57,11 +57,10 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[make.Made, make.
 @pytest.fixture
 def hosts(measured: tuple[make.Made, make.Made], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hosts:
     monkeypatch.setenv("TUNEBOOK_LOCK_WAIT", "0.2")
-    copies = []
-    for name, made in zip("ab", measured, strict=True):
+    a, b = measured
+    for name, made in (("a", a), ("b", b)):
         shutil.copytree(made.results, tmp_path / name)
-        copies.append(replace(made, results=tmp_path / name))
-    return Hosts(*copies, tmp_path / "results")
+    return Hosts(replace(a, results=tmp_path / "a"), replace(b, results=tmp_path / "b"), tmp_path / "results")
 
 
 def names(results: Path) -> list[str]:
@@ -251,9 +250,9 @@ def test_a_store_of_an_older_tunebook_is_merged(hosts: Hosts, version: int) -> N
     for table, before in rows.items():
         assert ask(hosts.results, f"SELECT count(*) FROM store.{table}")[0][0] >= len(before), table
     assert verify(hosts.results).findings == ()
-    before = measurements(hosts.results)
+    content = measurements(hosts.results)
     rebuild(hosts.results)
-    assert measurements(hosts.results) == before
+    assert measurements(hosts.results) == content
     assert sorted(path.name for path in hosts.results.glob(".*")) == []
 
 
@@ -367,15 +366,15 @@ def test_json_lines_tell_the_same(hosts: Hosts, capsys: Capture) -> None:
 
 
 def test_a_merge_that_was_ended_is_taken_up(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, count = merging.adopt, iter(range(99))
+    count = iter(range(99))
 
-    def adopt(results: Path, sealed: Path, sha256: str) -> None:
+    def stumbles(results: Path, sealed: Path, sha256: str) -> None:
         if next(count) >= 7:
             raise OSError("the process ended")
-        real(results, sealed, sha256)
+        adopt(results, sealed, sha256)
 
     with monkeypatch.context() as patch:
-        patch.setattr(merging, "adopt", adopt)
+        patch.setattr(merging, "adopt", stumbles)
         patch.setattr(merging, "COPIES", 1)
         with pytest.raises(OSError, match="the process ended"):
             merge(hosts.results, [str(hosts.a.results)])
