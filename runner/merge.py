@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
+from runner.errors import NotReady
 from runner.events import emit
 from runner.lineage_lock import owned_lineage
 from runner.models.sources.bucket import copy_all, is_bucket, list_files
@@ -28,6 +29,11 @@ def merge(results: Path, named: Sequence[str], *, dry_run: bool = False) -> Merg
     be read, NetworkError, NotAuthorised, AlreadyRunning while one of the lineages runs here, StoreLocked. NoSpace and
     Unwritable at any time.
     """
+    if (results / PUBLISHED).is_file():
+        raise NotReady(
+            f"{results} has published results: the same ids without hosts and paths, which never mix with sealed ones",
+            hint="name a results folder of your own: --results DIR",
+        )
     with ExitStack() as held:
         sources = [_source(name, results, held) for name in named]
         keys = {key: name for source in sources for key, name in lineages(source).items()}

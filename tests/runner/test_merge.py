@@ -294,6 +294,10 @@ def test_what_can_not_be_read_stops_everything_before_anything_is_taken(
         assert str(path) in caught.value.what
         assert caught.value.hint
     assert record_folders(hosts.results) == []
+    before = tree(unpacked / "records")
+    with pytest.raises(NotReady, match="has published results"):
+        merge(unpacked, [str(hosts.b.results)])
+    assert tree(unpacked / "records") == before
 
 
 def test_views_of_a_strange_file_are_not_run(hosts: Hosts, tmp_path: Path) -> None:
