@@ -14,7 +14,7 @@ LINT   := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imp
 BESIDE := sh .ci/beside '$(BIN)/tunebook engine install genai-bench' '$(BIN)/mypy'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-engines test ready test-docker test-heavy test-all check fast lint golden model sql axe client system site site-demo clean bench-ask bench-client bench-search bench-peers bench-precheck bench-site bench-page bench-aa calibrate chaos
+.PHONY: help demo demo-engines test ready test-docker test-heavy test-all check fast lint golden model sql axe client system site site-demo clean bench-ask bench-client bench-search bench-peers bench-precheck bench-merge bench-site bench-page bench-aa calibrate chaos
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -110,6 +110,9 @@ bench-peers: $(VENV)/.tests    ## two other tuners' real programs beside ours on
 
 bench-precheck: $(VENV)/.tests ## how often the pre-check is right, on the simulated engine's memory model: a minute
 	$(BIN)/python -m tests.benchmarks.bench_precheck
+
+bench-merge: $(VENV)/.tests    ## seconds to merge 5,000 trials in a store file and 500 as record folders, and again: two minutes
+	$(BIN)/python -m tests.benchmarks.bench_merge
 
 bench-site: $(VENV)/.tests     ## what the site of 1,000 campaigns costs: CPU seconds per stage, memory, sizes; 3 minutes
 	$(BIN)/python -m tests.benchmarks.bench_site

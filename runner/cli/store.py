@@ -8,10 +8,15 @@ import click
 
 from runner.cli._options import json_option, results_option
 
+DOUBLED = (
+    "several machines searched {name}: a number of a trial stands for several configurations there, and a link to it "
+    "leads to the first; give each machine campaigns of its own"
+)
+
 
 @click.group("store", no_args_is_help=True)
 def command() -> None:
-    """Look after the store of results: ingest, verify, rebuild, snapshot, export, rescore."""
+    """Look after the store: ingest, merge, verify, rebuild, snapshot, export, rescore."""
 
 
 @command.command("ingest")
@@ -32,7 +37,6 @@ def ingest_command(folder: Path | None, results: Path) -> None:
     from runner.store.ingest import ingest
     from runner.store.publish import unpack
     from runner.store.record import record_folders
-    from runner.store.snapshot import snapshot_if_older, snapshot_is_behind
 
     if folder is not None:
         read = unpack(folder, results)
@@ -46,8 +50,68 @@ def ingest_command(folder: Path | None, results: Path) -> None:
         click.echo(f"no sealed records in {results}")
         return
     click.echo(f"{done.new} new records{left}")
-    if not waiting and snapshot_is_behind(results) and not snapshot_if_older(results, 0.0):
+    if not waiting:
+        _publish_snapshot(results)
+
+
+def _publish_snapshot(results: Path) -> None:
+    from runner.store.snapshot import snapshot_if_older, snapshot_is_behind
+
+    if snapshot_is_behind(results) and not snapshot_if_older(results, 0.0):
         click.echo("warning: another program holds the store: the snapshot is the old one", err=True)
+
+
+@command.command("merge")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--dry-run", is_flag=True, help="Say what would be taken, and take nothing.")
+@results_option
+@json_option
+def merge_command(paths: tuple[str, ...], dry_run: bool, results: Path, as_json: bool) -> None:
+    """Take in what other machines measured, and publish the snapshot.
+
+    PATH is a results folder, a folder of records, one record, or a store.duckdb or snapshot.duckdb without its records;
+    or s3://BUCKET/KEY of one of them, with the package s3fs beside tunebook. Each record is copied as it was sealed,
+    under its own id: order does not matter, and again takes nothing. Name the records where you can: a run goes on from
+    records, and only a record can be judged by new rules.
+
+    A record that was changed after it was sealed, or that stands here with other content, is refused by name and all
+    others are taken: exit status 5. What is not finished there is never taken. A campaign that runs here has to end
+    first: exit status 7.
+
+    \b
+    tunebook store merge hosts/*
+    tunebook store merge --dry-run /mnt/gpu-a/results /mnt/gpu-b/snapshot.duckdb s3://lab/gpu-c/results
+    """
+    from runner.cli._merged import as_plain, as_text
+    from runner.cli._session import closing, progress
+    from runner.errors import StoreDamaged
+    from runner.events import emit
+    from runner.merge import merge
+
+    with progress(as_json), closing(as_json) as end:
+        done = merge(results, paths, dry_run=dry_run)
+        end.update(new=done.new, dry_run=dry_run, doubled=list(done.doubled))
+        for one in done.sources:
+            if as_json:
+                emit("merged", None, **as_plain(one))
+            else:
+                click.echo(as_text(one, dry_run))
+        if done.ingested is not None:
+            for warning in done.ingested.warnings:
+                click.echo(f"warning: {warning}", err=True)
+            _publish_snapshot(results)
+        for name in done.doubled:
+            click.echo(f"warning: {DOUBLED.format(name=name)}", err=True)
+        if not as_json:
+            click.echo(f"{done.new} new records" + (": a dry run, nothing was taken" if dry_run else ""))
+        if done.refused:
+            count = sum(len(one.refused) for one in done.sources)
+            raise StoreDamaged(
+                f"{count} records were refused; all others were taken"
+                if not dry_run
+                else f"{count} records would be refused",
+                hint="they are named above; copy them again from where they were sealed, or ask there: `store verify`",
+            )
 
 
 @command.command("verify")

@@ -11,7 +11,7 @@ from typing import Any
 class Event:
     """`name` is run_started, trial_started, phase, level_started, level_ended, trial_ended, rejected, retry,
     confirm_started, comparison, run_ended, file_ended, store, site, engine_started, engine_progress, engine_waiting,
-    engine_ended, warning, notice, end. `data` is plain JSON."""
+    engine_ended, merged, warning, notice, end. `data` is plain JSON."""
 
     name: str
     run_id: str | None = None

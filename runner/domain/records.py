@@ -25,6 +25,12 @@ class RecordKind(StrEnum):
     COMPARISON = "comparison"
     RULES = "rules"
     RETRACTION = "retraction"
+    MERGE = "merge"
+
+
+class MergeForm(StrEnum):
+    RECORDS = "records"
+    FILE = "file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +150,21 @@ class RetractionFact:
     reason: str
     by: str
     retracted_utc: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergeFact:
+    """What `store merge` took from one place. `source` is its name on the command line, `sha256` that of a store file
+    (None for record folders), `host` the machine that merged. What was new stands beside it in the record, in
+    `taken.sha256`: a line `<sha256 of the manifest>  <name of the folder>` for each."""
+
+    merge_id: str
+    source: str
+    form: MergeForm
+    host: str
+    merged_utc: str
+    tunebook_version: str
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

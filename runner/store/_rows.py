@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from runner.domain.hardware import HostFacts
 from runner.domain.ids import canonical, content_hash
 from runner.domain.metrics import metric_ref
 from runner.domain.model_facts import ModelFacts
-from runner.domain.records import ComparisonFact, RejectionFact, RetractionFact, RulesFact, RunEnd, RunStart
+from runner.domain.records import ComparisonFact, MergeFact, RejectionFact, RetractionFact, RulesFact, RunEnd, RunStart
 from runner.domain.trial import Attempt, LevelResult
 from runner.render.shell import one_line
 from runner.scoring.judge import Further, Judgement
@@ -120,6 +121,17 @@ def retraction_rows(fact: RetractionFact) -> Rows:
     return {"retraction": [_picked(fact, "retraction_id attempt_id reason by retracted_utc")]}
 
 
+def merge_rows(fact: MergeFact, taken: Mapping[str, str]) -> Rows:
+    """A merge, with what it took: name of the folder -> sha256 of its manifest."""
+    return {
+        "merge": [_picked(fact, "merge_id source form sha256 host tunebook_version merged_utc")],
+        "merged": [
+            {"merge_id": fact.merge_id, "kind": kind, "record_id": record_id, "sha256": sha256}
+            for (kind, _, record_id), sha256 in ((name.partition("-"), sha256) for name, sha256 in taken.items())
+        ],
+    }
+
+
 def judgement_rows(attempt_id: str, rules_id: str, judged: Judgement) -> Rows:
     """One row of `score`, those of further objectives and of SLOs. An unmeasured attempt has no severity: NULL."""
     of = {"attempt_id": attempt_id, "rules_id": rules_id}
@@ -191,7 +203,9 @@ def _campaign(fact: RunStart, campaign: Campaign) -> Row:
     objective = metric_ref(campaign.objective.metric)
     timeouts = campaign.timeouts
     row = _picked(fact, "campaign_id name version_sha256 search_key campaign_text")
+    plain = canonical(dict(fact.campaign))
     return row | {
+        "file_id": hashlib.sha256(f"{fact.campaign_path}\n{fact.campaign_text}\n{plain}".encode()).hexdigest(),
         "path": fact.campaign_path,
         "description": campaign.description,
         "model": campaign.model.label,
@@ -210,7 +224,7 @@ def _campaign(fact: RunStart, campaign: Campaign) -> Row:
         "seed": campaign.search.seed,
         "trials_planned": campaign.search.trials,
         "attempt_timeout_seconds": timeouts.load + timeouts.ready + timeouts.level * campaign.workload.most_levels,
-        "campaign_json": canonical(dict(fact.campaign)),
+        "campaign_json": plain,
     }
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from runner.domain.records import (
     ComparisonFact,
+    MergeFact,
     Record,
     RecordKind,
     RejectionFact,
@@ -28,12 +29,14 @@ from runner.domain.trial import Attempt
 from runner.errors import StoreDamaged, StoreError, StoreLocked
 from runner.scoring.judge import judge
 from runner.scoring.rules import rules_from_plain
-from runner.store import _rows, schema
+from runner.store import _merged, _rows, schema
 from runner.store._live import live_path, open_live, remove_database, require_complete, store_lock
 from runner.store.reader import open_snapshot
 from runner.store.record import (
+    TAKEN,
     manifest_sha256,
     read_record,
+    read_taken,
     record_folders,
     record_path,
     sweep_unfinished,
@@ -48,17 +51,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 BATCH = 50
 KEYS = {
-    "record": "kind, record_id", "campaign": "campaign_id", "run": "run_id", "run_end": "run_id", "host": "host_id",
-    "attempt": "attempt_id", "rejection": "rejection_id", "comparison": "comparison_id", "rules": "record_id",
+    "record": "kind, record_id", "campaign": "campaign_id, file_id", "run": "run_id", "run_end": "run_id",
+    "host": "host_id", "attempt": "attempt_id", "rejection": "rejection_id", "comparison": "comparison_id",
+    "rules": "record_id",
     "score": "attempt_id, rules_id", "slo_verdict": "attempt_id, rules_id, position, slo",
     "objective": "attempt_id, rules_id, number",
-    "model": "run_id", "quality": "attempt_id", "retraction": "retraction_id",
+    "model": "run_id", "quality": "attempt_id", "retraction": "retraction_id", "merge": "merge_id",
 }  # fmt: skip
 """What a row is known by. Tables that are not listed get all their rows with their attempt, in one transaction."""
 
 
-HALF_MADE = (".store.duckdb.tmp", ".store.duckdb.rebuilt", ".snapshot.duckdb.tmp")
-"""Databases in the making. Each is made under the lock: who has it, and makes none, sees those of killed processes."""
+TAKEN_UNFINISHED = f".{TAKEN}.tmp"
+HALF_MADE = (".store.duckdb.tmp", ".store.duckdb.rebuilt", ".snapshot.duckdb.tmp", _merged.SCRATCH, TAKEN_UNFINISHED)
+"""Databases in the making, and what goes into a merge record. Each is made under the lock: who has it, and makes none,
+sees those of killed processes."""
 
 REFUSED = (
     "Take it in with the tunebook that sealed it, or move the folder out of records/; `tunebook store verify` tells "
@@ -89,15 +95,20 @@ def ingest(results: Path) -> Ingested:
         return Ingested(0, 0)
     try:
         with store_lock(results):
-            sweep_unfinished(results)
-            for name in HALF_MADE:
-                remove_database(results / name)
-            create_if_missing(results)
-            with open_live(results) as connection:
-                return ingest_into(connection, results)
+            return ingest_locked(results)
     except StoreLocked as error:
         hint = f" {error.hint[:1].upper()}{error.hint[1:]}" if error.hint else ""
         return Ingested(0, _not_in_snapshot(results), (f"{error.what}: new records stay pending.{hint}",))
+
+
+def ingest_locked(results: Path) -> Ingested:
+    """The work of `ingest`, under the lock. Raises StoreLocked when another program holds the file, and as `ingest`."""
+    sweep_unfinished(results)
+    for name in HALF_MADE:
+        remove_database(results / name)
+    create_if_missing(results)
+    with open_live(results) as connection:
+        return ingest_into(connection, results)
 
 
 def _not_in_snapshot(results: Path) -> int:
@@ -132,7 +143,8 @@ def ingest_into(connection: DuckDBPyConnection, results: Path) -> Ingested:
     warnings = schema.prepare(connection)
     known = set(connection.execute("SELECT kind, record_id FROM store.record").fetchall())
     new = bad = 0
-    for batch in _batches(p for p in record_folders(results) if _key(p) not in known):
+    waiting = sorted((p for p in record_folders(results) if _key(p) not in known), key=_has_store_file)
+    for batch in _batches(waiting):
         good: list[Record] = []
         for path in batch:
             record, problem = _checked(path)
@@ -199,11 +211,18 @@ def _checked(path: Path) -> tuple[Record | None, str | None]:
 
 
 def _take(connection: DuckDBPyConnection, results: Path, records: list[Record]) -> tuple[int, list[str]]:
-    """All records in one transaction; when one is refused, one transaction each, so that it stands alone."""
+    """All records in one transaction; when one is refused, one transaction each, so that it stands alone. So does one
+    that brings a store file: the rows of the record folders are here before it."""
     import duckdb
 
     if not records:
         return 0, []
+    if len(records) == 1 and _has_store_file(Path(records[0].path)):
+        return _take_file(connection, results, records[0])
+    if files := [record for record in records if _has_store_file(Path(record.path))]:
+        plain = [record for record in records if record not in files]
+        outcomes = [_take(connection, results, plain), *(_take(connection, results, [one]) for one in files)]
+        return sum(taken for taken, _ in outcomes), [warning for _, said in outcomes for warning in said]
     try:
         _in_transaction(connection, lambda: _insert(connection, results, records))
         return len(records), []
@@ -213,6 +232,30 @@ def _take(connection: DuckDBPyConnection, results: Path, records: list[Record]) 
             return 0, [f"record {Path(records[0].path).name} was refused: {reason}. {REFUSED}"]
     outcomes = [_take(connection, results, [record]) for record in records]
     return sum(taken for taken, _ in outcomes), [warning for _, said in outcomes for warning in said]
+
+
+def _take_file(connection: DuckDBPyConnection, results: Path, record: Record) -> tuple[int, list[str]]:
+    """A merge record with the rows of the store file in it."""
+    import duckdb
+
+    def work() -> list[str]:
+        _insert(connection, results, [record])
+        return _merged.insert_merged(connection)
+
+    name = Path(record.path).name
+    try:
+        with _merged.store_file(connection, Path(record.path) / _merged.FILE, results / _merged.SCRATCH):
+            forked = _in_transaction(connection, work)
+    except (
+        ValueError, StoreError, duckdb.ConstraintException, duckdb.ConversionException, duckdb.BinderException
+    ) as error:  # fmt: skip
+        reason = " ".join(str(error).split())[:300]
+        return 0, [f"record {name} was refused: {reason}. {REFUSED}"]
+    return 1, [f"{one} is another record in {name}/{_merged.FILE} than the one here: left out" for one in forked]
+
+
+def _has_store_file(path: Path) -> bool:
+    return path.name.startswith(f"{RecordKind.MERGE}-") and (path / _merged.FILE).exists()
 
 
 def _in_transaction(connection: DuckDBPyConnection, work: Callable[[], T]) -> T:
@@ -280,6 +323,20 @@ def rows_of(record: Record) -> _rows.Rows:
             return _rows.rules_rows(from_plain(RulesFact, facts), record.record_id)
         case RecordKind.RETRACTION:
             return _rows.retraction_rows(from_plain(RetractionFact, facts))
+        case RecordKind.MERGE:
+            return _rows.merge_rows(from_plain(MergeFact, facts), read_taken(Path(record.path)))
+
+
+def without_record(connection: DuckDBPyConnection, results: Path) -> set[str]:
+    """Names of the records whose rows came in a store file that is sealed here, and that have no folder here."""
+    if "merge" not in schema.tables(connection):
+        return set()  # of an older tunebook
+    came = connection.execute(
+        "SELECT m.kind || '-' || m.record_id, m.merge_id FROM store.merged m JOIN store.merge USING (merge_id) "
+        "WHERE form = 'file'"
+    ).fetchall()
+    sealed = {path.name for path in record_folders(results)} if came else set()
+    return {name for name, merge_id in came if name not in sealed and f"{RecordKind.MERGE}-{merge_id}" in sealed}
 
 
 def _judge_missing(connection: DuckDBPyConnection, results: Path) -> list[str]:
@@ -292,6 +349,8 @@ def _judge_missing(connection: DuckDBPyConnection, results: Path) -> list[str]:
     warnings: list[str] = []
     gathered: _rows.Rows = {}
     read, attempt = "", None
+    elsewhere = without_record(connection, results) if pairs else set()
+    pairs = [pair for pair in pairs if f"{RecordKind.ATTEMPT}-{pair[0]}" not in elsewhere]  # `verify` counts them
     for number, (attempt_id, rules_id, rules_json) in enumerate(pairs, 1):
         if attempt_id != read:
             read, attempt = attempt_id, _sealed_attempt(results, attempt_id)

@@ -89,5 +89,69 @@ COMMIT""",
   objective_value DOUBLE NOT NULL CHECK (isfinite(objective_value)),
   PRIMARY KEY (attempt_id, rules_id, number)
 )""",
+    9: """BEGIN TRANSACTION;
+CREATE TEMP TABLE campaign_before AS FROM store.campaign;
+DROP TABLE store.campaign;
+CREATE TABLE store.campaign (
+  campaign_id VARCHAR NOT NULL,
+  file_id VARCHAR NOT NULL,
+  name VARCHAR NOT NULL,
+  version_sha256 VARCHAR NOT NULL,
+  search_key VARCHAR NOT NULL,
+  path VARCHAR NOT NULL,
+  description VARCHAR NOT NULL,
+  model VARCHAR NOT NULL,
+  model_revision VARCHAR,
+  hardware VARCHAR NOT NULL,
+  gpus INTEGER NOT NULL,
+  price_per_gpu_hour DOUBLE CHECK (isfinite(price_per_gpu_hour)),
+  currency VARCHAR NOT NULL,
+  deploy VARCHAR NOT NULL,
+  client VARCHAR NOT NULL,
+  objective VARCHAR NOT NULL,
+  objective_at VARCHAR NOT NULL,
+  goal VARCHAR NOT NULL CHECK (goal IN ('maximize', 'minimize')),
+  unit VARCHAR NOT NULL,
+  sampler VARCHAR NOT NULL,
+  seed BIGINT NOT NULL,
+  trials_planned INTEGER NOT NULL,
+  attempt_timeout_seconds DOUBLE NOT NULL CHECK (isfinite(attempt_timeout_seconds)),
+  campaign_json JSON NOT NULL,
+  campaign_text VARCHAR NOT NULL,
+  PRIMARY KEY (campaign_id, file_id)
+);
+INSERT INTO store.campaign BY NAME
+  SELECT *, sha256(concat_ws(chr(10), path, campaign_text, campaign_json::VARCHAR)) AS file_id FROM campaign_before;
+DROP TABLE campaign_before;
+CREATE TEMP TABLE record_before AS FROM store.record;
+DROP TABLE store.record;
+CREATE TABLE store.record (
+  kind VARCHAR NOT NULL CHECK (kind IN ('run_start', 'run_end', 'attempt', 'rejection', 'comparison', 'rules',
+    'retraction', 'merge')),
+  record_id VARCHAR NOT NULL,
+  sha256 VARCHAR NOT NULL CHECK (regexp_full_match(sha256, '[0-9a-f]{64}')),
+  path VARCHAR NOT NULL,
+  ingested_utc TIMESTAMP NOT NULL,
+  PRIMARY KEY (kind, record_id)
+);
+INSERT INTO store.record BY NAME FROM record_before;
+DROP TABLE record_before;
+CREATE TABLE store.merge (
+  merge_id VARCHAR PRIMARY KEY,
+  source VARCHAR NOT NULL,
+  form VARCHAR NOT NULL CHECK (form IN ('records', 'file')),
+  sha256 VARCHAR CHECK (regexp_full_match(sha256, '[0-9a-f]{64}')),
+  host VARCHAR NOT NULL,
+  tunebook_version VARCHAR NOT NULL,
+  merged_utc TIMESTAMP NOT NULL
+);
+CREATE TABLE store.merged (
+  merge_id VARCHAR NOT NULL,
+  kind VARCHAR NOT NULL CHECK (kind IN ('run_start', 'run_end', 'attempt', 'rejection', 'comparison', 'rules',
+    'retraction', 'merge')),
+  record_id VARCHAR NOT NULL,
+  sha256 VARCHAR NOT NULL CHECK (regexp_full_match(sha256, '[0-9a-f]{64}'))
+);
+COMMIT""",
 }
 """Version -> SQL that takes a store of the version before to it. What ALTER can not do is left to `store rebuild`."""

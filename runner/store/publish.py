@@ -35,6 +35,7 @@ LEFT_OUT = (
     "GPU samples",
     "what engines say of their settings",
 )
+FROM_FILES = ("records that `store merge` knows from store files alone", "what was merged from where")
 _README = """# Published results
 
 Written by `tunebook store export --publish`; not to be edited. One file per campaign: every sealed fact as one line of
@@ -69,6 +70,7 @@ def publish(results: Path, target: Path, names: Sequence[str] = ()) -> Published
     _require_ours(target)
     chosen = _chosen(_sealed(results), names)
     aliases = aliases_of([one.fact for one in _all(chosen)])
+    left_out = LEFT_OUT + (FROM_FILES if any(record_folders(results, RecordKind.MERGE)) else ())
     files = {
         f"{_file_name(name)}.jsonl": "".join(map(_line, _public(found, aliases))) for name, found in chosen.items()
     }
@@ -80,13 +82,13 @@ def publish(results: Path, target: Path, names: Sequence[str] = ()) -> Published
             {"name": aliases.text(name), "file": f"{_file_name(name)}.jsonl", "records": _counts(found)}
             for name, found in chosen.items()
         ],
-        "left_out": list(LEFT_OUT),
+        "left_out": list(left_out),
     }
     files[ABOUT] = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
-    files["README.md"] = _README.format(left_out=", ".join(LEFT_OUT))
+    files["README.md"] = _README.format(left_out=", ".join(left_out))
     _replace(target, files)
     size = sum(path.stat().st_size for path in target.iterdir())
-    return Published({name: len(found) for name, found in chosen.items()}, size, LEFT_OUT)
+    return Published({name: len(found) for name, found in chosen.items()}, size, left_out)
 
 
 def is_published(folder: Path) -> bool:

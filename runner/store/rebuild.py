@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runner.errors import StoreDamaged, StoreError, StoreNewer
 from runner.store import schema
 from runner.store._live import live_path, open_live, remove_database, require_complete, store_lock, wal_of
-from runner.store.ingest import Ingested, ingest_into
+from runner.store.ingest import Ingested, ingest_into, without_record
 from runner.store.record import fsync, record_folders
 from runner.util.files import disk_errors
 
@@ -90,6 +90,7 @@ def _refuse_to_lose(results: Path) -> None:
     try:
         with open_live(results) as connection:
             taken = {f"{k}-{i}" for k, i in connection.execute("SELECT kind, record_id FROM store.record").fetchall()}
+            taken -= without_record(connection, results)
     except (StoreDamaged, StoreNewer, duckdb.Error):
         return  # that is why it is rebuilt
     gone = sorted(taken - sealed)

@@ -26,6 +26,7 @@ from runner.util.files import disk_errors, new_folder, remove_abandoned
 from runner.util.redact import redacted
 
 MANIFEST = "MANIFEST.sha256"
+TAKEN = "taken.sha256"
 UNFINISHED = ".tmp-"
 UNFINISHED_KEPT_SECONDS = 24 * 3600.0
 
@@ -97,6 +98,31 @@ def seal_rules(results: Path, fact: RulesFact) -> Path:
     return seal(results, RecordKind.RULES, str(uuid.uuid5(NAMESPACE, name)), fact)
 
 
+def adopt(results: Path, sealed: Path, sha256: str) -> None:
+    """Take a record in as another machine sealed it: every byte and the manifest, whose sha256 is `sha256`.
+
+    The copy is what is checked, before the rename. Under the store's lock, because two that copy the same record would
+    be in each other's way. Raises StoreDamaged when it is not what was sealed, NoSpace, Unwritable.
+    """
+    parent = records_folder(results)
+    unfinished = parent / f"{UNFINISHED}{sealed.name}"
+    with disk_errors(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        with new_folder(unfinished):
+            for file in sorted(sealed.iterdir()):
+                if file.is_symlink() or not file.is_file():
+                    raise StoreDamaged(f"{sealed.name}/{file.name}: neither sealed nor a file")
+                shutil.copyfile(file, unfinished / file.name)
+            problems = verify_record(unfinished)
+            if problems or manifest_sha256(unfinished) != sha256:
+                told = (problems or [f"{sealed.name} changed while it was copied"])[0]
+                raise StoreDamaged(told.removeprefix(UNFINISHED))
+            for path in (*unfinished.iterdir(), unfinished):
+                fsync(path)
+            unfinished.rename(parent / sealed.name)
+
+
 def read_record(path: Path) -> Record:
     """One sealed folder. Raises StoreDamaged when its JSON can not be read."""
     kind, _, record_id = path.name.partition("-")
@@ -128,10 +154,26 @@ def read_records(results: Path, kind: RecordKind | None = None) -> Iterator[Reco
 
 def manifest_of(path: Path) -> dict[str, str]:
     """File name -> sha256 as the manifest says. Raises OSError, ValueError."""
-    lines = (path / MANIFEST).read_text(encoding="utf-8").splitlines()
-    pairs = [line.split("  ", 1) for line in lines]
+    return _sums(path / MANIFEST)
+
+
+def write_taken(path: Path, taken: Mapping[str, str]) -> None:
+    """What a merge took, name of the record -> sha256 of its manifest, in the form of a manifest."""
+    path.write_text("".join(f"{sha256}  {name}\n" for name, sha256 in taken.items()), encoding="utf-8")
+
+
+def read_taken(merge: Path) -> dict[str, str]:
+    """What `write_taken` wrote into a merge record. Raises ValueError."""
+    try:
+        return _sums(merge / TAKEN)
+    except OSError as error:
+        raise ValueError(f"{merge.name}/{TAKEN} can not be read: {error.strerror}") from error
+
+
+def _sums(path: Path) -> dict[str, str]:
+    pairs = [line.split("  ", 1) for line in path.read_text(encoding="utf-8").splitlines()]
     if any(len(pair) != 2 for pair in pairs):
-        raise ValueError(f"{MANIFEST} has a line that is not `<sha256>  <name>`")
+        raise ValueError(f"{path.name} has a line that is not `<sha256>  <name>`")
     return {name: digest for digest, name in pairs}
 
 

@@ -21,7 +21,7 @@ from runner.store.migrations import MIGRATIONS
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """Raised with every change of schema.sql; the history stands at its head."""
 
 ENUMS: dict[str, type[StrEnum]] = {
@@ -39,6 +39,7 @@ ENUMS: dict[str, type[StrEnum]] = {
         failure.SloVerdict,
         failure.TrialStatus,
         failure.Verdict,
+        records.MergeForm,
         records.RecordKind,
     )
 }

@@ -16,6 +16,8 @@
 -- version 7: comparison has purpose, confidence, more_repeats, at_most and drift. What was compared before was confirmed
 -- at 95 %, with nothing said of the rest.
 -- version 8: objective. Rules of an older tunebook have one objective, which is the score.
+-- version 9: merge and merged; record.kind has one more word. campaign has a row per file that says the same, so that
+-- stores of several machines give the same rows in whatever order they are merged. Both tables are made anew.
 --
 -- A change is a new version: raise SCHEMA_VERSION in schema.py, say here what changed, and add the numbered migration
 -- to migrations.py; `store rebuild` is the heavy way that always works.
@@ -45,9 +47,11 @@ CREATE TABLE store.record (
   PRIMARY KEY (kind, record_id)
 );
 
--- One row per version of a campaign file, as the first run on it resolved it.
+-- One row per file that a run was given, by what it says: files in two places, or with other comments, may be one
+-- version of a campaign. Views take the first by path (store.campaign_version).
 CREATE TABLE store.campaign (
-  campaign_id VARCHAR PRIMARY KEY, -- follows from version_sha256
+  campaign_id VARCHAR NOT NULL, -- follows from version_sha256
+  file_id VARCHAR NOT NULL, -- sha256 of path, campaign_text and campaign_json, with line ends between
   name VARCHAR NOT NULL, -- name in the file, unique over all campaign files
   version_sha256 VARCHAR NOT NULL, -- hash of the resolved file
   search_key VARCHAR NOT NULL, -- lineage: what makes trials belong together
@@ -70,7 +74,8 @@ CREATE TABLE store.campaign (
   trials_planned INTEGER NOT NULL, -- trials the file asks for
   attempt_timeout_seconds DOUBLE NOT NULL CHECK (isfinite(attempt_timeout_seconds)), -- load + ready + levels
   campaign_json JSON NOT NULL, -- the resolved campaign
-  campaign_text VARCHAR NOT NULL -- the file as it was written
+  campaign_text VARCHAR NOT NULL, -- the file as it was written
+  PRIMARY KEY (campaign_id, file_id)
 );
 
 -- One row per process of `tunebook run` on a campaign.
@@ -389,4 +394,23 @@ CREATE TABLE store.retraction (
   reason VARCHAR NOT NULL, -- why
   "by" VARCHAR NOT NULL, -- who
   retracted_utc TIMESTAMP NOT NULL -- when
+);
+
+-- One row for each place that `store merge` took records from, each time there were new ones.
+CREATE TABLE store.merge (
+  merge_id VARCHAR PRIMARY KEY, -- id of the record
+  source VARCHAR NOT NULL, -- as it was named on the command line
+  form VARCHAR NOT NULL CHECK (form IN ({MergeForm})), -- record folders, or a store file, which lies in the record
+  sha256 VARCHAR CHECK (regexp_full_match(sha256, '[0-9a-f]{64}')), -- of the file; NULL for folders
+  host VARCHAR NOT NULL, -- machine that merged
+  tunebook_version VARCHAR NOT NULL, -- version of tunebook that merged
+  merged_utc TIMESTAMP NOT NULL -- when
+);
+
+-- What a merge took: a record that has no row here was sealed in this results folder.
+CREATE TABLE store.merged (
+  merge_id VARCHAR NOT NULL, -- the merge
+  kind VARCHAR NOT NULL CHECK (kind IN ({RecordKind})), -- kind of the record
+  record_id VARCHAR NOT NULL, -- its id
+  sha256 VARCHAR NOT NULL CHECK (regexp_full_match(sha256, '[0-9a-f]{64}')) -- of its MANIFEST.sha256
 );

@@ -10,6 +10,7 @@ from runner.domain.records import RecordKind
 from runner.errors import StoreDamaged, StoreNewer
 from runner.store import schema
 from runner.store._live import live_path, open_live, store_lock
+from runner.store.ingest import without_record
 from runner.store.record import manifest_sha256, record_folders, verify_record
 
 if TYPE_CHECKING:
@@ -125,11 +126,12 @@ def _records_and_rows(connection: DuckDBPyConnection, results: Path, folders: li
                 "SELECT kind, record_id, sha256, path FROM store.record"
             ).fetchall()
         }
-        findings = _rows_of_attempts(connection)
+        elsewhere = without_record(connection, results)
+        findings = _rows_of_attempts(connection) + _unjudged(connection, elsewhere)
     except duckdb.Error:
         return []  # the scan has told
     sealed = {(path.name.partition("-")[0], path.name.partition("-")[2]): path for path in folders}
-    for key in sorted(taken.keys() - sealed.keys()):
+    for key in sorted(key for key in taken.keys() - sealed.keys() if "-".join(key) not in elsewhere):
         what = f"{taken[key][1]}: its rows are in the store, its folder is gone"
         findings.append(Finding("missing_record", what, "restore the folder from a backup; a rebuild would lose it"))
     pending = sealed.keys() - taken.keys()
@@ -151,6 +153,7 @@ def _records_and_rows(connection: DuckDBPyConnection, results: Path, folders: li
 def _rows_of_attempts(connection: DuckDBPyConnection) -> list[Finding]:
     """A record is taken in with its rows in one transaction: one without the other was lost or deleted."""
     findings = []
+    known = set(schema.tables(connection))
     for kind, table, key in (
         (RecordKind.RUN_START, "run", "run_id"),
         (RecordKind.RUN_END, "run_end", "record_id"),
@@ -159,7 +162,10 @@ def _rows_of_attempts(connection: DuckDBPyConnection) -> list[Finding]:
         (RecordKind.COMPARISON, "comparison", "comparison_id"),
         (RecordKind.RULES, "rules", "record_id"),
         (RecordKind.RETRACTION, "retraction", "retraction_id"),
+        (RecordKind.MERGE, "merge", "merge_id"),
     ):
+        if table not in known:
+            continue  # of an older tunebook, or missing: the scan has told
         lost = connection.execute(
             f"SELECT record_id FROM store.record r WHERE kind = ? AND NOT EXISTS "
             f"(SELECT 1 FROM store.{table} t WHERE t.{key} = r.record_id) ORDER BY 1",
@@ -173,3 +179,16 @@ def _rows_of_attempts(connection: DuckDBPyConnection) -> list[Finding]:
         ).fetchall()
         findings += [Finding("row", f"store.{table} {row[0]}: came from no record", REBUILD) for row in orphan]
     return findings
+
+
+def _unjudged(connection: DuckDBPyConnection, elsewhere: set[str]) -> list[Finding]:
+    """Attempts of merged store files under rules that those files did not know: only a record can be judged."""
+    open_ = connection.execute(
+        "SELECT DISTINCT attempt_id FROM store.attempt JOIN store.rules r USING (search_key) "
+        "ANTI JOIN store.score s ON s.attempt_id = attempt.attempt_id AND s.rules_id = r.rules_id"
+    ).fetchall()
+    count = sum(f"{RecordKind.ATTEMPT}-{row[0]}" in elsewhere for row in open_)
+    if not count:
+        return []
+    what = f"{count} attempts that came in a store file have no score under rules that came from elsewhere"
+    return [Finding("pending", what, "merge the folders of their records: only those can be judged")]

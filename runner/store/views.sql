@@ -38,10 +38,15 @@ CREATE OR REPLACE VIEW store.latest_rules AS
   SELECT * FROM store.rules
   QUALIFY row_number() OVER (PARTITION BY search_key ORDER BY written_utc DESC, record_id DESC) = 1;
 
+-- One row per version of a campaign: of the files that say the same, the first by path.
+CREATE OR REPLACE VIEW store.campaign_version AS
+  SELECT * EXCLUDE (file_id) FROM store.campaign
+  QUALIFY row_number() OVER (PARTITION BY campaign_id ORDER BY path, file_id) = 1;
+
 -- The version of the campaign that the latest run of each lineage used.
 CREATE OR REPLACE VIEW store.latest_campaign AS
   SELECT r.search_key, c.* EXCLUDE (search_key)
-  FROM store.run r JOIN store.campaign c USING (campaign_id)
+  FROM store.run r JOIN store.campaign_version c USING (campaign_id)
   QUALIFY row_number() OVER (PARTITION BY r.search_key ORDER BY r.started_utc DESC, r.run_id DESC) = 1;
 
 -- Attempts that were not withdrawn.
@@ -114,7 +119,7 @@ CREATE OR REPLACE VIEW campaigns (
     c.seed, c.deploy, c.client, c.gpus, c.price_per_gpu_hour, c.currency, c.model_revision,
     r.first_run_utc, r.last_run_utc, c.campaign_json, c.campaign_text,
     CAST(c.campaign_json ->> '$.every' AS DOUBLE)
-  FROM store.campaign c
+  FROM store.campaign_version c
   JOIN (SELECT campaign_id, min(started_utc) AS first_run_utc, max(started_utc) AS last_run_utc
         FROM store.run GROUP BY campaign_id) r USING (campaign_id)
   JOIN (SELECT search_key, max(series) AS series FROM store.run GROUP BY search_key) s USING (search_key)
@@ -792,7 +797,7 @@ CREATE OR REPLACE VIEW models (
     m.vocabulary
   FROM store.model m
   JOIN store.run r USING (run_id)
-  JOIN store.campaign c USING (campaign_id);
+  JOIN store.campaign_version c USING (campaign_id);
 
 -- What measured each attempt, to the last version: all that must be the same before two numbers may be compared, and
 -- what a second measurement needs.
@@ -830,7 +835,7 @@ CREATE OR REPLACE VIEW provenance (
     nullif(list_aggregate(list_distinct(list_transform(g.used, lambda one: one.cuda)), 'string_agg', ', '), '')
   FROM store.current_attempt a
   LEFT JOIN store.run r USING (run_id)
-  LEFT JOIN store.campaign c USING (campaign_id)
+  LEFT JOIN store.campaign_version c USING (campaign_id)
   LEFT JOIN store.host h ON h.host_id = a.host_id
   LEFT JOIN (
     SELECT attempt_id, list_filter(
@@ -857,7 +862,7 @@ CREATE OR REPLACE VIEW cost (
     CASE WHEN c.gpus > 0 AND c.price_per_gpu_hour IS NOT NULL THEN c.currency END, a.role, a.outcome
   FROM store.current_attempt a
   LEFT JOIN store.run r USING (run_id)
-  LEFT JOIN store.campaign c ON c.campaign_id = r.campaign_id;
+  LEFT JOIN store.campaign_version c ON c.campaign_id = r.campaign_id;
 
 -- Withdrawn attempts, one row each: every other view leaves them out.
 CREATE OR REPLACE VIEW retractions (

@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "runner" / "templates"
 WORKFLOWS = sorted((TEMPLATES / "github").glob("*.yml"))
 GITLAB = TEMPLATES / "gitlab" / "gitlab-ci.yml"
-ASKED_FOR = [TEMPLATES / "github" / "gate.yml"]
-"""What the guide shows and `tunebook new` does not write: it needs a baseline first."""
+ASKED_FOR = [TEMPLATES / "github" / "gate.yml", TEMPLATES / "github" / "hosts.yml"]
+"""What the guide shows and `tunebook new` does not write: a gate needs a baseline first, and most have one machine."""
 EVERY = sorted([*(TEMPLATES / name for recipe in RECIPES.values() for name in recipe), *ASKED_FOR])
 
 

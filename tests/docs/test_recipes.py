@@ -32,6 +32,7 @@ RIGHTS = {
     "check": ({"contents": "read"}, {"check": None}),
     "comment": ({}, {"comment": {"actions": "read", "pull-requests": "write"}}),
     "gate": ({"contents": "read"}, {"gate": None}),
+    "hosts": ({"contents": "read"}, {"run": None, "build": None, "deploy": {"pages": "write", "id-token": "write"}}),
     "nightly": ({"contents": "read"}, {"run": None}),
     "publish": ({"contents": "read"}, {"build": None, "deploy": {"pages": "write", "id-token": "write"}}),
 }

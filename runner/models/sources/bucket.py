@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -99,6 +100,16 @@ def list_files(address: str) -> tuple[dict[str, tuple[int, str]], bool]:
     if not found:
         raise NetworkError(f"nothing is at {shown(address)}", hint="check bucket and key")
     return dict(sorted(found.items())), False
+
+
+def copy_all(address: str, wanted: Mapping[str, Path]) -> None:
+    """Copy objects beside or below the address (key -> file here), as many at once as the library does. Raises as
+    `fetch`."""
+    fs, _ = _open(address)
+    for path in wanted.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with _Said(address):
+        fs.get(list(wanted), [str(path) for path in wanted.values()])
 
 
 def _etag(fs: Any, key: str) -> str | None:
