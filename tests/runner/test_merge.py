@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -389,6 +390,23 @@ def test_a_merge_that_was_ended_is_taken_up(hosts: Hosts, monkeypatch: pytest.Mo
     assert measurements(hosts.results) == measurements(hosts.a.results)
     assert verify(hosts.results).findings == ()
     assert not list((hosts.results / "records").glob(".tmp-*"))
+
+
+@pytest.mark.parametrize("form", ["", "store.duckdb"])
+def test_a_merge_that_was_killed_is_taken_up(hosts: Hosts, form: str) -> None:
+    """At the first record, in the middle, at the merge record, while the store takes them in: whenever it is."""
+    words = [sys.executable, "-m", "runner", "store", "merge", "--results", str(hosts.results)]
+    for most in (0, 1, 9, 20, 33, 34):
+        with subprocess.Popen([*words, str(hosts.a.results / form)], stdout=subprocess.DEVNULL) as process:
+            while process.poll() is None and len(record_folders(hosts.results)) < most:
+                time.sleep(0.001)
+            process.kill()
+        assert all(verify_record(path) == [] for path in record_folders(hosts.results))
+    assert not merge(hosts.results, [str(hosts.a.results / form)]).refused
+    assert measurements(hosts.results) == measurements(hosts.a.results)
+    assert verify(hosts.results).findings == ()
+    assert not list((hosts.results / "records").glob(".tmp-*"))
+    assert sorted(path.name for path in hosts.results.glob(".*")) == []
 
 
 def test_two_files_that_say_the_same_are_one_campaign_in_any_order(hosts: Hosts, tmp_path: Path) -> None:
