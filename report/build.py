@@ -67,8 +67,8 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
         prepare(connection)
         publisher = Publisher(machines(connection), private=private)
         of_site, of_campaigns = asked()
-        data = gather(connection, of_site, publisher)
         portions = Portions(connection, of_campaigns, publisher)
+        data = gather(connection, of_site, publisher, held=portions.names)
         facts = facts_of(data, private)
 
         with disk_errors(folder):
@@ -93,7 +93,7 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
             (fresh / feed.PATH).write_text(feed.feed(data, address, name), encoding="utf-8")
             count = postpass.fill(fresh, {name: table for page in pages for name, table in page.tables.items()})
             count += postpass.set_in(fresh, frames, kept, facts["note"], epoch(data))
-            details.write(connection, fresh, publisher)
+            details.write(connection, fresh, publisher, held=portions.names)
     store = data["snapshot"][0]
     built = Built(out, count, store["campaigns"], store["trials"], store["failed"], kept.doubts, kept.rendered)
     emit("site", out=str(out), pages=built.pages, campaigns=built.campaigns, trials=built.trials, failed=built.failed)

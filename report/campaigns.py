@@ -20,7 +20,7 @@ from typing import Any
 from report import escape, recorded
 from report.article import Article, Heading, article
 from report.check import check
-from report.gather import Portions
+from report.gather import PORTION, Portions
 from report.publish import Publisher
 from report.render import Pages
 from report.website import data_json
@@ -29,8 +29,6 @@ from runner.util.redact import known_secrets
 
 FOLDER = ".pages"
 """In site/results/. MkDocs leaves out what begins with a dot."""
-PORTION = 40
-"""Campaigns whose rows stand in memory together."""
 _CODE = (".py", ".sql", ".j2", ".json", ".toml")
 _LIBRARIES = ("duckdb", "jinja2", "markupsafe", "numpy", "optuna")
 
@@ -76,7 +74,7 @@ def keep(portions: Portions, facts: Mapping[str, Any], publisher: Publisher, fol
     portions.add("recorded", recorded.recorded_sql())
     portions.add("resolved", recorded.resolved_sql())
     common = _common(publisher)
-    wanted = {name: _hash(f"{common} {digest}") for name, digest in portions.digests.items()}
+    wanted = {name: _hash(f"{common} {digest}") for name, digest in portions.digests().items()}
     paths = {name: folder / f"{escape.slug(name)}.page" for name in wanted}
     for path in set(folder.iterdir()) - set(paths.values()):
         path.unlink()
