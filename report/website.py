@@ -10,7 +10,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from glob import escape
 from importlib.metadata import version
@@ -133,10 +133,10 @@ def write_for_script(folder: Path, name: str, value: Any) -> None:
 
 def _slim(row: Mapping[str, Any]) -> dict[str, Any]:
     """Six digits are more than a chart can show, and so are 300 characters."""
-    return {key: slim(value) if (slim := _SLIM.get(value.__class__)) else value for key, value in row.items()}
-
-
-_SLIM: dict[type, Callable[[Any], Any]] = {float: lambda value: float(f"{value:.6g}"), str: in_chart}
+    return {
+        key: in_chart(value) if (kind := value.__class__) is str else float(f"{value:.6g}") if kind is float else value
+        for key, value in row.items()
+    }
 
 
 def _call(name: str, value: Any) -> str:
