@@ -97,7 +97,7 @@ def test_what_was_made_of_something_else_is_not_taken(
     assert kept(results, tmp_path).rendered == 3, "what a killed build left"
     assert not stray.exists()
     assert kept(results, tmp_path, private=True).rendered == SOME + 1
-    monkeypatch.setattr(campaigns, "_code", lambda: "another template")
+    monkeypatch.setattr(campaigns, "code", lambda: "another template")
     assert kept(results, tmp_path, private=True).rendered == SOME + 1
 
 
