@@ -22,7 +22,7 @@ from report.publish import Publisher
 if TYPE_CHECKING:
     import duckdb
 
-PORTION = 80
+PORTION = 40
 """Campaigns whose rows stand in memory together."""
 _COLUMN = re.compile(r"--   (\w+) +([A-Z]+(?:\[\])?)(?: +(.*))?")
 

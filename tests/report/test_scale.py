@@ -101,6 +101,15 @@ def test_what_was_made_of_something_else_is_not_taken(
     assert kept(results, tmp_path, private=True).rendered == SOME + 1
 
 
+def test_memory_does_not_grow_with_the_cores(results: Path) -> None:
+    with closing(open_snapshot(results, confined=False)) as connection:
+        connection.execute("SET threads = 64")
+        with build.spill(connection, results):
+            limits = "FROM (SELECT current_setting('threads'), current_setting('memory_limit'))"
+            assert connection.execute(limits).fetchall() == [(1, "192.0 MiB")]
+            prepare(connection)
+
+
 def test_a_long_list_has_pages(tmp_path: Path) -> None:
     write_many(tmp_path, ROWS + 5, 3)
     with closing(open_snapshot(tmp_path)) as connection:
