@@ -5,6 +5,7 @@ Nothing is written before everything is read, and the old site stays until the n
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from calendar import timegm
@@ -62,13 +63,14 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
         closing(open_snapshot(results, confined=False)) as connection,
         website.alone(source),
         spill(connection, results),
+        few_collections(),
     ):
         require_current(connection)
         prepare(connection)
         publisher = Publisher(machines(connection), private=private)
         of_site, of_campaigns = asked()
-        data = gather(connection, of_site, publisher)
         portions = Portions(connection, of_campaigns, publisher)
+        data = gather(connection, of_site, publisher, held=portions.names)
         facts = facts_of(data, private)
 
         with disk_errors(folder):
@@ -93,7 +95,7 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
             (fresh / feed.PATH).write_text(feed.feed(data, address, name), encoding="utf-8")
             count = postpass.fill(fresh, {name: table for page in pages for name, table in page.tables.items()})
             count += postpass.set_in(fresh, frames, kept, facts["note"], epoch(data))
-            details.write(connection, fresh, publisher)
+            details.write(connection, fresh, publisher, held=portions.names)
     store = data["snapshot"][0]
     built = Built(out, count, store["campaigns"], store["trials"], store["failed"], kept.doubts, kept.rendered)
     emit("site", out=str(out), pages=built.pages, campaigns=built.campaigns, trials=built.trials, failed=built.failed)
@@ -102,14 +104,27 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
 
 @contextmanager
 def spill(connection: DuckDBPyConnection, results: Path) -> Iterator[None]:
-    """DuckDB takes four fifths of the machine's memory unless it is told otherwise: here a fixed part and twice what
-    the snapshot takes, so that a large store is not starved. What needs more goes to a folder for the time; that of a
-    build that was killed is removed."""
-    megabytes = max(256, 128 + 2 * snapshot_path(results).stat().st_size // 2**20)
+    """DuckDB takes four fifths of the machine's memory and all its cores unless it is told otherwise. Here a fixed part
+    of memory and twice what the snapshot takes, so that a large store is not starved, and one thread: each takes memory
+    of its own, and on eight cores a thousand campaigns did not fit. What needs more goes to a folder for the time; that
+    of a build that was killed is removed."""
+    megabytes = max(192, 96 + 2 * snapshot_path(results).stat().st_size // 2**20)
     with website.scratch() as folder:
+        connection.execute("SET threads = 1")
         connection.execute(f"SET memory_limit = '{megabytes}MiB'")
         connection.execute(f"SET temp_directory = '{folder}'")
         yield
+
+
+@contextmanager
+def few_collections() -> Iterator[None]:
+    """Python looks for cycles after every 700 new containers. A build makes rows by the million, and hardly a cycle."""
+    before = gc.get_threshold()
+    gc.set_threshold(20_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def asked() -> tuple[set[str], set[str]]:

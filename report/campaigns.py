@@ -11,28 +11,21 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from report import escape, recorded
 from report.article import Article, Heading, article
 from report.check import check
-from report.gather import Portions
+from report.code import code
+from report.gather import PORTION, Portions
 from report.publish import Publisher
 from report.render import Pages
 from report.website import data_json
-from runner import __version__
 from runner.util.redact import known_secrets
 
 FOLDER = ".pages"
 """In site/results/. MkDocs leaves out what begins with a dot."""
-PORTION = 40
-"""Campaigns whose rows stand in memory together."""
-_CODE = (".py", ".sql", ".j2", ".json", ".toml")
-_LIBRARIES = ("duckdb", "jinja2", "markupsafe", "numpy", "optuna")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +69,7 @@ def keep(portions: Portions, facts: Mapping[str, Any], publisher: Publisher, fol
     portions.add("recorded", recorded.recorded_sql())
     portions.add("resolved", recorded.resolved_sql())
     common = _common(publisher)
-    wanted = {name: _hash(f"{common} {digest}") for name, digest in portions.digests.items()}
+    wanted = {name: _hash(f"{common} {digest}") for name, digest in portions.digests().items()}
     paths = {name: folder / f"{escape.slug(name)}.page" for name in wanted}
     for path in set(folder.iterdir()) - set(paths.values()):
         path.unlink()
@@ -155,20 +148,7 @@ def _read(text: str, drawn: Sequence[str]) -> list[Told]:
 def _common(publisher: Publisher) -> str:
     """What every page depends on beside the rows of its campaign."""
     hosts = json.dumps(list(publisher.aliases.of))
-    return _hash(f"{_code()} {publisher.private} {hosts} {known_secrets()}")
-
-
-@cache
-def _code() -> str:
-    """Of this package, of those that it computes with, and of the libraries."""
-    found = hashlib.sha256(__version__.encode())
-    for package in ("report", "runner"):
-        top = Path(import_module(package).__file__ or package).parent
-        for path in sorted(top.rglob("*")):
-            if path.suffix in _CODE:
-                found.update(path.relative_to(top).as_posix().encode())
-                found.update(path.read_bytes())
-    return _hash(f"{found.hexdigest()} {[version(name) for name in _LIBRARIES]}")
+    return _hash(f"{code()} {publisher.private} {hosts} {known_secrets()}")
 
 
 def _hash(text: str) -> str:

@@ -9,14 +9,13 @@ it can not be taken for a heading of ours; it has passed `report.publish`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from report import whatif_panel
 from report.escape import BLOCK, INLINE, short, slug
-from report.gather import gather, query
+from report.gather import PORTION, Portions
 from report.phrases import count, params_text, score_text
 from report.publish import Publisher
 from runner.util.visible import visible
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
-QUERIES = ("attempt_texts", "trial_texts")
-"""Asked here and by no page: a page has no use for every attempt of every trial."""
+QUERIES = ("attempt_texts", "trial_texts", "whatif")
+"""The first two are asked by no page, which has no use for every attempt of every trial."""
 
 _MARK = "\ufeff"
 """In front of each file: a server says text/plain and no more, and browsers then guess the encoding."""
@@ -40,37 +39,32 @@ def trial_file(campaign: str, number: int) -> str:
     return f"results/campaigns/{slug(campaign)}/trials/{number}.txt"
 
 
-def write(connection: DuckDBPyConnection, out: Path, publisher: Publisher) -> int:
-    """Write them into the built site `out`; the number of trials. After `gather.prepare`. Raises OSError."""
-    limits = gather(connection, ("whatif",), publisher)["whatif"]
-    attempts = _by(_asked(connection, "attempt_texts"), "trial_id")
-    asked = {row["campaign"]: row for row in limits}
+def write(connection: DuckDBPyConnection, out: Path, publisher: Publisher, held: Container[str] = ()) -> int:
+    """Write them into the built site `out`; the number of trials. After `gather.prepare`; the queries `held` were asked
+    already. Raises OSError."""
+    portions = Portions(connection, QUERIES, publisher, held)
+    names = portions.campaigns()
     done = 0
-    for _, cells in groupby(_asked(connection, "trial_texts"), key=lambda row: row["campaign"]):
-        trials = publisher.rows(query("trial_texts").columns, [tuple(row.values()) for row in cells])
-        campaign = str(trials[0]["campaign"])
-        made = [row for trial in trials for row in attempts.get(trial["trial_id"], ())]
-        told = _by(publisher.rows(query("attempt_texts").columns, [tuple(row.values()) for row in made]), "trial_id")
-        texts = {f"{one['number']}.txt": trial_text(one, told.get(one["trial_id"], ())) for one in trials}
-        _write_all(out / trial_file(campaign, 0), texts)
-        if campaign in asked:
-            path = out / whatif_panel.data_file(campaign)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(whatif_panel.script(campaign, asked[campaign], trials), encoding="utf-8")
-        done += len(trials)
+    for at in range(0, len(names), PORTION):
+        for rows in portions.of(names[at : at + PORTION]).values():
+            done += _campaign(out, rows["trial_texts"], rows["attempt_texts"], rows["whatif"])
     return done
 
 
-def _asked(connection: DuckDBPyConnection, name: str) -> list[dict[str, Any]]:
-    asked = query(name)
-    return [dict(zip(asked.columns, row, strict=True)) for row in connection.execute(asked.sql).fetchall()]
-
-
-def _by(rows: Iterable[Row], key: str) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        found.setdefault(row[key], []).append(row)
-    return found
+def _campaign(out: Path, trials: Sequence[Row], attempts: Sequence[Row], limits: Sequence[Row]) -> int:
+    if not trials:
+        return 0
+    campaign = str(trials[0]["campaign"])
+    made: dict[str, list[Row]] = {}
+    for row in attempts:
+        made.setdefault(row["trial_id"], []).append(row)
+    texts = {f"{one['number']}.txt": trial_text(one, made.get(one["trial_id"], ())) for one in trials}
+    _write_all(out / trial_file(campaign, 0), texts)
+    for row in limits:
+        path = out / whatif_panel.data_file(campaign)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(whatif_panel.script(campaign, row, trials), encoding="utf-8")
+    return len(trials)
 
 
 def _write_all(path: Path, texts: Mapping[str, str]) -> None:

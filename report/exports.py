@@ -55,8 +55,9 @@ def export(connection: DuckDBPyConnection, folder: Path, publisher: Publisher) -
 
 
 def _export(connection: DuckDBPyConnection, folder: Path, publisher: Publisher, name: str, comment: str) -> Export:
-    rows = connection.execute(f"FROM {name} SELECT count(*)").fetchall()[0][0]
-    chosen = _select(connection, publisher, name) + (" ORDER BY ALL" if rows <= SORTED else "")
+    source, chosen = _select(connection, publisher, name)
+    rows = connection.execute(f"FROM {source} SELECT count(*)").fetchall()[0][0]
+    chosen += " ORDER BY ALL" if rows <= SORTED else ""
     csv, parquet = folder / f"{name}.csv", folder / f"{name}.parquet"
     connection.execute(f"COPY ({chosen}) TO {_literal(parquet)} (FORMAT parquet, COMPRESSION zstd)")
     connection.execute("DROP TABLE IF EXISTS seen")
@@ -66,9 +67,9 @@ def _export(connection: DuckDBPyConnection, folder: Path, publisher: Publisher, 
     return Export(name, _sentence(comment), rows, size, parquet.stat().st_size)
 
 
-def _select(connection: DuckDBPyConnection, publisher: Publisher, view: str) -> str:
-    """What may leave of `view`, in words that may leave. Where texts have to be looked at it is read once, into the
-    table `seen`."""
+def _select(connection: DuckDBPyConnection, publisher: Publisher, view: str) -> tuple[str, str]:
+    """What may leave of `view`, in words that may leave, behind the name of what it is read from: where texts have to
+    be looked at the view is read once, into the table `seen`."""
     columns = connection.execute(f"FROM (DESCRIBE {view}) SELECT column_name, column_type").fetchall()
     texts = [name for name, kind in columns if is_text(kind) and publisher.allows(name)]
     source = view
@@ -93,7 +94,7 @@ def _select(connection: DuckDBPyConnection, publisher: Publisher, view: str) -> 
                 continue
             joins.append(f"LEFT JOIN said AS said_{name} ON said_{name}.before = {plain}")
             wanted.append(f'coalesce(said_{name}.after, {plain}) AS "{name}"')
-    return f"SELECT {', '.join(wanted)} FROM {source} v {' '.join(joins)}"
+    return source, f"SELECT {', '.join(wanted)} FROM {source} v {' '.join(joins)}"
 
 
 def _learn(connection: DuckDBPyConnection, query: str, column: str, publisher: Publisher) -> bool:

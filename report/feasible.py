@@ -50,7 +50,7 @@ class Region:
 
 def regions(trials: Sequence[Row], campaigns: Sequence[Row]) -> list[Region]:
     """The maps of the entries with most failed trials, of those in which a parameter decides over failing: at most MAPS
-    of the first ASKED. `trials` are rows of the query `trials`, which go by campaign."""
+    of the first ASKED. `trials` are rows of the query `failing_entries`, or of `trials`: both go by campaign."""
     goals = {row["campaign"]: row["goal"] for row in campaigns}
     groups = []
     for (campaign, entry), rows in groupby(sorted(trials, key=_entry), key=_entry):

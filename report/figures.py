@@ -85,7 +85,7 @@ class Figures:
         """A relative link from this page to `target`, a path in the site. Ends in a file: folders do not open from
         file://."""
         path, _, anchor = target.partition("#")
-        relative = posixpath.relpath(path, posixpath.dirname(self.place) or ".")
+        relative = _relative(path, self.place)
         return Markup(html(f"{relative}#{anchor}" if anchor else relative, quote=True))
 
     def campaign_url(self, campaign: str, anchor: str = "") -> Markup:
@@ -118,6 +118,13 @@ class Figures:
         return usual
 
 
+def _relative(path: str, place: str) -> str:
+    """From the folder of `place` to `path`. `posixpath.relpath` asks the system for the current folder each time."""
+    steps, start = path.split("/"), place.split("/")[:-1]
+    same = len(posixpath.commonprefix([steps, start]))
+    return "/".join([*[".."] * (len(start) - same), *steps[same:]])
+
+
 def _different(rows: Rows, column: str) -> list[str]:
     return sorted({str(value) for row in rows if (value := row.get(column)) is not None})
 
@@ -128,6 +135,9 @@ def _spoken(word: Any) -> Any:
     return escape.in_chart(word) if isinstance(word, str) else word
 
 
+_SPELLED = {ord(c): f"&#{ord(c)};" for c in "[]_*`\\{}"}
+
+
 def _attribute(text: str) -> Markup:
     """For a double-quoted attribute that Markdown must not touch either."""
-    return Markup(html(text, quote=True).translate({ord(c): f"&#{ord(c)};" for c in "[]_*`\\{}"}))
+    return Markup(html(text, quote=True).translate(_SPELLED))

@@ -12,7 +12,7 @@ A query with a column `campaign` is split by it for the pages of single campaign
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,8 @@ from report.publish import Publisher
 if TYPE_CHECKING:
     import duckdb
 
+PORTION = 40
+"""Campaigns whose rows stand in memory together."""
 _COLUMN = re.compile(r"--   (\w+) +([A-Z]+(?:\[\])?)(?: +(.*))?")
 
 
@@ -60,13 +62,14 @@ def query(name: str) -> Query:
 
 
 def gather(
-    connection: duckdb.DuckDBPyConnection, names: Iterable[str], publisher: Publisher
+    connection: duckdb.DuckDBPyConnection, names: Iterable[str], publisher: Publisher, held: Container[str] = ()
 ) -> dict[str, list[dict[str, Any]]]:
-    """The rows of each query, as they may be published. Nothing is written before all of them are read."""
+    """The rows of each query, as they may be published. Nothing is written before all of them are read. Those `held`
+    were asked already, by `Portions` over the same connection."""
     data: dict[str, list[dict[str, Any]]] = {}
     for name in names:
         asked = query(name)
-        result = connection.execute(asked.sql)
+        result = connection.execute(f"FROM read_{name}" if name in held else asked.sql)
         _agrees(asked, result)
         data[name] = publisher.rows(asked.columns, result.fetchall())
     return data
@@ -80,33 +83,49 @@ def _agrees(asked: Query, result: duckdb.DuckDBPyConnection) -> None:
 
 class Portions:
     """The rows of queries, for some campaigns at a time: those of all do not stand in memory together. Each query is
-    asked once, for all campaigns; its answer lies in a table of DuckDB's, which is quick to ask for a part of it.
-
-    `digests`: campaign of the query `campaigns` -> hash of all its rows. Rows of a query that does not tell campaigns
-    apart are everybody's.
+    asked once, for all campaigns; its answer lies in a table of DuckDB's, which is quick to ask for a part of it. Those
+    `held` lie there already.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, names: Iterable[str], publisher: Publisher) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        names: Iterable[str],
+        publisher: Publisher,
+        held: Container[str] = (),
+    ) -> None:
         self._connection, self._publisher = connection, publisher
         self._queries = [query(name) for name in sorted(names)]
-        found: dict[str, list[str]] = {}
+        self._columns: dict[str, list[str]] = {}
         for asked in self._queries:
-            _agrees(asked, self._read(asked.name, asked.sql))
-            for campaign, digest in connection.execute(_digested(asked.name, asked.columns)).fetchall():
-                found.setdefault(campaign, []).append(f"{asked.name} {digest}")
+            _agrees(asked, self._read(asked.name, None if asked.name in held else asked.sql))
+
+    @property
+    def names(self) -> set[str]:
+        """Of what was read: what `held` means elsewhere."""
+        return set(self._columns)
+
+    def campaigns(self) -> list[str]:
+        """Every campaign, as the store names it, in order."""
+        return [name for (name,) in self._connection.execute("FROM shown SELECT campaign ORDER BY campaign").fetchall()]
+
+    def digests(self) -> dict[str, str]:
+        """Campaign -> hash of all its rows of what was read. Rows of a query that does not tell campaigns apart are
+        everybody's."""
+        found: dict[str, list[str]] = {}
+        for name, columns in self._columns.items():
+            for campaign, digest in self._connection.execute(_digested(name, columns)).fetchall():
+                found.setdefault(campaign, []).append(f"{name} {digest}")
         shared = " ".join(found.pop("", []))
-        shown = connection.execute("FROM read_campaigns SELECT campaign ORDER BY campaign").fetchall()
-        self.digests = {name: f"{shared} {' '.join(found[name])}" for (name,) in shown}
+        return {name: f"{shared} {' '.join(found[name])}" for name in self.campaigns()}
 
     def add(self, name: str, sql: str) -> None:
         """Read rows that are not published as they are: whoever asks for them by `raw` sees to it."""
-        described = self._read(name, sql).description or ()
-        for campaign, digest in self._connection.execute(_digested(name, [one[0] for one in described])).fetchall():
-            self.digests[campaign] += f" {name} {digest}"
+        self._read(name, sql)
 
     def of(self, campaigns: Sequence[str]) -> dict[str, dict[str, list[Mapping[str, Any]]]]:
         """Campaign -> the rows of each query that are its own, as they may be published. `campaigns` are neighbours
-        in `digests`, whose order is that of their names."""
+        in the order of their names."""
         mine: dict[str, dict[str, list[Mapping[str, Any]]]] = {campaign: {} for campaign in campaigns}
         for asked in self._queries:
             key = campaign_column(asked.columns)
@@ -130,9 +149,13 @@ class Portions:
             mine[row["campaign"]].append(row)
         return mine
 
-    def _read(self, name: str, sql: str) -> duckdb.DuckDBPyConnection:
-        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE read_{name} AS\n{sql}")
-        return self._connection.execute(f"FROM read_{name} LIMIT 0")
+    def _read(self, name: str, sql: str | None) -> duckdb.DuckDBPyConnection:
+        """None: the table is there."""
+        if sql is not None:
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE read_{name} AS\n{sql}")
+        empty = self._connection.execute(f"FROM read_{name} LIMIT 0")
+        self._columns[name] = [column[0] for column in empty.description or ()]
+        return empty
 
     def _picked(self, name: str, key: str | None, campaigns: Sequence[str]) -> duckdb.DuckDBPyConnection:
         """In the order of the query. Two comparisons take a tenth of the time of a join with the names."""

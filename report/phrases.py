@@ -78,6 +78,7 @@ def objective_axis(objective: str, goal: str) -> str:
     return capital(f"{objective_title(objective)} ({metric_ref(objective).unit}), {better} is better")
 
 
+@lru_cache(maxsize=4096)
 def score_text(value: float | None, objective: str) -> str:
     """A score, confirmed score or penalty: all have the objective's unit."""
     return "–" if value is None else format_value(value, metric_ref(objective).metric)

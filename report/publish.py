@@ -58,7 +58,7 @@ COLUMNS: dict[str, Treat] = {
 """Text column -> what is done to it. A text column that is not here does not leave."""
 
 
-_REMEMBERED = 50_000
+_REMEMBERED = 10_000
 """Texts whose filtered form is kept."""
 
 

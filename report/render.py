@@ -212,18 +212,6 @@ def _compiled() -> tuple[tuple[Template, Body], ...]:
 
 
 def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from report.dialect import environment
 
-    environment = Environment(
-        loader=PackageLoader("report", "pages"),
-        undefined=StrictUndefined,
-        finalize=escape.printed,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        auto_reload=False,
-        autoescape=True,  # so that macros give Markup; `finalize` has then escaped, for Markdown and HTML at once
-    )
-    environment.filters.update(FILTERS)
-    environment.globals.update(GLOBALS)
-    return environment
+    return environment(FILTERS, GLOBALS)

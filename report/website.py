@@ -10,22 +10,19 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from glob import escape
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from report.charts import charts, specs
-from report.charts._style import DARK
+from report import scripts
 from report.escape import in_chart
 from report.identity import Identity
 from report.render import Page
-from runner.errors import AlreadyRunning, NoSpace, NotReady, SiteError, Unwritable
-from runner.util.files import FULL, atomic_write, new_folder, remove_abandoned
-from runner.util.project import cache_folder
+from runner.errors import AlreadyRunning, NotReady, SiteError, Unwritable
+from runner.util.files import FULL, new_folder, remove_abandoned
 
 ASSETS = (
     "campaign-list.js", "charts.js", "compare.js", "reach.js", "site.css", "sql-answer.js", "sql.js", "whatif.js",
@@ -106,14 +103,13 @@ def write_pages(folder: Path, pages: Sequence[Page]) -> None:
     assets.mkdir(exist_ok=True)
     for name in ASSETS:
         (assets / name).write_bytes(files("report.assets").joinpath(name).read_bytes())
-    calls = {"specs": specs(charts.names()), "dark": DARK}
-    (assets / "specs.js").write_text("".join(_call(n, value) for n, value in calls.items()), encoding="utf-8")
-    (assets / "vega.js").write_bytes(_vega())
+    (assets / "specs.js").write_bytes(scripts.specs())
+    (assets / "vega.js").write_bytes(scripts.vega())
 
 
 def data_json(page: Page) -> str:
     """The rows of its charts."""
-    return _json({name: [_slim(row) for row in rows] for name, rows in page.rows.items()})
+    return scripts.as_json({name: [_slim(row) for row in rows] for name, rows in page.rows.items()})
 
 
 def write_data(folder: Path, key: str, text: str) -> None:
@@ -128,42 +124,15 @@ def write_data(folder: Path, key: str, text: str) -> None:
 
 def write_for_script(folder: Path, name: str, value: Any) -> None:
     """Data that only a script of ours reads, in `folder`, that of the data files."""
-    (folder / f"{name}.js").write_text(_call(f"data/{name}", value), encoding="utf-8")
+    (folder / f"{name}.js").write_text(scripts.call(f"data/{name}", value), encoding="utf-8")
 
 
 def _slim(row: Mapping[str, Any]) -> dict[str, Any]:
     """Six digits are more than a chart can show, and so are 300 characters."""
-    return {key: slim(value) if (slim := _SLIM.get(value.__class__)) else value for key, value in row.items()}
-
-
-_SLIM: dict[type, Callable[[Any], Any]] = {float: lambda value: float(f"{value:.6g}"), str: in_chart}
-
-
-def _call(name: str, value: Any) -> str:
-    return f"__tunebook({json.dumps(name)},{_json(value)});\n"
-
-
-def _json(value: Any) -> str:
-    """ASCII only, and no `</`: it stands in a script."""
-    return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False).replace(
-        "</", "<\\/"
-    )
-
-
-def _vega() -> bytes:
-    """Vega, Vega-Lite and vega-embed in one script, with our name for it. Made once per version, then kept."""
-    import vl_convert
-
-    path = cache_folder() / f"vega-bundle-{version('vl-convert-python')}.js"
-    if path.is_file():
-        return path.read_bytes()
-    bundle = vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;").encode()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(path, bundle)
-    except (OSError, NoSpace, Unwritable):
-        pass  # without a cache the next build makes it again
-    return bundle
+    return {
+        key: in_chart(value) if (kind := value.__class__) is str else float(f"{value:.6g}") if kind is float else value
+        for key, value in row.items()
+    }
 
 
 def run_mkdocs(config_file: Path, out: Path, epoch: int, identity: Identity) -> tuple[str, str]:

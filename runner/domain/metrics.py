@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from functools import cache
 
 STATS = ("mean", "p50", "p90", "p95", "p99", "min", "max")
 """Statistics of a distribution over the ok requests of ONE level. Never averaged over levels."""
@@ -229,6 +230,7 @@ class MetricRef:
         return self.metric.unit
 
 
+@cache
 def metric_ref(text: str) -> MetricRef:
     """`ttft_p99` -> (ttft, p99); `ttft` -> (ttft, p50); `output_throughput` -> its value.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import ge
 
 
 def pareto_front(points: Sequence[Sequence[float | None]], higher_is_better: Sequence[bool]) -> list[int]:
@@ -30,7 +31,7 @@ def pareto_front(points: Sequence[Sequence[float | None]], higher_is_better: Seq
 
 
 def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
-    return one != other and all(a >= b for a, b in zip(one, other, strict=True))
+    return one != other and all(map(ge, one, other))
 
 
 def hypervolume(

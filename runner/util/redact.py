@@ -188,8 +188,10 @@ def redact(text: str, *, cut: bool = False) -> str:
 def _looked_through(text: str) -> str:
     lower = text.lower()
     for signs, found, shown in _PATTERNS:
-        if any(sign in lower for sign in signs):
-            text = found.sub(shown, text)
+        for sign in signs:  # `any` over a generator takes three times as long, and a store has a million texts
+            if sign in lower:
+                text = found.sub(shown, text)
+                break
     return text
 
 

@@ -35,6 +35,7 @@ STAGES = {
     "write": ("report.website:clear", "report.website:write_pages"),
     "mkdocs": ("report.website:run_mkdocs",),
     "post-pass": ("report.postpass:fill", "report.postpass:set_in"),
+    "details": ("report.details:write",),
 }
 """Stage -> functions as `build_site` calls them."""
 REST = "the rest"

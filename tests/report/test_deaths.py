@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from contextlib import closing
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,13 @@ from hypothesis import strategies as st
 
 from report.charts import charts
 from report.deaths import alike, by_campaign, deaths, endings, lost, phases_of
-from report.feasible import regions
+from report.feasible import ASKED, regions
+from report.gather import gather, prepare, query
+from report.publish import Publisher
+from runner.stats.importance import FEWEST, FEWEST_EACH
+from runner.store.reader import open_snapshot
 from tests import make
+from tests.make.many import write_many
 from tests.report.test_pages import rendered
 
 
@@ -163,6 +170,22 @@ def test_there_is_no_map_where_nothing_decides_or_nothing_is_known() -> None:
     assert regions(few, CAMPAIGNS) == []
     alone = [tried(n, n % 4 == 3, batch=(1, 2, 4, 8)[n % 4]) for n in range(48)]
     assert regions(alone, CAMPAIGNS) == [], "one parameter has no second axis"
+
+
+def test_the_query_leaves_out_no_entry_that_would_be_asked(tmp_path: Path) -> None:
+    write_many(tmp_path, 12, 60)
+    with closing(open_snapshot(tmp_path)) as connection:
+        prepare(connection)
+        data = gather(connection, ["campaigns", "trials", "failing_entries"], Publisher([]))
+    few: Counter[tuple[str, str]] = Counter()
+    many: Counter[tuple[str, str]] = Counter()
+    for rows, counted in ((data["failing_entries"], few), (data["trials"], many)):
+        counted.update((row["campaign"], row["entry"]) for row in rows if row["status"] != "unmeasured")
+    assert len(few) == ASKED < len(many)
+    assert few.items() <= many.items(), "whole entries"
+    assert regions(data["failing_entries"], data["campaigns"]) == regions(data["trials"], data["campaigns"]) != []
+    sql = query("failing_entries").sql
+    assert (f"count(*) >= {FEWEST} " in sql, f">= {FEWEST_EACH}\n" in sql, f"LIMIT {ASKED}\n" in sql) == (True,) * 3
 
 
 def test_the_page_counts_a_line_once_over_numbers_and_shows_where_it_fails(tmp_path: Path) -> None:

@@ -97,8 +97,17 @@ def test_what_was_made_of_something_else_is_not_taken(
     assert kept(results, tmp_path).rendered == 3, "what a killed build left"
     assert not stray.exists()
     assert kept(results, tmp_path, private=True).rendered == SOME + 1
-    monkeypatch.setattr(campaigns, "_code", lambda: "another template")
+    monkeypatch.setattr(campaigns, "code", lambda: "another template")
     assert kept(results, tmp_path, private=True).rendered == SOME + 1
+
+
+def test_memory_does_not_grow_with_the_cores(results: Path) -> None:
+    with closing(open_snapshot(results, confined=False)) as connection:
+        connection.execute("SET threads = 64")
+        with build.spill(connection, results):
+            limits = "FROM (SELECT current_setting('threads'), current_setting('memory_limit'))"
+            assert connection.execute(limits).fetchall() == [(1, "192.0 MiB")]
+            prepare(connection)
 
 
 def test_a_long_list_has_pages(tmp_path: Path) -> None:

@@ -37,18 +37,19 @@ def test_what_people_put_into_the_cache_is_not_listed(cache: Path) -> None:
         f"models/{SHA256}/m.gguf", f"models/{SHA256}/m-hf1", f"models/by-address/{KEY}", "inputs/files",
         "inputs/prepared", f"snapshots/{SHA256[:32]}.duckdb", "vega-bundle-1.js", "models/.m.gguf.01234567.part",
         f"models/by-address/{KEY}/w.bin.part", "inputs/files/.01234567.part", "engines/vllm-1.0", "engines/vllm-2.0",
-        "sql-engine-0123456789ab.zip", ".npm.01234567.part",
+        "sql-engine-0123456789ab.zip", ".npm.01234567.part", "chart-specs-0123456789ab.js",
     }  # fmt: skip
     made(
         cache, f"models/{SHA256}/m.gguf", f"models/{SHA256}/m-hf1/config.json", f"models/by-address/{KEY}/w.bin.part",
         "inputs/prepared/a.jsonl", f"snapshots/{SHA256[:32]}.duckdb", "vega-bundle-1.js",
         "models/.m.gguf.01234567.part", "inputs/files/.01234567.part", "engines/vllm-1.0/pyvenv.cfg",
         "engines/.vllm-2.0.lock", "engines/vllm-2.0/x", "sql-engine-0123456789ab.zip", ".npm.01234567.part/package.tgz",
+        "chart-specs-0123456789ab.js",
     )  # fmt: skip
     made(
         cache, "models/my-finetune/config.json", "models/my-finetune/w.part", "models/tiny-q4.gguf", "models/mine.part",
         f"models/{SHA256}/notes/a.txt", "models/by-address/mine/w.bin", "inputs/prompts.jsonl", "inputs/mine/a.jsonl",
-        "snapshots/mine.duckdb", "vega-bundle-notes.txt", "sql-engine-mine.zip", ".npm-cache/x",
+        "snapshots/mine.duckdb", "vega-bundle-notes.txt", "chart-specs-mine.js", "sql-engine-mine.zip", ".npm-cache/x",
         "engines/my-work/years-of-it.txt",
     )  # fmt: skip
     assert listed(cache) == ours
