@@ -9,20 +9,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from runner import run_events, run_facts
+from runner import away, nodes, run_events, run_facts
 from runner.campaign.load import resolved
 from runner.decide import Refused
 from runner.domain.campaign import Campaign
-from runner.domain.failure import EndReason, Role
+from runner.domain.failure import EndReason, Phase, Role
 from runner.domain.records import RecordKind, RunStart
 from runner.domain.trial import Attempt, Configuration
 from runner.earlier import prior
 from runner.errors import StoreError
 from runner.events import emit
+from runner.executors import Lost
 from runner.ground import limits
 from runner.hardware.facts import host_facts
 from runner.lineage import Lineage
-from runner.order import Order
+from runner.order import Order, campaign_of, first_facts
 from runner.reference import reference_answers
 from runner.run_state import RunState
 from runner.scoring.rules import rules_of
@@ -45,6 +46,8 @@ class Flight:
     order: Order
     lineage: Lineage
     result: Future[Any]
+    first: Attempt
+    """The facts that it began with, as we know them."""
 
 
 @dataclass
@@ -53,12 +56,18 @@ class RunSteps(RunState):
 
     flying: dict[int, Flight] = field(default_factory=dict)
     """What the search has running, by trial number."""
+    phases: dict[int, Phase] = field(default_factory=dict)
+    """The last phase that was heard of, by trial number."""
+    came_home: list[str] = field(default_factory=list)
+    """Names of records whose copies are still on the machines that sealed them."""
 
     def start(self) -> None:
         self.began = time.monotonic()
         known = any(start.series == self.series for start in self.facts.starts)
-        learned = self.ground.limits if known else limits(self.results, self.campaign, host_facts())
+        there = next(iter(self.nodes.hosts.values())) if self.nodes else None
+        learned = self.ground.limits if known else limits(self.results, self.campaign, there or host_facts())
         began = run_facts.run_start(self.campaign, self.path, self.run_id, self.series, self.project, learned)
+        began = replace(began, measured_on=there)
         seal(self.results, RecordKind.RUN_START, self.run_id, self.taking(began))
         self.facts = lineage_facts(self.results, self.campaign.search_key)
         lineage = self.lineage
@@ -95,12 +104,29 @@ class RunSteps(RunState):
 
     @contextmanager
     def executor_open(self) -> Iterator[None]:
-        self.executor.open(self.slots)
+        """Where attempts run. Away, the machines are asked first, and at the end they forget what is here."""
+        self.executor.open(self.slots, self.campaign.hardware.gpus, self.address)
         try:
+            if self.executor.away:
+                self.find_nodes()
             yield
+            nodes.forget(self.executor, self.results, self.came_home)
         finally:
             self.executor.cancel()
             self.executor.close()
+
+    def find_nodes(self) -> None:
+        """Who takes part, said before the first attempt; what an earlier run left on the machines comes home."""
+        asked = self.executor, self.campaign, self.results, self.project
+        self.nodes, home = nodes.survey(*asked, self.lineage.attempts)
+        for line in self.nodes.lines(self.campaign):
+            self.say(line)
+        if home:
+            self.say(f"{len(home)} attempts of an earlier run were sealed there, and their records are here now")
+            self.facts = lineage_facts(self.results, self.campaign.search_key)
+        if self.nodes.slots < self.slots:
+            self.say(f"{self.nodes.slots} of {self.slots} slots: these machines hold no more attempts at a time")
+            self.slots = self.nodes.slots
 
     def deploy(
         self,
@@ -143,7 +169,15 @@ class RunSteps(RunState):
             reference=reference_answers(self.campaign, lineage.attempts, self.results),
         )
         emit("trial_started", self.run_id, **run_events.trial_started(order))
-        return Flight(order, lineage, self.executor.submit("runner.run_trial:run_order", to_plain(order), self.hear))
+        self.phases.pop(number, None)
+        first = first_facts(order, campaign_of(order))
+        return Flight(order, lineage, self.submit(to_plain(order)), first)
+
+    def submit(self, order: dict[str, Any]) -> Future[Any]:
+        if not self.executor.away:
+            return self.executor.submit("runner.run_trial:run_order", order, self.hear)
+        payload = {"order": order, "key": away.key_of(self.results)}
+        return self.executor.submit("runner.away:run_order", payload, self.hear)
 
     @property
     def pending_trials(self) -> dict[int, Configuration]:
@@ -159,10 +193,26 @@ class RunSteps(RunState):
 
     def end_of(self, flight: Flight) -> Attempt:
         """What came of it, told and ingested. Raises what the attempt raised: the disk takes no record, or our bug."""
-        attempt = from_plain(Attempt, flight.result.result())
+        attempt = self.result_of(flight)
         emit("trial_ended", self.run_id, **run_events.trial_ended(flight.order, attempt, flight.lineage))
         self.store()
         return attempt
+
+    def result_of(self, flight: Flight) -> Attempt:
+        """From another machine the sealed record comes with it; of a machine that is gone we seal what we know."""
+        try:
+            said = flight.result.result()
+            if "trouble" in said:
+                raise Lost(said["trouble"], place=said["place"])
+        except Lost as lost:
+            host = self.nodes.hosts.get(lost.place) if self.nodes else None
+            phase = self.phases.get(flight.order.number, Phase.PRECHECK)
+            return nodes.seal_lost(self.results, flight.first, lost, host, phase)
+        if self.executor.away:
+            nodes.take_home(self.results, said)
+            self.came_home.append(said["record"])
+            said = said["attempt"]
+        return from_plain(Attempt, said)
 
     def store(self, *, last: bool = False) -> None:
         """Ingest what is sealed. A locked or damaged store never stops a run: the records wait for it. A full or
@@ -196,5 +246,7 @@ class RunSteps(RunState):
 
     def hear(self, message: dict[str, Any]) -> None:
         """Progress of an attempt, from whatever thread or host."""
+        if message["event"] == "phase":
+            self.phases[message["number"]] = Phase(message["phase"])
         rest = {key: value for key, value in message.items() if key != "event"}
         emit(str(message["event"]), self.run_id, **rest)

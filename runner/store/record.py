@@ -97,6 +97,31 @@ def seal_rules(results: Path, fact: RulesFact) -> Path:
     return seal(results, RecordKind.RULES, str(uuid.uuid5(NAMESPACE, name)), fact)
 
 
+def adopt(results: Path, sealed: Path, sha256: str) -> None:
+    """Take a record in as another machine sealed it: every byte and the manifest, whose sha256 is `sha256`.
+
+    The copy is what is checked, before the rename. Under the store's lock, because two that copy the same record would
+    be in each other's way. Raises StoreDamaged when it is not what was sealed, NoSpace, Unwritable.
+    """
+    parent = records_folder(results)
+    unfinished = parent / f"{UNFINISHED}{sealed.name}"
+    with disk_errors(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        with new_folder(unfinished):
+            for file in sorted(sealed.iterdir()):
+                if file.is_symlink() or not file.is_file():
+                    raise StoreDamaged(f"{sealed.name}/{file.name}: neither sealed nor a file")
+                shutil.copyfile(file, unfinished / file.name)
+            problems = verify_record(unfinished)
+            if problems or manifest_sha256(unfinished) != sha256:
+                told = (problems or [f"{sealed.name} changed while it was copied"])[0]
+                raise StoreDamaged(told.removeprefix(UNFINISHED))
+            for path in (*unfinished.iterdir(), unfinished):
+                fsync(path)
+            unfinished.rename(parent / sealed.name)
+
+
 def read_record(path: Path) -> Record:
     """One sealed folder. Raises StoreDamaged when its JSON can not be read."""
     kind, _, record_id = path.name.partition("-")
