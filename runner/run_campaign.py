@@ -53,7 +53,7 @@ def run_campaign(
     campaign, where = load(path), (slots, executor, address)
     results.mkdir(parents=True, exist_ok=True)
     with owned_lineage(results, campaign.search_key, campaign.name):
-        reap(results)
+        reap(results, away=executor == "local")
         sweep([campaign.deploy.kind])
         run = Run.open(campaign, path, results, project, again, max_trials, stop, enough, retry_failed, *where)
         if run.nothing_to_do():

@@ -13,7 +13,7 @@ from runner import away, nodes, run_events, run_facts
 from runner.campaign.load import resolved
 from runner.decide import Refused
 from runner.domain.campaign import Campaign
-from runner.domain.failure import EndReason, Phase, Role
+from runner.domain.failure import EndReason, Role
 from runner.domain.records import RecordKind, RunStart
 from runner.domain.trial import Attempt, Configuration
 from runner.earlier import prior
@@ -23,7 +23,8 @@ from runner.executors import Lost
 from runner.ground import limits
 from runner.hardware.facts import host_facts
 from runner.lineage import Lineage
-from runner.order import Order, campaign_of, first_facts
+from runner.order import Order
+from runner.reap import reap
 from runner.reference import reference_answers
 from runner.run_state import RunState
 from runner.scoring.rules import rules_of
@@ -34,6 +35,7 @@ from runner.store.record import seal, seal_rules
 from runner.store.snapshot import snapshot
 from runner.util.clock import new_id
 from runner.util.codec import from_plain, to_plain
+from runner.watched import Watched
 
 SNAPSHOT_EVERY = 60.0
 """Seconds between two fresh copies for readers while a run goes on."""
@@ -46,8 +48,6 @@ class Flight:
     order: Order
     lineage: Lineage
     result: Future[Any]
-    first: Attempt
-    """The facts that it began with, as we know them."""
 
 
 @dataclass
@@ -56,8 +56,8 @@ class RunSteps(RunState):
 
     flying: dict[int, Flight] = field(default_factory=dict)
     """What the search has running, by trial number."""
-    phases: dict[int, Phase] = field(default_factory=dict)
-    """The last phase that was heard of, by trial number."""
+    watched: dict[str, Watched] = field(default_factory=dict)
+    """What is away, by attempt."""
     came_home: list[str] = field(default_factory=list)
     """Names of records whose copies are still on the machines that sealed them."""
 
@@ -119,6 +119,7 @@ class RunSteps(RunState):
         """Who takes part, said before the first attempt; what an earlier run left on the machines comes home."""
         asked = self.executor, self.campaign, self.results, self.project
         self.nodes, home = nodes.survey(*asked, self.lineage.attempts)
+        reap(self.results)  # what no machine could tell of
         for line in self.nodes.lines(self.campaign):
             self.say(line)
         if home:
@@ -169,15 +170,21 @@ class RunSteps(RunState):
             reference=reference_answers(self.campaign, lineage.attempts, self.results),
         )
         emit("trial_started", self.run_id, **run_events.trial_started(order))
-        self.phases.pop(number, None)
-        first = first_facts(order, campaign_of(order))
-        return Flight(order, lineage, self.submit(to_plain(order)), first)
+        return Flight(order, lineage, self.submit(order))
 
-    def submit(self, order: dict[str, Any]) -> Future[Any]:
+    def submit(self, order: Order) -> Future[Any]:
+        """At home the attempt registers itself; away it is registered in both places, for `status` and `reap`."""
         if not self.executor.away:
-            return self.executor.submit("runner.run_trial:run_order", order, self.hear)
-        payload = {"order": order, "key": away.key_of(self.results)}
-        return self.executor.submit("runner.away:run_order", payload, self.hear)
+            return self.executor.submit("runner.run_trial:run_order", to_plain(order), self.hear)
+        watched = Watched.begin(self.results, order)
+        self.watched[order.attempt_id] = watched
+
+        def hear(message: dict[str, Any]) -> None:
+            watched.hear(message)
+            self.hear(message)
+
+        payload = {"order": to_plain(order), "key": away.key_of(self.results)}
+        return self.executor.submit("runner.away:run_order", payload, hear)
 
     @property
     def pending_trials(self) -> dict[int, Configuration]:
@@ -200,19 +207,21 @@ class RunSteps(RunState):
 
     def result_of(self, flight: Flight) -> Attempt:
         """From another machine the sealed record comes with it; of a machine that is gone we seal what we know."""
+        watched = self.watched.pop(flight.order.attempt_id, None)
+        if watched is None:
+            return from_plain(Attempt, flight.result.result())
         try:
             said = flight.result.result()
             if "trouble" in said:
                 raise Lost(said["trouble"], place=said["place"])
-        except Lost as lost:
-            host = self.nodes.hosts.get(lost.place) if self.nodes else None
-            phase = self.phases.get(flight.order.number, Phase.PRECHECK)
-            return nodes.seal_lost(self.results, flight.first, lost, host, phase)
-        if self.executor.away:
             nodes.take_home(self.results, said)
             self.came_home.append(said["record"])
-            said = said["attempt"]
-        return from_plain(Attempt, said)
+            attempt = from_plain(Attempt, said["attempt"])
+        except Lost as lost:
+            host = self.nodes.hosts.get(lost.place) if self.nodes else None
+            attempt = nodes.seal_lost(self.results, watched.first, lost, host, watched.phase)
+        watched.end()
+        return attempt
 
     def store(self, *, last: bool = False) -> None:
         """Ingest what is sealed. A locked or damaged store never stops a run: the records wait for it. A full or
@@ -246,7 +255,5 @@ class RunSteps(RunState):
 
     def hear(self, message: dict[str, Any]) -> None:
         """Progress of an attempt, from whatever thread or host."""
-        if message["event"] == "phase":
-            self.phases[message["number"]] = Phase(message["phase"])
         rest = {key: value for key, value in message.items() if key != "event"}
         emit(str(message["event"]), self.run_id, **rest)

@@ -84,17 +84,20 @@ class Ray:
         ticket = next(self._tickets)
         node = self._places.take()
         self._listeners[ticket] = emit
-        fault = True
+        fault, gone = True, False
         try:
             task = self._start(node, self._places.gpus, function, payload, ticket)
             self._await(node, ticket, task)
             said = self._get(node, task)
             fault = False
             return said
+        except Lost as lost:
+            gone = lost.gone
+            raise
         finally:
             self._hear()
             del self._listeners[ticket]
-            self._places.give_back(node, fault)
+            self._places.give_back(node, fault, gone)
 
     def _start(self, node: Node, gpus: int, function: str, payload: dict[str, Any], ticket: int | None) -> Any:
         desk = None if ticket is None else self._desk

@@ -51,6 +51,7 @@ class Places:
         self._kept: frozenset[str] | None = None
         self._taken: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
+        self._gone: set[str] = set()
         self._lock = threading.Lock()
         self._seen: Sequence[Node] = ()
         self._seen_at = float("-inf")
@@ -63,8 +64,8 @@ class Places:
         now = time.monotonic()
         if now - self._seen_at >= REFRESH:
             self._seen, self._seen_at = self._look(), now
-        kept = self._kept
-        return [node for node in self._seen if node.holds(self.gpus) and (kept is None or node.name in kept)]
+        able = [node for node in self._seen if node.holds(self.gpus) and node.id not in self._gone]
+        return [node for node in able if self._kept is None or node.name in self._kept]
 
     def take(self) -> Node:
         """The machine for one attempt, when there is room: the one with the fewest faults and the most room. Raises
@@ -85,11 +86,14 @@ class Places:
                     raise Lost(self._nobody())
             time.sleep(GLANCE)
 
-    def give_back(self, node: Node, fault: bool) -> None:
+    def give_back(self, node: Node, fault: bool = False, gone: bool = False) -> None:
+        """`fault`: the attempt was lost there. `gone`: the machine was, however long Ray still takes it for alive; when
+        it comes back it has another id."""
         with self._lock:
             self._taken[node.id] -= 1
             self._faults[node.id] += fault
-            self._seen_at = float("-inf")  # a fault may be the end of a machine
+            if gone:
+                self._gone.add(node.id)
 
     def _room(self, node: Node) -> bool:
         """One attempt without GPUs has the whole machine."""

@@ -28,6 +28,13 @@ def test_a_machine_with_a_fault_comes_last() -> None:
     assert here.take() == BIG
 
 
+def test_a_machine_that_is_gone_is_not_taken_again_though_it_is_still_listed() -> None:
+    here = places(BIG, SMALL)
+    here.give_back(here.take(), fault=True, gone=True)
+    assert here.take() == SMALL
+    assert here.here() == [SMALL]
+
+
 def test_without_gpus_an_attempt_has_the_whole_machine_and_a_head_without_cpus_takes_none() -> None:
     here = places(BIG, SMALL, HEAD, gpus=0)
     assert {here.take(), here.take()} == {BIG, SMALL}
