@@ -104,9 +104,11 @@ def hand_over(payload: dict[str, Any], stop: Stop, notify: Notify) -> list[dict[
     return [packed(path) for path in records if path.name in payload["names"]]
 
 
-def forget(payload: dict[str, Any], stop: Stop, notify: Notify) -> None:
-    """The driver has these: they are copies now."""
-    for path in record_folders(home(payload["key"]), RecordKind.ATTEMPT):
+def tidy(payload: dict[str, Any], stop: Stop, notify: Notify) -> None:
+    """End what dead workers left, and forget these records: the driver has them, and ours are copies now."""
+    results = home(payload["key"])
+    reap(results)
+    for path in record_folders(results, RecordKind.ATTEMPT):
         if path.name in payload["names"]:
             shutil.rmtree(path)
 

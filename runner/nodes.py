@@ -126,15 +126,15 @@ def collect(executor: Executor, results: Path, said: Mapping[str, Any]) -> list[
             for one in records if not isinstance(records, Lost) else ():
                 take_home(results, one)
                 came.append(str(one["record"]))
-    forget(executor, results, sorted(waiting))
+    if waiting:
+        tidy(executor, results, sorted(waiting))
     return sorted(came)
 
 
-def forget(executor: Executor, results: Path, names: Sequence[str]) -> None:
-    """Tell the machines which records are here, so that they keep no copies."""
+def tidy(executor: Executor, results: Path, names: Sequence[str]) -> None:
+    """Tell the machines which records are here, so that they keep no copies; what dead workers left is ended."""
     here = [name for name in names if (records_folder(results) / name).exists()]
-    if here:
-        executor.everywhere(IN + "forget", {"key": away.key_of(results), "names": here})
+    executor.everywhere(IN + "tidy", {"key": away.key_of(results), "names": here})
 
 
 def take_home(results: Path, packed: Mapping[str, Any]) -> None:

@@ -31,7 +31,7 @@ from runner.scoring.rules import rules_of
 from runner.slots import slots_here
 from runner.store.history import lineage_facts
 from runner.store.ingest import ingest
-from runner.store.record import seal, seal_rules
+from runner.store.record import record_path, seal, seal_rules
 from runner.store.snapshot import snapshot
 from runner.util.clock import new_id
 from runner.util.codec import from_plain, to_plain
@@ -59,7 +59,7 @@ class RunSteps(RunState):
     watched: dict[str, Watched] = field(default_factory=dict)
     """What is away, by attempt."""
     came_home: list[str] = field(default_factory=list)
-    """Names of records whose copies are still on the machines that sealed them."""
+    """Names of records of which machines may have copies."""
 
     def start(self) -> None:
         self.began = time.monotonic()
@@ -110,7 +110,8 @@ class RunSteps(RunState):
             if self.executor.away:
                 self.find_nodes()
             yield
-            nodes.forget(self.executor, self.results, self.came_home)
+            if self.executor.away:
+                nodes.tidy(self.executor, self.results, self.came_home)
         finally:
             self.executor.cancel()
             self.executor.close()
@@ -215,12 +216,12 @@ class RunSteps(RunState):
             if "trouble" in said:
                 raise Lost(said["trouble"], place=said["place"])
             nodes.take_home(self.results, said)
-            self.came_home.append(said["record"])
             attempt = from_plain(Attempt, said["attempt"])
         except Lost as lost:
             host = self.nodes.hosts.get(lost.place) if self.nodes else None
             attempt = nodes.seal_lost(self.results, watched.first, lost, host, watched.phase)
         watched.end()
+        self.came_home.append(record_path(self.results, RecordKind.ATTEMPT, attempt.attempt_id).name)
         return attempt
 
     def store(self, *, last: bool = False) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import signal
@@ -66,6 +68,11 @@ def refused(lines: list[dict[str, Any]]) -> tuple[str, str]:
 def left_on(machine: Path) -> list[str]:
     """Files that attempts left in a machine's own folders, locks aside."""
     return [str(path.relative_to(machine)) for path in (machine / "cache" / "away").rglob("*") if path.is_file()]
+
+
+def at_work(machine: Path) -> list[dict[str, Any]]:
+    """The running files there."""
+    return [json.loads(path.read_bytes()) for path in (machine / "cache" / "away").glob("*/running/*.json")]
 
 
 def test_a_search_on_two_machines_ends_with_all_records_at_home(
@@ -157,10 +164,10 @@ def test_a_machine_that_dies_costs_a_retry_elsewhere(machines: Cluster, tmp_path
     assert_nothing_left(results)
 
 
-def until_both_load(running: subprocess.Popen[str]) -> None:
+def until_loading(running: subprocess.Popen[str], count: int = 2) -> None:
     assert running.stdout is not None
     loading: set[int] = set()
-    while len(loading) < 2:
+    while len(loading) < count:
         line = running.stdout.readline()
         assert line, running.communicate()[1]
         [event] = events(line)
@@ -174,7 +181,7 @@ def test_asked_to_end_it_ends_the_engines_there_and_goes_on_with_them(
 ) -> None:
     path = gpu_campaign(tmp_path, trials=2, flags=", fault: slow_load:200")
     with driver(machines, path, "--slots", "2", results=results) as running:
-        until_both_load(running)
+        until_loading(running)
         running.send_signal(signal.SIGTERM)
         out, err = running.communicate(timeout=120)
     assert running.returncode == 130, out + err
@@ -190,7 +197,7 @@ def test_a_driver_that_is_killed_loses_nothing_and_doubles_nothing(
 ) -> None:
     path = gpu_campaign(tmp_path, trials=3, flags=", fault: slow_load:200")
     with driver(machines, path, "--slots", "2", results=results) as running:
-        until_both_load(running)
+        until_loading(running)
         lines = events(tunebook("status", "--json", results=results).stdout)
         assert [line["phase"] for line in lines if line["event"] == "attempt"] == ["load", "load"]
         assert lines[-1]["alive"] == 1
@@ -201,5 +208,21 @@ def test_a_driver_that_is_killed_loses_nothing_and_doubles_nothing(
     ends = sorted((one["number"], one["outcome"]) for one in attempts(results))
     assert ends == [(0, "interrupted"), (0, "measured"), (1, "interrupted"), (1, "measured"), (2, "measured")]
     assert [number for number, _ in proposals(results)] == [0, 1, 2]
+    assert_nothing_left(results)
+    assert [left_on(machines.home(name)) for name in ("one", "two")] == [[], []]
+
+
+@pytest.mark.matrix
+def test_a_worker_that_is_killed_leaves_no_engine_and_costs_a_retry(
+    machines: Cluster, tmp_path: Path, results: Path
+) -> None:
+    path = gpu_campaign(tmp_path, trials=1, flags=", fault: slow_load:200")
+    with driver(machines, path, results=results) as running:
+        until_loading(running, 1)
+        [registered] = [found for name in ("one", "two") for found in at_work(machines.home(name))]
+        os.kill(registered["pid"], signal.SIGKILL)
+        out, err = running.communicate(timeout=120)
+    assert running.returncode == 0, out + err
+    assert [(one["number"], one["outcome"]) for one in attempts(results)] == [(0, "infra"), (0, "measured")]
     assert_nothing_left(results)
     assert [left_on(machines.home(name)) for name in ("one", "two")] == [[], []]
