@@ -54,6 +54,10 @@ def meet(payload: dict[str, Any], stop: Stop, emit: Emit) -> bool:
     return met
 
 
+def environment(payload: dict[str, Any], stop: Stop, emit: Emit) -> dict[str, str | None]:
+    return {name: os.environ.get(name) for name in payload["names"]}
+
+
 def wait_for(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE
     while not condition():
@@ -88,6 +92,14 @@ def test_an_attempt_gets_its_payload_and_gives_its_result(executor: Executor) ->
     assert result == {"payload": payload, "stop": False}
     assert json.loads(json.dumps(result)) == result
     assert heard == [{"event": "phase", "number": 3}]
+
+
+def test_an_engine_gets_no_other_number_of_threads_than_without_the_executor(executor: Executor) -> None:
+    """What an attempt has in its environment its engine inherits, and is slower or faster for it."""
+    names = ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"]
+    executor.open(1)
+    found = executor.submit(dotted(environment), {"names": names}, silent).result(PATIENCE)
+    assert found == {name: os.environ.get(name) for name in names}
 
 
 def test_a_bug_in_an_attempt_comes_out_of_its_future_and_harms_no_other(executor: Executor) -> None:

@@ -21,8 +21,10 @@ from runner.util.hurry import listen
 
 EVERY = 0.5
 """Seconds between two looks at what an attempt says, and between two looks of an attempt at the desk."""
-ANSWER = 120.0
-"""Seconds in which a living node answers a question: it may have to start a Python first."""
+ANSWER = 1800.0
+"""Seconds in which a living node answers a question: it may have to convert a model first."""
+DESK = 120.0
+"""Seconds in which the desk answers: it is beside us."""
 START = 3600.0
 """Seconds in which an attempt begins on its node: others may use Ray's GPUs there, as those of a lease."""
 
@@ -153,7 +155,7 @@ class Ray:
         errors = self._ray.exceptions
         with self._hearing:
             try:
-                said = self._ray.get(self._desk.take.remote(), timeout=ANSWER)
+                said = self._ray.get(self._desk.take.remote(), timeout=DESK)
             except errors.RayError:
                 return  # the desk is gone: the attempts hear that too, and end
             for ticket, messages in said:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+THREADS = "OMP_NUM_THREADS"
 LIFE_SIGN = 60.0
 """Seconds after which a desk that does not answer counts as gone, and its driver with it."""
 
@@ -53,6 +56,7 @@ def run(function: str, payload: dict[str, Any], desk: Any, ticket: int | None, e
     """On the machine: what the function says. Without a desk nobody listens and nothing ends it."""
     module, _, name = function.partition(":")
     target = getattr(import_module(module), name)
+    _all_threads()
     if ticket is None:
         return target(payload, lambda: False, lambda message: None)
     line = _Line(desk, ticket, every)
@@ -60,6 +64,14 @@ def run(function: str, payload: dict[str, Any], desk: Any, ticket: int | None, e
         return target(payload, line.stopped, line.say)
     finally:
         line.close()
+
+
+def _all_threads() -> None:
+    """Ray gives a task without CPUs of its own one thread, by OMP_NUM_THREADS, and an engine would inherit that. What
+    was set where Ray was started stays."""
+    begun_with = Path("/proc/self/environ").read_bytes().split(b"\0")
+    if not any(one.startswith(f"{THREADS}=".encode()) for one in begun_with):
+        os.environ.pop(THREADS, None)
 
 
 class _Line:
