@@ -78,7 +78,7 @@ class RunSteps(RunState):
         """With what the series takes from earlier lineages: the first run of it looks, the later ones repeat."""
         first = all(start.series != self.series for start in self.facts.starts)
         model = began.model_facts.architecture if began.model_facts else None
-        taken = prior(self.results, self.campaign, began.host, model) if first else self.prior
+        taken = prior(self.results, self.campaign, began.machine, model) if first else self.prior
         return replace(began, warm_start=taken.warm_start, replayed=taken.replayed)
 
     def end(self, reason: EndReason) -> None:

@@ -60,6 +60,11 @@ class RunStart:
     def prior(self) -> Prior:
         return Prior(self.warm_start, self.replayed)
 
+    @property
+    def machine(self) -> HostFacts:
+        """What the attempts have."""
+        return self.measured_on or self.host
+
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:

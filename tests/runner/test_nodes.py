@@ -20,6 +20,7 @@ from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
 from runner.errors import NotReady, StoreDamaged
 from runner.executors import Executor, Lost
+from runner.ground import ground_of
 from runner.hardware.facts import host_facts
 from runner.nodes import of_one_kind, refuse_another_tunebook, seal_lost, survey, take_home
 from runner.store.record import read_records, record_path, seal_attempt, verify_record
@@ -165,3 +166,10 @@ def test_of_a_machine_that_is_gone_the_driver_seals_what_it_knows(tmp_path: Path
 def test_an_executor_of_machines_is_one() -> None:
     executor: Executor = Machines({})
     assert executor.away
+
+
+def test_the_precheck_stands_on_the_machines_that_measure_not_on_the_driver(campaign: Campaign) -> None:
+    start = replace(make.run_start(), host=host())
+    assert ground_of(start, campaign).gpu is None
+    there = ground_of(replace(start, measured_on=host("H100")), campaign)
+    assert (there.gpu, there.gpu_bytes) == ("H100", 80 * 2**30)
