@@ -10,11 +10,11 @@ JOBS   ?= 3
 # What takes long comes first (tests/_order.py): who has nothing left takes short ones of another.
 SPREAD := -n $(JOBS) --dist worksteal --durations=10 --durations-min=30
 LINT   := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
-# Five minutes of pip's, mostly waiting for the disk, and a minute of mypy's, which has one core at most, beside the tests.
-BESIDE := sh .ci/beside '$(BIN)/tunebook engine install genai-bench' '$(BIN)/mypy'
+# Minutes of pip's, mostly waiting for the disk (genai-bench, Ray), and a minute of mypy's, which has one core at most, beside the tests.
+BESIDE := sh .ci/beside '$(BIN)/tunebook engine install genai-bench' '$(BIN)/python -m tests.ray_install' '$(BIN)/mypy'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-engines test ready test-docker test-heavy test-all check fast lint golden model sql axe client system site site-demo clean bench-ask bench-client bench-search bench-peers bench-precheck bench-merge bench-site bench-page bench-aa calibrate chaos
+.PHONY: help demo demo-engines test ready test-docker test-heavy test-all check fast lint golden model sql axe client ray system site site-demo clean bench-ask bench-client bench-search bench-peers bench-precheck bench-merge bench-site bench-page bench-aa calibrate chaos
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -54,10 +54,13 @@ check: $(VENV)/.tests lint   ## lint, types, import rules, invariants, generated
 	  tests/docs/test_reference.py tests/runner/campaign/test_schema.py
 
 fast: $(VENV)/.tests lint   ## units, properties, contracts and goldens on the simulated engine
-	$(PYTEST) $(SPREAD) -m "not engine and not genai_bench and not browser and not story and not matrix and not docker and not heavy"
+	$(PYTEST) $(SPREAD) -m "not engine and not genai_bench and not browser and not story and not matrix and not docker and not heavy and not ray"
 
 client: $(VENV)/.demo   ## genai-bench, the second load generator, in an environment of its own in the cache
 	$(BIN)/tunebook engine install genai-bench
+
+ray: $(VENV)/.tests   ## Ray, for the tests of several machines, in a folder of its own in the cache: 285 MB
+	$(BIN)/python -m tests.ray_install
 
 lint: $(VENV)/.tests
 	$(LINT) && $(BIN)/mypy

@@ -51,6 +51,8 @@ class Wanted:
     retry_failed: bool = False
     best: bool = False
     slots: int = 1
+    executor: str = "local"
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,8 @@ class Batch:
             enough=self.enough,
             retry_failed=retry,
             slots=self.wanted.slots,
+            executor=self.wanted.executor,
+            address=self.wanted.address,
         )
         return FileEnd(path, campaign, *_outcome(result), exit_code=result.exit_code, result=result)
 

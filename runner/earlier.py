@@ -71,7 +71,7 @@ def earlier(results: Path, campaign: Campaign, host: HostFacts) -> Iterator[Earl
         if start.search_key == campaign.search_key:
             continue
         there = from_resolved(start.campaign)
-        if there.deploy.kind == "attach" or not _same_hardware(campaign, host, there, start.host):
+        if there.deploy.kind == "attach" or not _same_hardware(campaign, host, there, start.machine):
             continue
         attempts = tuple(history(results, start.search_key, start.series))
         if attempts:

@@ -32,7 +32,7 @@ OUT_OF_MEMORY = (Cause.OOM_LOAD, Cause.OOM_GRAPH, Cause.OOM_SERVE)
 
 def ground_of(start: RunStart, campaign: Campaign) -> Ground:
     """By what the first run of a series sealed. Pure."""
-    return grounded(campaign, start.host, start.model_facts, dict(start.memory_limits))
+    return grounded(campaign, start.machine, start.model_facts, dict(start.memory_limits))
 
 
 def grounded(

@@ -94,6 +94,23 @@ def first_facts(order: Order, campaign: Campaign) -> Attempt:
     )
 
 
+def running_facts(order: Order, campaign: Campaign, attempt: Attempt, phase: Phase, phase_utc: str) -> dict[str, Any]:
+    """What the running file of the attempt says: to `status`, and to whoever finds its runner dead."""
+    return {
+        "run_id": order.run_id,
+        "campaign": campaign.name,
+        "deployer": campaign.deploy.kind,
+        "phase": phase.value,
+        "phase_utc": phase_utc,
+        "trials": campaign.search.trials,
+        "repeats": campaign.confirm.repeats,
+        "levels": campaign.workload.most_levels,
+        "labels": order.labels,
+        "secrets": secrets(campaign, campaign.entry(order.configuration.entry)),
+        "attempt": to_plain(attempt),
+    }
+
+
 def workload_key(campaign: Campaign) -> str:
     """Attempts whose keys differ were not measured under the same load and are not comparable."""
     return content_hash([workload_identity(campaign.workload), to_plain(campaign.model)])[:16]

@@ -57,15 +57,16 @@ class Reaped:
     trouble: str = ""
 
 
-def reap(results: Path) -> list[Reaped]:
-    """End and seal every attempt of this host whose runner is dead. Living runners, and other hosts, are left alone.
+def reap(results: Path, away: bool = True) -> list[Reaped]:
+    """End and seal every attempt of this host whose runner is dead. Living runners, and other hosts, are left alone;
+    without `away` also attempts whose dead driver had them on other machines, where their records may wait.
 
     May run at any time, also twice at once: each file is taken by one. Raises NoSpace, Unwritable, StoreError.
     """
     found = []
     for path in sorted(running_folder(results).glob("*.json")):
         with _claimed(path) as facts:
-            if facts is not None and runner_lives(facts) is False:
+            if facts is not None and runner_lives(facts) is False and (away or not facts.get("away")):
                 found.append(_reap_one(results, facts))
     _clear(running_folder(results))
     return found

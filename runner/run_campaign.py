@@ -39,32 +39,36 @@ def run_campaign(
     enough: Callable[[], bool] = lambda: False,
     retry_failed: bool = False,
     slots: int = 1,
+    executor: str = "local",
+    address: str | None = None,
 ) -> RunResult:
     """Run one campaign file to its end, or on from where its records stop.
 
     `again` starts the next series of a finished lineage; `retry_failed` first tries each failed trial once more;
     `max_trials` caps the new trials of this run; `stop` is polled and ends the run cleanly, its attempts too; when
     `enough` turns true no further attempt starts; the search has at most `slots` attempts running at a time, as many as
-    the machine has GPUs for. Raises CampaignError, NotReady (Unwritable too), AlreadyRunning, StoreError, NoSpace.
+    the machine has GPUs for, or the machines that `executor` reaches at `address`. Raises CampaignError, NotReady
+    (Unwritable too), UsageError, NetworkError, AlreadyRunning, StoreError, NoSpace.
     """
-    campaign = load(path)
+    campaign, where = load(path), (slots, executor, address)
     results.mkdir(parents=True, exist_ok=True)
     with owned_lineage(results, campaign.search_key, campaign.name):
-        reap(results)
+        reap(results, away=executor == "local")
         sweep([campaign.deploy.kind])
-        run = Run.open(campaign, path, results, project, again, max_trials, stop, enough, retry_failed, slots)
+        run = Run.open(campaign, path, results, project, again, max_trials, stop, enough, retry_failed, *where)
         if run.nothing_to_do():
             run.store(last=True)
             run.say_if_all_failed(run.over, run.facts.starts[-1].run_id)
             return run.result(run.over)
         if fetch_requests(campaign, run.say, stop):
             campaign = load(path)  # how long its requests are, is known now
-            run = Run.open(campaign, path, results, project, again, max_trials, stop, enough, retry_failed, slots)
-        refuse_unless_ready(campaign, project)
-        run.fit_slots()
-        convert_models(campaign, project, run.say, stop)
-        run.start()
+            run = Run.open(campaign, path, results, project, again, max_trials, stop, enough, retry_failed, *where)
+        if not run.executor.away:
+            refuse_unless_ready(campaign, project)
+            run.fit_slots()
+            convert_models(campaign, project, run.say, stop)
         with run.executor_open():
+            run.start()
             reason = run.retry() or run.search()
             if run.may_confirm(reason):
                 reason = run.confirm() or reason

@@ -20,6 +20,7 @@ from runner.enough import found_before
 from runner.executors import Executor, executors
 from runner.ground import ground_of
 from runner.lineage import Lineage
+from runner.nodes import Nodes
 from runner.store.history import LineageFacts, history, lineage_facts, withdrawn
 from runner.util.clock import new_id
 from runner.verdict import comparisons
@@ -69,6 +70,8 @@ class RunState:
     run_id: str = field(default_factory=new_id)
     began: float | None = None
     executor: Executor = field(default_factory=lambda: executors.get("local"))
+    address: str | None = None
+    nodes: Nodes | None = None  # where attempts run, when they are away
     host_faults: dict[int, int] = field(default_factory=dict)
     new_trials: int = 0
     snapshot_at: float = 0.0
@@ -91,11 +94,14 @@ class RunState:
         enough: Callable[[], bool] = lambda: False,
         retry_failed: bool = False,
         slots: int = 1,
+        executor: str = "local",
+        address: str | None = None,
     ) -> Self:
-        """What is known of the lineage, read; nothing is written."""
+        """What is known of the lineage, read; nothing is written. Raises UnknownMember for an executor."""
         facts = lineage_facts(results, campaign.search_key)
         series = max((start.series for start in facts.starts), default=0)
         run = cls(campaign, path, results, project, series, facts, max_trials, stop, enough, retry_failed, slots)
+        run.executor, run.address = executors.get(executor), address
         if again and facts.starts and run.series_is_over():
             run.series += 1  # an unfinished series is resumed first: nothing is abandoned half-way
         return run

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from runner import run_events, run_facts
+from runner import away, nodes, run_events, run_facts
 from runner.campaign.load import resolved
 from runner.decide import Refused
 from runner.domain.campaign import Campaign
@@ -19,20 +19,23 @@ from runner.domain.trial import Attempt, Configuration
 from runner.earlier import prior
 from runner.errors import StoreError
 from runner.events import emit
+from runner.executors import Lost
 from runner.ground import limits
 from runner.hardware.facts import host_facts
 from runner.lineage import Lineage
 from runner.order import Order
+from runner.reap import reap
 from runner.reference import reference_answers
 from runner.run_state import RunState
 from runner.scoring.rules import rules_of
 from runner.slots import slots_here
 from runner.store.history import lineage_facts
 from runner.store.ingest import ingest
-from runner.store.record import seal, seal_rules
+from runner.store.record import record_path, seal, seal_rules
 from runner.store.snapshot import snapshot
 from runner.util.clock import new_id
 from runner.util.codec import from_plain, to_plain
+from runner.watched import Watched
 
 SNAPSHOT_EVERY = 60.0
 """Seconds between two fresh copies for readers while a run goes on."""
@@ -53,12 +56,18 @@ class RunSteps(RunState):
 
     flying: dict[int, Flight] = field(default_factory=dict)
     """What the search has running, by trial number."""
+    watched: dict[str, Watched] = field(default_factory=dict)
+    """What is away, by attempt."""
+    came_home: list[str] = field(default_factory=list)
+    """Names of records of which machines may have copies."""
 
     def start(self) -> None:
         self.began = time.monotonic()
         known = any(start.series == self.series for start in self.facts.starts)
-        learned = self.ground.limits if known else limits(self.results, self.campaign, host_facts())
+        there = next(iter(self.nodes.hosts.values())) if self.nodes else None
+        learned = self.ground.limits if known else limits(self.results, self.campaign, there or host_facts())
         began = run_facts.run_start(self.campaign, self.path, self.run_id, self.series, self.project, learned)
+        began = replace(began, measured_on=there)
         seal(self.results, RecordKind.RUN_START, self.run_id, self.taking(began))
         self.facts = lineage_facts(self.results, self.campaign.search_key)
         lineage = self.lineage
@@ -69,7 +78,7 @@ class RunSteps(RunState):
         """With what the series takes from earlier lineages: the first run of it looks, the later ones repeat."""
         first = all(start.series != self.series for start in self.facts.starts)
         model = began.model_facts.architecture if began.model_facts else None
-        taken = prior(self.results, self.campaign, began.host, model) if first else self.prior
+        taken = prior(self.results, self.campaign, began.machine, model) if first else self.prior
         return replace(began, warm_start=taken.warm_start, replayed=taken.replayed)
 
     def end(self, reason: EndReason) -> None:
@@ -95,12 +104,31 @@ class RunSteps(RunState):
 
     @contextmanager
     def executor_open(self) -> Iterator[None]:
-        self.executor.open(self.slots)
+        """Where attempts run. Away, the machines are asked first, and at the end they forget what is here."""
+        self.executor.open(self.slots, self.campaign.hardware.gpus, self.address)
         try:
+            if self.executor.away:
+                self.find_nodes()
             yield
+            if self.executor.away:
+                nodes.tidy(self.executor, self.results, self.came_home)
         finally:
             self.executor.cancel()
             self.executor.close()
+
+    def find_nodes(self) -> None:
+        """Who takes part, said before the first attempt; what an earlier run left on the machines comes home."""
+        asked = self.executor, self.campaign, self.results, self.project
+        self.nodes, home = nodes.survey(*asked, self.lineage.attempts)
+        reap(self.results)  # what no machine could tell of
+        for line in self.nodes.lines(self.campaign):
+            self.say(line)
+        if home:
+            self.say(f"{len(home)} attempts of an earlier run were sealed there, and their records are here now")
+            self.facts = lineage_facts(self.results, self.campaign.search_key)
+        if self.nodes.slots < self.slots:
+            self.say(f"{self.nodes.slots} of {self.slots} slots: these machines hold no more attempts at a time")
+            self.slots = self.nodes.slots
 
     def deploy(
         self,
@@ -143,7 +171,21 @@ class RunSteps(RunState):
             reference=reference_answers(self.campaign, lineage.attempts, self.results),
         )
         emit("trial_started", self.run_id, **run_events.trial_started(order))
-        return Flight(order, lineage, self.executor.submit("runner.run_trial:run_order", to_plain(order), self.hear))
+        return Flight(order, lineage, self.submit(order))
+
+    def submit(self, order: Order) -> Future[Any]:
+        """At home the attempt registers itself; away it is registered in both places, for `status` and `reap`."""
+        if not self.executor.away:
+            return self.executor.submit("runner.run_trial:run_order", to_plain(order), self.hear)
+        watched = Watched.begin(self.results, order)
+        self.watched[order.attempt_id] = watched
+
+        def hear(message: dict[str, Any]) -> None:
+            watched.hear(message)
+            self.hear(message)
+
+        payload = {"order": to_plain(order), "key": away.key_of(self.results)}
+        return self.executor.submit("runner.away:run_order", payload, hear)
 
     @property
     def pending_trials(self) -> dict[int, Configuration]:
@@ -159,9 +201,27 @@ class RunSteps(RunState):
 
     def end_of(self, flight: Flight) -> Attempt:
         """What came of it, told and ingested. Raises what the attempt raised: the disk takes no record, or our bug."""
-        attempt = from_plain(Attempt, flight.result.result())
+        attempt = self.result_of(flight)
         emit("trial_ended", self.run_id, **run_events.trial_ended(flight.order, attempt, flight.lineage))
         self.store()
+        return attempt
+
+    def result_of(self, flight: Flight) -> Attempt:
+        """From another machine the sealed record comes with it; of a machine that is gone we seal what we know."""
+        watched = self.watched.pop(flight.order.attempt_id, None)
+        if watched is None:
+            return from_plain(Attempt, flight.result.result())
+        try:
+            said = flight.result.result()
+            if "trouble" in said:
+                raise Lost(said["trouble"], place=said["place"])
+            nodes.take_home(self.results, said)
+            attempt = from_plain(Attempt, said["attempt"])
+        except Lost as lost:
+            host = self.nodes.hosts.get(lost.place) if self.nodes else None
+            attempt = nodes.seal_lost(self.results, watched.first, lost, host, watched.phase)
+        watched.end()
+        self.came_home.append(record_path(self.results, RecordKind.ATTEMPT, attempt.attempt_id).name)
         return attempt
 
     def store(self, *, last: bool = False) -> None:

@@ -31,7 +31,7 @@ from runner.domain.trial import (
 )
 from runner.errors import NoSpace, StoreError, TunebookError, Unwritable
 from runner.measure import Measured, measure
-from runner.order import Order, campaign_of, first_facts, place_request, requests_of, secrets
+from runner.order import Order, campaign_of, first_facts, place_request, requests_of, running_facts
 from runner.running_file import Progress, remove_running, scratch_folder, write_running
 from runner.runtimes import Runtime, runtimes
 from runner.scoring.ascent import Ascent, after_level
@@ -140,23 +140,8 @@ class _Trial:
         self.scratch.mkdir(parents=True, exist_ok=True)
 
     def _write_running(self) -> None:
-        write_running(
-            Path(self.order.results),
-            self.order.attempt_id,
-            {
-                "run_id": self.order.run_id,
-                "campaign": self.campaign.name,
-                "deployer": self.deployer.name,
-                "phase": self.phase.value,
-                "phase_utc": self.phase_utc,
-                "trials": self.campaign.search.trials,
-                "repeats": self.campaign.confirm.repeats,
-                "levels": self.campaign.workload.most_levels,
-                "labels": self.order.labels,
-                "secrets": secrets(self.campaign, self.entry),
-                "attempt": to_plain(self.attempt),
-            },
-        )
+        facts = running_facts(self.order, self.campaign, self.attempt, self.phase, self.phase_utc)
+        write_running(Path(self.order.results), self.order.attempt_id, facts)
 
     def leased(self) -> AbstractContextManager[tuple[str, ...]]:
         """The GPUs that the campaign asks for. They are given back after the engine is gone, on every path."""

@@ -12,6 +12,7 @@ import pytest
 
 from runner.engines import environments
 from runner.loadgens import loadgens
+from tests import ray_install
 
 PATIENCE = 900.0
 """Seconds to wait for what another process installs: five minutes on two busy cores. A fetch that hangs is a failure
@@ -53,4 +54,6 @@ def lacks(marker: str) -> str | None:
             time.sleep(1)  # `make test` installs it beside the other tests
             lacking = loadgens.get("genai-bench").needs()
         return None if lacking is None else f"{lacking.what} ({lacking.hint})"
+    if marker == "ray":
+        return ray_install.lacking(PATIENCE)
     return None  # heavy: the test itself says which engine

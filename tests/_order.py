@@ -19,7 +19,7 @@ class Listed(Protocol):
 
 Item = TypeVar("Item", bound=Listed)
 
-SECONDS = {"docker": 5, "story": 8, "browser": 6, "engine": 6, "genai_bench": 12}
+SECONDS = {"docker": 5, "story": 8, "browser": 6, "engine": 6, "genai_bench": 12, "ray": 15}
 """About what a test with this marker takes; most others take a fraction of one."""
 
 
@@ -30,7 +30,7 @@ def seconds(item: Listed) -> int:
 
 def waits(item: Listed) -> bool:
     """For what `make test` installs beside the tests."""
-    return item.get_closest_marker("genai_bench") is not None
+    return any(item.get_closest_marker(marker) is not None for marker in ("genai_bench", "ray"))
 
 
 def _shares(item: Listed) -> str:

@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--accept", action="store_true", help="write golden files instead of comparing with them")
 
 
-TIERS = ("matrix", "heavy", "docker", "story", "browser", "engine", "genai_bench")
+TIERS = ("matrix", "heavy", "docker", "ray", "story", "browser", "engine", "genai_bench")
 """Markers from the heaviest down: a test counts for the first that it has."""
 
 

@@ -55,6 +55,16 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
     metavar="N",
     help="Up to N attempts of a search at a time, each on GPUs of its own; one on CPU. Confirming goes one by one.",
 )
+@click.option(
+    "--executor",
+    default="local",
+    metavar="NAME",
+    show_default=True,
+    help="Where attempts run: `local`, this machine; `ray`, the machines of a Ray cluster.",
+)
+@click.option(
+    "--address", metavar="HOST:PORT", help="Head of the Ray cluster (default: $RAY_ADDRESS). None is ever started."
+)
 @click.option("--build", is_flag=True, help="Build the site at the end, whatever failed.")
 @click.option(
     "--summary",
@@ -74,6 +84,8 @@ def command(
     max_trials: int | None,
     budget: float | None,
     slots: int,
+    executor: str,
+    address: str | None,
     build: bool,
     summary: Path | None,
     results: Path,
@@ -96,6 +108,7 @@ def command(
         )
     if "best" in only and (due or retry_failed or max_trials is not None):
         raise UsageError("--only best measures one attempt of each file", hint="leave out --due and the like")
+    require_address_fits(executor, address, only)
     stop = Event()
     status = 3  # what a program reads when our own bug ends us
     with progress(as_json), listening_to_signals(stop):
@@ -103,7 +116,7 @@ def command(
             files, best = picked(load_all(paths), only)
             for sentence in shared(files):
                 emit("warning", message=sentence)
-            wanted = Wanted(again, due, matching, max_trials, budget, retry_failed, best, slots)
+            wanted = Wanted(again, due, matching, max_trials, budget, retry_failed, best, slots, executor, address)
             status = run_and_close(
                 Batch(results, wanted, stop.is_set, translated), files, build=build, summary=summary, as_json=as_json
             )
@@ -114,6 +127,17 @@ def command(
             if as_json:
                 emit("end", exit_code=status)
     click.get_current_context().exit(status)
+
+
+def require_address_fits(executor: str, address: str | None, only: Sequence[str]) -> None:
+    """Raises UnknownMember, and UsageError for options that would mean nothing."""
+    from runner.executors import executors
+
+    away = executors.get(executor).away
+    if address is not None and not away:
+        raise UsageError(f"--executor {executor} runs on this machine and asks no --address", hint="add --executor ray")
+    if away and "best" in only:
+        raise UsageError(f"--only best measures on this machine, not with --executor {executor}", hint="leave it out")
 
 
 def run_and_close(batch: Batch, files: Sequence[Loaded], *, build: bool, summary: Path | None, as_json: bool) -> int:

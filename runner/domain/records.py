@@ -38,7 +38,8 @@ class RunStart:
     """A process of `tunebook run` began on a campaign. `campaign` is the resolved file as plain JSON (what
     `runner.campaign.load.from_resolved` reads back); `campaign_text` the YAML as it was written. `model_facts`: None
     where the model's files were not on this machine, or say nothing. `warm_start` and `replayed` are what its
-    series takes from earlier lineages: the first run of the series finds it, the later ones repeat it."""
+    series takes from earlier lineages: the first run of the series finds it, the later ones repeat it. `measured_on`
+    is a machine of the kind that its attempts run on, where that is not the driver's."""
 
     run_id: str
     campaign_id: str
@@ -59,10 +60,16 @@ class RunStart:
     model_facts: ModelFacts | None = None
     replayed: tuple[Replayed, ...] = ()
     memory_limits: Mapping[str, MemoryLimit] = field(default_factory=dict)  # by runtime; what the pre-check learned
+    measured_on: HostFacts | None = None
 
     @property
     def prior(self) -> Prior:
         return Prior(self.warm_start, self.replayed)
+
+    @property
+    def machine(self) -> HostFacts:
+        """What the attempts have."""
+        return self.measured_on or self.host
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from typing import Any, Protocol
 
 from runner.util.plugins import Folder
 
 
+class Lost(Exception):
+    """What an attempt was to say never came: its machine or its worker is gone, or no machine took it. No fault of the
+    configuration. `place` names the machine, empty where there was none; `stopped`: it was asked to end before it
+    began; `gone`: the machine itself is no more."""
+
+    def __init__(self, what: str, *, place: str = "", stopped: bool = False, gone: bool = False) -> None:
+        super().__init__(what)
+        self.what, self.place, self.stopped, self.gone = what, place, stopped, gone
+
+
 class Executor(Protocol):
     name: str
+    away: bool
+    """Whether attempts run on other machines than ours, each with a results folder of its own."""
 
-    def open(self, slots: int) -> None:
-        """Get ready for at most `slots` attempts at a time."""
+    def open(self, slots: int, gpus: int = 0, address: str | None = None) -> None:
+        """Get ready for at most `slots` attempts at a time, each with so many GPUs of one machine. `address`: where the
+        machines are asked for, if attempts run away. Raises NotReady, NetworkError, UsageError."""
+        ...
+
+    def everywhere(self, function: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """What `module:function(payload, stop, emit)` says on each machine away, by the machine's name; a Lost for one
+        that could not answer. One that died meanwhile is left out. Nothing of our own machine."""
+        ...
+
+    def keep(self, places: Collection[str]) -> None:
+        """From now on attempts run on these machines only."""
         ...
 
     def submit(self, function: str, payload: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> Future[Any]:
-        """Run `module:function(payload, stop, emit)`; the future gives its JSON result."""
+        """Run `module:function(payload, stop, emit)`; the future gives its JSON result, or raises what it raised, or
+        Lost."""
         ...
 
     def cancel(self) -> None:

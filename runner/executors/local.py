@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from threading import Event
@@ -13,14 +13,22 @@ from runner.executors import Executor
 
 class Local:
     name = "local"
+    away = False
 
     def __init__(self) -> None:
         self._stop = Event()
         self._pool: ThreadPoolExecutor | None = None
 
-    def open(self, slots: int) -> None:
+    def open(self, slots: int, gpus: int = 0, address: str | None = None) -> None:
+        """The GPUs are leased by each attempt; there is no address."""
         self._stop.clear()
         self._pool = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="slot")
+
+    def everywhere(self, function: str, payload: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def keep(self, places: Collection[str]) -> None:
+        """There is one machine."""
 
     def submit(self, function: str, payload: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> Future[Any]:
         assert self._pool is not None, "open() comes first"

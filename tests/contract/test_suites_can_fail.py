@@ -61,6 +61,7 @@ def test_a_member_without_annotation_is_refused() -> None:
 def test_a_member_that_lacks_a_method_or_takes_other_arguments_is_refused() -> None:
     class Half:
         name = "half"
+        away = False
 
         def open(self) -> None: ...
 
@@ -312,7 +313,7 @@ def test_a_load_generator_that_forgets_the_rows_is_refused(tmp_path: Path, monke
 class Eager(Local):
     """As many attempts at a time as anybody submits."""
 
-    def open(self, slots: int) -> None:
+    def open(self, slots: int, gpus: int = 0, address: str | None = None) -> None:
         super().open(8)
 
 

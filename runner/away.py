@@ -1,0 +1,151 @@
+"""An attempt away from home: what a machine of a cluster does for the driver of a run, called there by an executor.
+
+The machine has a results folder of its own for each driver's (`<cache>/away/<key>`): an attempt registers and seals in
+it as it does at home, so the same reaper serves it. Its sealed record travels to the driver, which alone writes the
+store, and stays until the driver says that it has it: a driver that was killed asks for what is left.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import io
+import os
+import platform
+import re
+import shutil
+import tarfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from runner import __version__
+from runner.campaign.load import from_resolved
+from runner.domain.ids import content_hash
+from runner.domain.records import RecordKind
+from runner.errors import NoSpace, StoreError, TunebookError, Unwritable
+from runner.hardware.facts import host_facts
+from runner.hardware.lease import VISIBLE
+from runner.order import Order
+from runner.preflight import convert_models, refuse_unless_ready
+from runner.reap import reap, sweep
+from runner.run_trial import run_trial
+from runner.running_file import read_running, runner_lives
+from runner.store.record import manifest_sha256, record_folders, record_path
+from runner.util.codec import from_plain, to_plain
+from runner.util.project import cache_folder
+
+Stop = Callable[[], bool]
+Notify = Callable[[dict[str, Any]], None]
+FOLDER = "away"
+"""In the cache of a machine: its results folders for drivers elsewhere."""
+MOST_BYTES = 512 * 2**20
+"""Of a record that travels. The largest are a few megabytes: request rows, telemetry, logs that are cut."""
+ENDING = 90.0
+"""Seconds in which attempts of a driver that is gone end by themselves: they hear of it, then stop their engines."""
+_KEY = re.compile(r"[0-9a-f]{16}")
+
+
+def key_of(results: Path) -> str:
+    """Names the folder that a machine keeps for this results folder. Two drivers never share one."""
+    return content_hash([os.uname().nodename, str(results.resolve())])[:16]
+
+
+def home(key: str) -> Path:
+    """That folder, on the machine that is asked."""
+    assert _KEY.fullmatch(key), key
+    return cache_folder() / FOLDER / key
+
+
+def node_facts(payload: dict[str, Any], stop: Stop, notify: Notify) -> dict[str, Any]:
+    """What must be the same everywhere, and what this machine is."""
+    return {
+        "version": __version__,
+        "code": code_hash(),
+        "python": platform.python_version(),
+        "host": to_plain(host_facts()),
+    }
+
+
+@functools.cache
+def code_hash() -> str:
+    """Of the package that measures, so that two states of one version are told apart: 12 hex digits."""
+    root = Path(__file__).parent
+    found = hashlib.sha256()
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
+            found.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    return found.hexdigest()[:12]
+
+
+def prepare(payload: dict[str, Any], stop: Stop, notify: Notify) -> dict[str, Any]:
+    """Before the first attempt: end what a driver that is gone left running here, say which records wait, and whether
+    the campaign can run. `lacks` is why not; empty when it can."""
+    results = home(payload["key"])
+    campaign = from_resolved(payload["campaign"])
+    os.environ.pop(VISIBLE, None)  # this question got no GPUs; the attempts will
+    lacks = ""
+    try:
+        sweep([campaign.deploy.kind])
+        _end_all(results)
+        refuse_unless_ready(campaign, Path(payload["project"]))
+        convert_models(campaign, Path(payload["project"]), lambda text: None, stop)
+    except TunebookError as error:
+        lacks = "; ".join(f"{one.what} ({one.hint})" if one.hint else one.what for one in error.problems())
+    return {"lacks": lacks, "waiting": [path.name for path in record_folders(results, RecordKind.ATTEMPT)]}
+
+
+def hand_over(payload: dict[str, Any], stop: Stop, notify: Notify) -> list[dict[str, Any]]:
+    """The records of these names, packed."""
+    records = record_folders(home(payload["key"]), RecordKind.ATTEMPT)
+    return [packed(path) for path in records if path.name in payload["names"]]
+
+
+def tidy(payload: dict[str, Any], stop: Stop, notify: Notify) -> None:
+    """End what dead workers left, and forget these records: the driver has them, and ours are copies now."""
+    results = home(payload["key"])
+    reap(results)
+    for path in record_folders(results, RecordKind.ATTEMPT):
+        if path.name in payload["names"]:
+            shutil.rmtree(path)
+
+
+def run_order(payload: dict[str, Any], stop: Stop, notify: Notify) -> dict[str, Any]:
+    """One attempt; its sealed record, packed. A disk that takes no record is this machine's trouble: `trouble` says it,
+    and the run goes on elsewhere."""
+    results = home(payload["key"])
+    order = replace(from_plain(Order, payload["order"]), results=str(results))
+    try:
+        reap(results)
+        attempt = run_trial(order, stop, notify)
+        return {"attempt": to_plain(attempt), **packed(record_path(results, RecordKind.ATTEMPT, order.attempt_id))}
+    except (NoSpace, Unwritable, StoreError) as error:
+        return {"trouble": error.what, "place": os.uname().nodename}
+
+
+def packed(path: Path) -> dict[str, Any]:
+    """A sealed folder as text: its name, its manifest's sha256, a tar in base64. Raises StoreError above MOST_BYTES."""
+    if sum(file.stat().st_size for file in path.iterdir()) > MOST_BYTES:
+        raise StoreError(f"record {path.name} is larger than {MOST_BYTES // 2**20} MiB: it stays where it is")
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for file in sorted(path.iterdir()):
+            tar.add(file, arcname=file.name, recursive=False)
+    return {
+        "record": path.name,
+        "sha256": manifest_sha256(path),
+        "tar": base64.b64encode(buffer.getvalue()).decode("ascii"),
+    }
+
+
+def _end_all(results: Path) -> None:
+    """Seal what dead workers left, after the living ones of a driver that is gone have ended. Called while no attempt
+    of ours runs: the driver holds the lineage."""
+    end = time.monotonic() + ENDING
+    reap(results)
+    while any(runner_lives(facts) for facts in read_running(results)) and time.monotonic() < end:
+        time.sleep(0.2)
+        reap(results)

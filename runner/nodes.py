@@ -1,0 +1,202 @@
+"""The machines of a run whose attempts are away: who may take part, what waits there, and records that come home.
+
+A machine takes part when it runs the same tunebook, has what the campaign needs, and is of the same kind as the others:
+numbers of two kinds of machine are never ranked together.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import tarfile
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from runner import away
+from runner.campaign.load import resolved
+from runner.domain.campaign import Campaign
+from runner.domain.failure import Cause, Failure, Outcome, Phase
+from runner.domain.hardware import HostFacts
+from runner.domain.records import RecordKind
+from runner.domain.trial import Attempt
+from runner.errors import NotReady, StoreDamaged
+from runner.executors import Executor, Lost
+from runner.hardware.choice import matching
+from runner.store.record import adopt, record_path, records_folder, seal_attempt
+from runner.util.clock import utc_now
+from runner.util.codec import from_plain
+from runner.util.files import disk_errors
+
+IN = "runner.away:"
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """The machines that take part. `left_out`: why others do not, a sentence each. `slots`: most attempts at a time."""
+
+    hosts: Mapping[str, HostFacts]
+    left_out: tuple[str, ...]
+    slots: int
+
+    def lines(self, campaign: Campaign) -> list[str]:
+        """Machines and GPUs, for whoever reads what a run does."""
+        there = [f"attempts run on {name}: {machine(host, campaign)}" for name, host in self.hosts.items()]
+        return [*there, *self.left_out]
+
+
+def survey(
+    executor: Executor, campaign: Campaign, results: Path, project: Path, attempts: Sequence[Attempt]
+) -> tuple[Nodes, list[str]]:
+    """Ask every machine, take home what waits there, and settle who takes part. The second value names the records that
+    came home.
+
+    Raises NotReady, with the machines by name, when one runs another tunebook, and when none can run the campaign."""
+    facts = executor.everywhere(IN + "node_facts", {})
+    if not facts:
+        raise NotReady(
+            f"no living machine of the cluster can hold {_asked(campaign)}",
+            hint="`ray status` shows what Ray has; a machine started with --num-cpus=0 and without GPUs takes none",
+        )
+    refuse_another_tunebook(facts)
+    payload = {"key": away.key_of(results), "campaign": resolved(campaign), "project": str(project)}
+    said = executor.everywhere(IN + "prepare", payload)
+    home = collect(executor, results, said)
+    hosts = {name: from_plain(HostFacts, facts[name]["host"]) for name in facts if name in said}
+    left_out = {name: _lacks(said[name]) for name in hosts}
+    left_out |= {name: _several(hosts[name], campaign) for name in hosts if not left_out[name]}
+    able = {name: host for name, host in hosts.items() if not left_out[name]}
+    chosen = of_one_kind(able, campaign, attempts)
+    other = {name: "another kind of machine than those that measure" for name in able if name not in chosen}
+    why = tuple(f"{name} takes no part: {reason}" for name, reason in {**left_out, **other}.items() if reason)
+    if not chosen:
+        told = "; ".join(why) or "the machines of this cluster are of another kind than those that measured before"
+        raise NotReady(f"no machine of the cluster can run campaign {campaign.name!r}: {told}")
+    executor.keep(chosen)
+    return Nodes(chosen, why, _slots(chosen, campaign)), home
+
+
+def refuse_another_tunebook(facts: Mapping[str, Any]) -> None:
+    """Raises NotReady that names every machine which does not run exactly our code, with ours beside it."""
+    ours = away.node_facts({}, lambda: False, lambda message: None)
+    wrong = []
+    for name, said in facts.items():
+        if isinstance(said, Lost):
+            wrong.append(f"{name} can not run tunebook: {said.what}")
+            continue
+        differing = [f"{word} {said[word]}, here {ours[word]}" for word in ("version", "code", "python")
+                     if said[word] != ours[word]]  # fmt: skip
+        if differing:
+            wrong.append(f"{name} has another tunebook: {'; '.join(differing)}")
+    if wrong:
+        raise NotReady("; ".join(wrong), hint=f"install tunebook {ours['version']} of one source on every machine")
+
+
+def kind_of(host: HostFacts, campaign: Campaign) -> tuple[Any, ...]:
+    """Machines that agree in this may be ranked together."""
+    gpus = matching(host.gpus, campaign.hardware.gpu) if campaign.hardware.gpus else []
+    return tuple(sorted({(gpu.name, gpu.memory_bytes) for gpu in gpus})), host.cpu_model, host.cpu_count
+
+
+def of_one_kind(
+    hosts: Mapping[str, HostFacts], campaign: Campaign, attempts: Sequence[Attempt]
+) -> dict[str, HostFacts]:
+    """Those of the kind that measured before; at the beginning of a series those of the most frequent kind."""
+    kinds: dict[tuple[Any, ...], dict[str, HostFacts]] = {}
+    for name, host in hosts.items():
+        kinds.setdefault(kind_of(host, campaign), {})[name] = host
+    measured = [one for one in attempts if one.outcome in (Outcome.MEASURED, Outcome.FAILED)]
+    if measured:
+        return kinds.get(kind_of(measured[-1].host, campaign), {})
+    return max(kinds.values(), key=lambda found: _slots(found, campaign), default={})
+
+
+def collect(executor: Executor, results: Path, said: Mapping[str, Any]) -> list[str]:
+    """Records that an earlier driver did not get. What is here already, or ended here otherwise, stays as it is: a
+    late result of a closed attempt changes nothing. Returns the names of those that came."""
+    waiting = {name for one in said.values() if not isinstance(one, Lost) for name in one["waiting"]}
+    wanted = sorted(name for name in waiting if not (records_folder(results) / name).exists())
+    came = []
+    if wanted:
+        key = away.key_of(results)
+        for records in executor.everywhere(IN + "hand_over", {"key": key, "names": wanted}).values():
+            for one in records if not isinstance(records, Lost) else ():
+                take_home(results, one)
+                came.append(str(one["record"]))
+    if waiting:
+        tidy(executor, results, sorted(waiting))
+    return sorted(came)
+
+
+def tidy(executor: Executor, results: Path, names: Sequence[str]) -> None:
+    """Tell the machines which records are here, so that they keep no copies; what dead workers left is ended."""
+    here = [name for name in names if (records_folder(results) / name).exists()]
+    executor.everywhere(IN + "tidy", {"key": away.key_of(results), "names": here})
+
+
+def take_home(results: Path, packed: Mapping[str, Any]) -> None:
+    """Put a record that travelled among ours, whole or not at all. Raises StoreDamaged when it is not what was sealed,
+    NoSpace, Unwritable."""
+    name = str(packed["record"])
+    if (records_folder(results) / name).exists():
+        return
+    with disk_errors(results), tempfile.TemporaryDirectory(prefix=".away-", dir=results) as scratch:
+        folder = Path(scratch) / name
+        if folder.parent != Path(scratch) or not name.startswith(f"{RecordKind.ATTEMPT}-"):
+            raise StoreDamaged(f"{name!r} is no name of an attempt's record")
+        folder.mkdir()
+        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed["tar"]))) as tar:
+            tar.extractall(folder, filter="data")
+        adopt(results, folder, str(packed["sha256"]))
+
+
+def seal_lost(results: Path, first: Attempt, lost: Lost, host: HostFacts | None, phase: Phase) -> Attempt:
+    """The attempt as the driver knows it: its machine can say nothing any more. Sealed, so that it is seen. `first` are
+    the facts that it began with, `phase` is the last that was heard of."""
+    ended = utc_now()
+    where = f"{lost.place}: " if lost.place and lost.place not in lost.what else ""
+    cause = Cause.INTERRUPTED if lost.stopped else Cause.INFRA
+    attempt = replace(
+        first,
+        outcome=Outcome.INTERRUPTED if lost.stopped else Outcome.INFRA,
+        failure=Failure(phase, cause, f"{where}{lost.what}"[:500], rule="away"),
+        phase=phase,
+        host=host or first.host,
+        ended_utc=ended,
+        seconds=round((datetime.fromisoformat(ended) - datetime.fromisoformat(first.started_utc)).total_seconds(), 6),
+    )
+    if not record_path(results, RecordKind.ATTEMPT, attempt.attempt_id).exists():
+        seal_attempt(results, attempt)
+    return attempt
+
+
+def machine(host: HostFacts, campaign: Campaign) -> str:
+    """`H100 (80 GB)` and the like: what it brings."""
+    names = [gpu.name for gpu in matching(host.gpus, campaign.hardware.gpu)] if campaign.hardware.gpus else []
+    gpus = ", ".join(f"{names.count(name)}x {name}" for name in dict.fromkeys(names))
+    return gpus or f"{host.cpu_model}, {host.cpu_count} cores"
+
+
+def _lacks(said: Any) -> str:
+    return said.what if isinstance(said, Lost) else str(said["lacks"])
+
+
+def _several(host: HostFacts, campaign: Campaign) -> str:
+    """Ray gives a task any GPUs of a machine: all of them must be of the wanted kind."""
+    wanted = campaign.hardware
+    names = dict.fromkeys(gpu.name for gpu in host.gpus)
+    if not wanted.gpus or (len(names) == 1 and len(matching(host.gpus, wanted.gpu)) == len(host.gpus)):
+        return ""
+    return f"its GPUs are {', '.join(names)}, and Ray can not choose among them"
+
+
+def _slots(hosts: Mapping[str, HostFacts], campaign: Campaign) -> int:
+    gpus = campaign.hardware.gpus
+    return sum(len(host.gpus) // gpus if gpus else 1 for host in hosts.values())
+
+
+def _asked(campaign: Campaign) -> str:
+    return campaign.hardware.label if campaign.hardware.gpus else "an attempt"
