@@ -58,7 +58,10 @@ def _campaign(out: Path, trials: Sequence[Row], attempts: Sequence[Row], limits:
     made: dict[str, list[Row]] = {}
     for row in attempts:
         made.setdefault(row["trial_id"], []).append(row)
-    texts = {f"{one['number']}.txt": trial_text(one, made.get(one["trial_id"], ())) for one in trials}
+    texts: dict[str, str] = {}
+    for one in trials:  # two machines that searched one lineage gave a number to two trials: the file tells both
+        name = f"{one['number']}.txt"
+        texts[name] = (texts[name] + "\n" if name in texts else "") + trial_text(one, made.get(one["trial_id"], ()))
     _write_all(out / trial_file(campaign, 0), texts)
     for row in limits:
         path = out / whatif_panel.data_file(campaign)

@@ -120,6 +120,20 @@ def test_a_withdrawn_trial_keeps_its_file(tmp_path: Path) -> None:
     assert texts[f"{CAMPAIGN}/trials/4.txt"].count("; withdrawn\n") == 1
 
 
+def test_a_number_that_two_machines_gave_tells_both(tmp_path: Path) -> None:
+    """Each searched the lineage by itself, and their records were merged: nothing of either is left out."""
+    results, same = tmp_path / "results", make.attempt(number=1, values={"threads": 2})
+    other = make.attempt(number=1, values={"threads": 4}, n=77)
+    make.write_store(results, attempts=[make.attempt(number=0), same, other])
+    with closing(open_snapshot(results)) as connection:
+        prepare(connection)
+        details.write(connection, tmp_path / "out", Publisher(["bench-1"]))
+    text = (tmp_path / "out" / CAMPAIGN / "trials/1.txt").read_text(encoding="utf-8-sig")
+    heads = [line.strip() for line in text.splitlines() if line.startswith(("Trial ", "  Parameters"))]
+    assert heads[::2] == ["Trial 1 of smollm-cpu"] * 2
+    assert sorted(heads[1::2]) == ["Parameters  threads=2", "Parameters  threads=4"]
+
+
 def test_one_trial_without_a_number(tmp_path: Path) -> None:
     """Interrupted before anything happened: no launch, no level, no evidence."""
     results = tmp_path / "results"
