@@ -105,10 +105,10 @@ def build_site(results: Path, project: Path, out: Path | None, *, private: bool 
 @contextmanager
 def spill(connection: DuckDBPyConnection, results: Path) -> Iterator[None]:
     """DuckDB takes four fifths of the machine's memory and all its cores unless it is told otherwise. Here a fixed part
-    of memory and twice what the snapshot takes, so that a large store is not starved, and one thread: each takes memory
-    of its own, and on eight cores a thousand campaigns did not fit. What needs more goes to a folder for the time; that
-    of a build that was killed is removed."""
-    megabytes = max(192, 96 + 2 * snapshot_path(results).stat().st_size // 2**20)
+    of memory and four times what the snapshot takes (a thousand campaigns of 50 trials, 47 MB, need more than 190), and
+    one thread: each takes memory of its own, and on eight cores they did not fit. What needs more goes to a folder for
+    the time; that of a build that was killed is removed."""
+    megabytes = max(256, 128 + 4 * snapshot_path(results).stat().st_size // 2**20)
     with website.scratch() as folder:
         connection.execute("SET threads = 1")
         connection.execute(f"SET memory_limit = '{megabytes}MiB'")
