@@ -106,7 +106,7 @@ def test_memory_does_not_grow_with_the_cores(results: Path) -> None:
         connection.execute("SET threads = 64")
         with build.spill(connection, results):
             limits = "FROM (SELECT current_setting('threads'), current_setting('memory_limit'))"
-            assert connection.execute(limits).fetchall() == [(1, "192.0 MiB")]
+            assert connection.execute(limits).fetchall() == [(1, "256.0 MiB")]
             prepare(connection)
 
 
