@@ -26,7 +26,7 @@ from runner.domain.trial import Attempt
 from runner.errors import NotReady, StoreDamaged
 from runner.executors import Executor, Lost
 from runner.hardware.choice import matching
-from runner.store.record import adopt, record_path, records_folder, seal_attempt
+from runner.store.record import adopt, fsync, record_path, records_folder, seal_attempt
 from runner.util.clock import utc_now
 from runner.util.codec import from_plain
 from runner.util.files import disk_errors
@@ -151,6 +151,7 @@ def take_home(results: Path, packed: Mapping[str, Any]) -> None:
         with tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed["tar"]))) as tar:
             tar.extractall(folder, filter="data")
         adopt(results, folder, str(packed["sha256"]))
+        fsync(records_folder(results))  # the machine forgets its copy when it hears that we have it
 
 
 def seal_lost(results: Path, first: Attempt, lost: Lost, host: HostFacts | None, phase: Phase) -> Attempt:
