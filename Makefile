@@ -14,7 +14,7 @@ LINT   := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imp
 BESIDE := sh .ci/beside '$(BIN)/tunebook engine install genai-bench' '$(BIN)/mypy'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-engines test ready test-docker test-heavy test-ray test-all check fast lint golden model sql axe client ray system site site-demo clean bench-ask bench-client bench-search bench-peers bench-precheck bench-merge bench-site bench-page bench-aa calibrate chaos
+.PHONY: help demo demo-engines test ready test-docker test-heavy test-ray kube-test test-all check fast lint golden model sql axe client ray kube system site site-demo clean bench-ask bench-client bench-search bench-peers bench-precheck bench-merge bench-site bench-page bench-aa calibrate chaos
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -34,7 +34,7 @@ demo-engines: $(VENV)/.demo model   ## llama.cpp, Transformers and vLLM on the s
 	$(BIN)/tunebook build
 
 test: ready      ## install what tests need and run them all
-	@$(BESIDE) '$(LINT) && $(PYTEST) $(SPREAD) -m "not matrix and not heavy and not ray"'
+	@$(BESIDE) '$(LINT) && $(PYTEST) $(SPREAD) -m "not matrix and not heavy and not ray and not kube"'
 
 test-docker: system $(VENV)/.tests model   ## of these the tests of containers, on a Docker Engine that they start; as root
 	$(PYTEST) -m docker
@@ -45,7 +45,11 @@ test-heavy: $(VENV)/.tests model   ## the real Transformers and vLLM, where `tun
 test-ray: ray    ## the tests on a real Ray cluster of several nodes, all on this machine
 	$(PYTEST) -m ray
 
-test-all: ready  ## the full fault and browser matrices too, and Ray
+kube-test: kube  ## the tests on a real Kubernetes API server of their own; one time 8 minutes of CPU to build it
+	$(PYTEST) -m kube
+
+test-all: ready  ## the full fault and browser matrices too, Ray and a Kubernetes API server
+	@$(MAKE) --no-print-directory kube || echo "without it nobody asks a real API server" >&2
 	@$(BESIDE) '$(BIN)/python -m tests.ray_install' '$(LINT) && $(PYTEST) $(SPREAD) -m "not heavy"'
 
 ready:
@@ -57,13 +61,16 @@ check: $(VENV)/.tests lint   ## lint, types, import rules, invariants, generated
 	  tests/docs/test_reference.py tests/runner/campaign/test_schema.py
 
 fast: $(VENV)/.tests lint   ## units, properties, contracts and goldens on the simulated engine
-	$(PYTEST) $(SPREAD) -m "not engine and not genai_bench and not browser and not story and not matrix and not docker and not heavy and not ray"
+	$(PYTEST) $(SPREAD) -m "not engine and not genai_bench and not browser and not story and not matrix and not docker and not heavy and not ray and not kube"
 
 client: $(VENV)/.demo   ## genai-bench, the second load generator, in an environment of its own in the cache
 	$(BIN)/tunebook engine install genai-bench
 
 ray: $(VENV)/.tests   ## Ray, for the tests of several machines, in a folder of its own in the cache: 285 MB
 	$(BIN)/python -m tests.ray_install
+
+kube: $(VENV)/.tests  ## a kube-apiserver and etcd for the tests, built from Debian's source into the cache: 140 MB
+	$(BIN)/python -m tests.kube_install
 
 lint: $(VENV)/.tests
 	$(LINT) && $(BIN)/mypy

@@ -12,7 +12,7 @@ import pytest
 
 from runner.engines import environments
 from runner.loadgens import loadgens
-from tests import ray_install
+from tests import kube_install, ray_install
 
 PATIENCE = 900.0
 """Seconds to wait for what another process installs: five minutes on two busy cores. A fetch that hangs is a failure
@@ -56,4 +56,6 @@ def lacks(marker: str) -> str | None:
         return None if lacking is None else f"{lacking.what} ({lacking.hint})"
     if marker == "ray":
         return ray_install.lacking(PATIENCE)
+    if marker == "kube":
+        return kube_install.lacking()
     return None  # heavy: the test itself says which engine

@@ -19,7 +19,7 @@ class Listed(Protocol):
 
 Item = TypeVar("Item", bound=Listed)
 
-SECONDS = {"docker": 5, "story": 8, "browser": 6, "engine": 6, "genai_bench": 12, "ray": 15}
+SECONDS = {"docker": 5, "story": 8, "browser": 6, "engine": 6, "genai_bench": 12, "ray": 15, "kube": 8}
 """About what a test with this marker takes; most others take a fraction of one."""
 
 
@@ -34,8 +34,9 @@ def waits(item: Listed) -> bool:
 
 
 def _shares(item: Listed) -> str:
-    """Tests of one group share what is dear to make: a Docker Engine, a browser and its site, fixtures of a module."""
-    for marker in ("docker", "browser"):
+    """Tests of one group share what is dear to make: a Docker Engine, a browser and its site, an API server,
+    fixtures of a module."""
+    for marker in ("docker", "browser", "kube"):
         if item.get_closest_marker(marker):
             return marker
     return item.nodeid.partition("::")[0]

@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--accept", action="store_true", help="write golden files instead of comparing with them")
 
 
-TIERS = ("matrix", "heavy", "docker", "ray", "story", "browser", "engine", "genai_bench")
+TIERS = ("matrix", "heavy", "docker", "ray", "kube", "story", "browser", "engine", "genai_bench")
 """Markers from the heaviest down: a test counts for the first that it has."""
 
 
@@ -54,6 +54,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in TIERS:
         if item.get_closest_marker(marker) and (what := lacks(marker)):
+            if marker == "kube" and "kube" in item.config.option.markexpr:  # asked for by name: no skip would do
+                pytest.fail(f"missing on this machine: {what}", pytrace=False)
             missing(what)
 
 
