@@ -14,8 +14,8 @@ from runner.render.shell import words_of
 from runner.util.visible import visible_lines
 
 TITLES = {"shell": "Shell", "docker": "Docker", "compose": "Compose", "kubernetes": "Kubernetes"}
-CONTAINED = "docker"
-"""The deployer whose campaigns name an image for each entry."""
+CONTAINED = ("docker", "kubernetes")
+"""Deployers whose record names an image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def _remedy(row: Mapping[str, Any], form: str) -> str:
 
 def _served(row: Mapping[str, Any]) -> Served:
     env, words = words_of(row["launch"])
-    contained = row["deploy"] == CONTAINED and row["image"] is not None
+    contained = row["deploy"] in CONTAINED and row["image"] is not None
     engine = f"{row['engine']} {row['engine_version']}" if row["engine"] else row["runtime"]
     return Served(
         name=served_name(row["campaign"]),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from runner.campaign.load import from_resolved
 from runner.confirm import best_trial
+from runner.deployers import deployers
 from runner.domain.campaign import Campaign
 from runner.domain.failure import Outcome
 from runner.domain.records import RecordKind, RunStart
@@ -60,7 +61,7 @@ def served(campaign: Campaign, attempt: Attempt, image: str | None = None) -> Se
     assert launch is not None
     engine, options = attempt.engine, campaign.deploy.options
     digest = attempt.placement.image_digest if attempt.placement else None
-    contained = campaign.deploy.kind == "docker"
+    contained = deployers.get(campaign.deploy.kind).needs_image
     return Served(
         name=served_name(campaign.name),
         about=about(

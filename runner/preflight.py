@@ -31,7 +31,7 @@ def refuse_unless_ready(campaign: Campaign, project: Path, ask_network: bool = T
             what = f"campaign {campaign.name!r} asks for {campaign.hardware.label} and {why}"
             hint = "run it where such GPUs are; `run --matching` skips it here"
             raise OtherHardware([Problem(OtherHardware.slug, what, None, hint)])
-    for problem in deployers.get(campaign.deploy.kind).needs(campaign.deploy):
+    for problem in deployers.get(campaign.deploy.kind).needs(campaign.deploy, campaign.hardware.gpus):
         raise NotReady(problem.what, hint=problem.hint)
     if campaign.deploy.kind == "local":
         for entry in campaign.entries:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.deployers import deployers
+from runner.domain.campaign import Deploy
 from runner.domain.failure import Cause, Failure, Outcome, Phase
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
@@ -83,8 +84,9 @@ def _reap_one(results: Path, facts: Mapping[str, Any]) -> Reaped:
     ended = process.end_labelled(attempt_id, GRACE)  # engine and client of a local attempt carry this label
     if facts["deployer"] in deployers:
         log = scratch_folder(results, attempt_id) / "engine.log"
+        deploy = Deploy(facts["deployer"], facts.get("deploy", {}))
         try:
-            ended += deployers.get(facts["deployer"]).reap(facts["labels"], log)
+            ended += deployers.get(deploy.kind).reap(facts["labels"], log, deploy)
         except NotReady as error:
             return Reaped(attempt_id, str(facts.get("campaign", "")), tuple(ended), False, error.what)
     sealed = False

@@ -190,7 +190,8 @@ class _Trial:
             self.fail(ready.failure)
             return False
         facts = self.runtime.facts(engine.endpoint.base_url, both_ends(self.engine_log))
-        self.attempt = replace(self.attempt, engine=facts)
+        assert self.attempt.placement is not None
+        self.attempt = replace(self.attempt, engine=facts, placement=engine.landed(self.attempt.placement))
         return True
 
     def is_measured(self, engine: Engine) -> bool:

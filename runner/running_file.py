@@ -54,10 +54,10 @@ def identity() -> dict[str, Any]:
 def write_running(results: Path, attempt_id: str, facts: Mapping[str, Any]) -> Path:
     """Called before the first side effect of an attempt, and again when `facts` change.
 
-    `facts` hold run_id, campaign (name), deployer, phase, labels, secrets (names, never values, of the environment
-    variables that were passed through and set) and attempt (an `Attempt` as plain JSON, good enough to be sealed as
-    interrupted); for `status` also phase_utc, trials, repeats and levels. Who we are is added. Raises NoSpace,
-    Unwritable.
+    `facts` hold run_id, campaign (name), deployer, deploy (its options), phase, labels, secrets (names, never values,
+    of the environment variables that were passed through and set) and attempt (an `Attempt` as plain JSON, good enough
+    to be sealed as interrupted); for `status` also phase_utc, trials, repeats and levels. Who we are is added. Raises
+    NoSpace, Unwritable.
     """
     mine = {"version": VERSION, "attempt_id": attempt_id, **identity()}
     path = running_file(results, attempt_id)

@@ -176,6 +176,7 @@ def _deploy(file: CampaignFile, document: Document, reading: Reading) -> Iterato
         where = document.at_value("deploy", named) if named else document.at_key("deploy")
         yield Problem(problem.slug, problem.what, where, problem.hint)
     yield from _images(file, document, reading)
+    yield from _weights(file, document, reading)
     yield from _attached(file, document, reading) if file.deploy.kind == "attach" else _started(file, document, reading)
 
 
@@ -191,6 +192,14 @@ def _images(file: CampaignFile, document: Document, reading: Reading) -> Iterato
             else:
                 where, what = document.at_value("runtimes", i, "image"), f"image: deploy {kind} starts no container"
                 yield Problem("wrong-value", what, where, "write deploy: docker, or leave image out")
+
+
+def _weights(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
+    """A pod sees no file of this machine."""
+    lacks = not {"weights", "base_model"} & set(file.deploy.model_extra or {})
+    if file.deploy.kind == "kubernetes" and lacks and reading.sound("model") and file.model.id is None:
+        what = "deploy kubernetes: the model is a file here, and nothing says where the cluster has it"
+        yield Problem("missing-key", what, document.at_key("deploy"), "weights: pvc://claim/folder, which has it too")
 
 
 def _started(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:

@@ -29,6 +29,7 @@ class PlaceRequest:
     log_path: Path
     labels: Mapping[str, str] = field(default_factory=dict)
     gpus: tuple[str, ...] = ()
+    gpu_count: int = 0  # that the campaign gives an attempt, also where somebody else hands them out
     revision: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)  # deploy.options + entry.options (image, ...)
     grace: float = 5.0  # seconds between SIGTERM and SIGKILL when the engine's context is left
@@ -49,6 +50,11 @@ class Engine(Protocol):
 
     def pids(self) -> Set[int] | None:
         """Its processes on this host, by the host's numbers; None where they can not be seen."""
+        ...
+
+    def landed(self, placement: Placement) -> Placement:
+        """The placement with what is known only now: where somebody else chose the machine, which one it is, and what
+        the engine is in. Asked once it serves."""
         ...
 
     def poll(self) -> Exit | None:
@@ -81,8 +87,8 @@ class Deployer(Protocol):
         them; `where` is filled in by the caller, from the name of the option that stands quoted in `what`."""
         ...
 
-    def needs(self, deploy: Deploy) -> list[Problem]:
-        """What this machine lacks to start engines so (slug `not-ready`). Empty = ready."""
+    def needs(self, deploy: Deploy, gpus: int = 0) -> list[Problem]:
+        """What this machine lacks to start engines so, each with `gpus` GPUs (slug `not-ready`). Empty = ready."""
         ...
 
     def place(self, request: PlaceRequest, deploy: Deploy) -> Placement | Failure:
@@ -95,9 +101,10 @@ class Deployer(Protocol):
         Failure nothing is left of it."""
         ...
 
-    def reap(self, labels: Mapping[str, str], log_path: Path | None = None) -> list[str]:
-        """End whatever carries these labels (and only that). Returns what was ended, one line each. What it had
-        written and is not in `log_path` yet is added there. Raises NotReady when it can not be seen what is left."""
+    def reap(self, labels: Mapping[str, str], log_path: Path | None = None, deploy: Deploy | None = None) -> list[str]:
+        """End whatever carries these labels (and only that), where `deploy` says that it is. Returns what was ended,
+        one line each. What it had written and is not in `log_path` yet is added there. Raises NotReady when it can not
+        be seen what is left."""
         ...
 
     def sweep(self, lives: Callable[[str], bool | None]) -> list[str]:

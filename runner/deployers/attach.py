@@ -32,6 +32,9 @@ class AttachedEngine:
     def pids(self) -> Set[int] | None:
         return None
 
+    def landed(self, placement: Placement) -> Placement:
+        return placement
+
     def poll(self) -> Exit | None:
         return None
 
@@ -69,7 +72,7 @@ class Attach:
             found.append(Problem("secret", what, hint="export MY_KEY=..., and write api_key_env: MY_KEY"))
         return found
 
-    def needs(self, deploy: Deploy) -> list[Problem]:
+    def needs(self, deploy: Deploy, gpus: int = 0) -> list[Problem]:
         return []
 
     def place(self, request: PlaceRequest, deploy: Deploy) -> Placement:
@@ -92,7 +95,7 @@ class Attach:
         request.log_path.write_text(f"attached to {url}: its log is elsewhere\n", encoding="utf-8")
         return AttachedEngine(Endpoint(url, placement.served_model, _key(request.options)))
 
-    def reap(self, labels: Mapping[str, str], log_path: Path | None = None) -> list[str]:
+    def reap(self, labels: Mapping[str, str], log_path: Path | None = None, deploy: Deploy | None = None) -> list[str]:
         return []
 
     def sweep(self, lives: Callable[[str], bool | None]) -> list[str]:

@@ -30,6 +30,9 @@ class LocalEngine:
     def pids(self) -> Set[int] | None:
         return {stat.pid for stat in procfs.members(self._owned.pid) if not stat.zombie}
 
+    def landed(self, placement: Placement) -> Placement:
+        return placement
+
     def poll(self) -> Exit | None:
         return self._owned.poll()
 
@@ -59,7 +62,7 @@ class Local:
     def check(self, deploy: Deploy) -> list[Problem]:
         return unknown_options(deploy, self.options)
 
-    def needs(self, deploy: Deploy) -> list[Problem]:
+    def needs(self, deploy: Deploy, gpus: int = 0) -> list[Problem]:
         return []
 
     def place(self, request: PlaceRequest, deploy: Deploy) -> Placement:
@@ -95,7 +98,7 @@ class Local:
         base_url = f"http://{placement.host}:{placement.port}"
         return LocalEngine(owned, Endpoint(base_url, launch.served or placement.served_model), request.grace)
 
-    def reap(self, labels: Mapping[str, str], log_path: Path | None = None) -> list[str]:
+    def reap(self, labels: Mapping[str, str], log_path: Path | None = None, deploy: Deploy | None = None) -> list[str]:
         attempt = labels.get("tunebook.attempt")
         return process.end_labelled(attempt, REAP_GRACE) if attempt else []
 

@@ -44,6 +44,7 @@ class Placement:
     gpus: tuple[str, ...] = ()
     image_digest: str | None = None
     revision: str | None = None
+    node: str = ""  # the machine that the engine runs on, where a scheduler chose it
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,7 +245,7 @@ class EndsByPort:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.good, name)
 
-    def reap(self, labels: Mapping[str, str]) -> list[str]:
+    def reap(self, labels: Mapping[str, str], *_: object) -> list[str]:
         os.kill(self.victim, 9)
         return []
 

@@ -174,7 +174,7 @@ def _holds(there: Any, wanted: Any) -> bool:
 
 
 def _pod(kind: str, owner: Object, fate: Fate) -> Object:
-    """Of the object's template; OME makes its pods of runtime and service, of which here the name and the image do."""
+    """Of the object's template; OME makes its pods of runtime and service, of which here the service alone does."""
     meta, name = owner["metadata"], owner["metadata"]["name"]
     template = owner["spec"].get("template") or {"spec": {"containers": [_engine(owner)]}}
     own = {
@@ -202,7 +202,8 @@ _VERSIONS = {"Deployment": "apps/v1", "Job": "batch/v1", "InferenceService": "om
 
 def _engine(service: Object) -> Object:
     runner = service["spec"].get("engine", {}).get("runner", {})
-    return {"name": runner.get("name", "ome-container"), "image": runner.get("image", "of-the-runtime")}
+    said = {key: runner[key] for key in ("command", "args", "env") if key in runner}
+    return {"name": runner.get("name", "ome-container"), "image": runner.get("image", "of-the-runtime"), **said}
 
 
 def _owned(kind: str, owner: Object, fate: Fate) -> Object:

@@ -52,7 +52,7 @@ class Docker:
     def check(self, deploy: Deploy) -> list[Problem]:
         return unknown_options(deploy, self.options) + problems(deploy)
 
-    def needs(self, deploy: Deploy) -> list[Problem]:
+    def needs(self, deploy: Deploy, gpus: int = 0) -> list[Problem]:
         away = api.reachable()
         if away is not None:
             return [Problem(NotReady.slug, away, hint=api.HINT)]
@@ -107,7 +107,7 @@ class Docker:
         engine.close()
         return failure
 
-    def reap(self, labels: Mapping[str, str], log_path: Path | None = None) -> list[str]:
+    def reap(self, labels: Mapping[str, str], log_path: Path | None = None, deploy: Deploy | None = None) -> list[str]:
         """Raises NotReady when no Engine answers: what is left can not be seen."""
         attempt = labels.get(ATTEMPT)
         if not attempt:

@@ -13,7 +13,7 @@ from typing import Any
 
 from runner.deployers import Engine
 from runner.deployers.docker.api import errors, told
-from runner.domain.trial import Endpoint, Exit
+from runner.domain.trial import Endpoint, Exit, Placement
 from runner.errors import NotReady
 from runner.util import hurry, procfs
 
@@ -48,6 +48,9 @@ class Container:
         if not first or not procfs.in_control_group(first, self._made.id):
             return None  # ended, on another machine, or numbered otherwise here
         return {first} | {stat.pid for stat in procfs.descendants(first, procfs.processes())}
+
+    def landed(self, placement: Placement) -> Placement:
+        return placement
 
     def poll(self) -> Exit | None:
         now = time.monotonic()

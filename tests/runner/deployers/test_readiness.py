@@ -18,7 +18,7 @@ from runner.deployers import Engine
 from runner.deployers._readiness import Ready, wait_ready
 from runner.domain.campaign import Timeouts
 from runner.domain.failure import Cause, Phase
-from runner.domain.trial import Endpoint, Exit, Health, Launch
+from runner.domain.trial import Endpoint, Exit, Health, Launch, Placement
 from runner.util import process
 from runner.util.net import free_port
 
@@ -40,6 +40,9 @@ class Stub:
 
     def pids(self) -> set[int] | None:
         return self.processes
+
+    def landed(self, placement: Placement) -> Placement:
+        return placement
 
     def starved(self) -> bool:
         return False

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from runner.domain.trial import Endpoint, Exit
+from runner.domain.trial import Endpoint, Exit, Placement
 from runner.util import net, process
 from runner.util.process import Owned
 
@@ -35,6 +35,9 @@ class World:
 
     def poll(self) -> Exit | None:
         return self.owned.poll()
+
+    def landed(self, placement: Placement) -> Placement:
+        return placement
 
     def starved(self) -> bool:
         return False

@@ -1,0 +1,107 @@
+"""What a cluster lacks for our engines: asked once before the first attempt, and by `tunebook preflight`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from runner.deployers.kubernetes.api import KINDS, Cluster, Refused
+from runner.deployers.kubernetes.endpoint import lacking
+from runner.deployers.kubernetes.ome import named, storage_path
+from runner.deployers.kubernetes.options import Options
+from runner.deployers.kubernetes.workload import OME, PLAIN
+from runner.errors import NotReady, Problem
+
+PRODUCT = "nvidia.com/gpu.product"
+"""Label of a node that GPU feature discovery sets: what its GPUs are."""
+ROLE = "see the Role in the guide: verbs create, get, list and delete"
+AGENT = "app.kubernetes.io/component=ome-model-agent-daemonset"
+OME_NAMESPACE = "ome"
+
+
+def problems(cluster: Cluster, chosen: Options, gpus: int) -> list[Problem]:
+    """All that can be asked. Raises Away and Refused for what `connected` explains."""
+    return [Problem(NotReady.slug, what, hint=hint) for what, hint in _all(cluster, chosen, gpus)]
+
+
+def kinds_of(cluster: Cluster, named: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Name -> kind of the existing objects: the first of the kinds in which there is one. Others are left out."""
+    return {
+        name: kind
+        for name, kinds in named.items()
+        for kind in reversed(kinds)  # the last one written here is the nearest
+        if cluster.get(kind, name) is not None
+    }
+
+
+def _all(cluster: Cluster, chosen: Options, gpus: int) -> Iterator[tuple[str, str]]:
+    if (absent := lacking(chosen)) is not None:
+        yield absent, "install kubectl, or write endpoint: service where tunebook runs in the cluster"
+    kinds = (*PLAIN, *OME) if chosen.renderer == "ome" else PLAIN
+    forbidden = [line for kind in kinds for line in _forbidden(cluster, kind)]
+    if forbidden:
+        yield f"in the namespace {cluster.namespace} we may not: {', '.join(forbidden)}", ROLE
+    if gpus:
+        yield from _products(cluster, chosen)
+    if chosen.renderer == "ome":
+        yield from _ome(cluster, chosen)
+
+
+def _forbidden(cluster: Cluster, kind: str) -> list[str]:
+    """`create jobs` and the like, as the server judges it. An old server's word on a kind that it does not know is as
+    good as any: `_ome` asks whether it knows it."""
+    version, plural = KINDS[kind]
+    group = version.rpartition("/")[0]
+    return [f"{verb} {plural}" for verb in ("create", "list", "delete") if not cluster.may(verb, group, plural)]
+
+
+def _products(cluster: Cluster, chosen: Options) -> Iterator[tuple[str, str]]:
+    """Attempts on GPUs of two kinds are not comparable, and a scheduler takes what is free."""
+    if chosen.gpu_product is not None or chosen.node_selector:
+        return
+    with suppress(Refused):  # who may not list nodes is told nothing of them: the record names the node
+        nodes = [one for one in cluster.find("Node") if _has(one, chosen.gpu_resource)]
+        kinds = sorted({str((one["metadata"].get("labels") or {}).get(PRODUCT, "without a name")) for one in nodes})
+        if not nodes:
+            yield f"no node of the cluster has {chosen.gpu_resource}", "install the device plugin, or name gpu_resource"
+        if len(kinds) > 1:
+            hint = f"choose one: deploy: {{kind: kubernetes, gpu_product: {kinds[0]}}}"
+            yield f"the cluster has GPUs of {len(kinds)} kinds ({', '.join(kinds)}): attempts would not compare", hint
+
+
+def _has(node: Mapping[str, Any], resource: str) -> bool:
+    there = ((node.get("status") or {}).get("allocatable") or {}).get(resource, "0")
+    return str(there) not in ("0", "")
+
+
+def _ome(cluster: Cluster, chosen: Options) -> Iterator[tuple[str, str]]:
+    absent = [kind for kind in (*OME, "BaseModel") if not cluster.knows(kind)]
+    if absent:
+        yield f"the cluster does not know {', '.join(absent)}: OME is not installed", "helm install ome, 1.2 or newer"
+        return
+    wanted = named(chosen)
+    there = kinds_of(cluster, wanted)
+    for name, kinds in wanted.items():
+        if name not in there:
+            yield f"there is no {' and no '.join(kinds)} called {name}", f"kubectl get {KINDS[kinds[0]][1]}"
+    yield from _paths(cluster, chosen)
+
+
+def _paths(cluster: Cluster, chosen: Options) -> Iterator[tuple[str, str]]:
+    """A model that is to lie where the model agent has nothing mounted is written into the agent's own container."""
+    path = storage_path(chosen)
+    if path is None:
+        return
+    with suppress(Refused):
+        agents = replace(cluster, namespace=OME_NAMESPACE).find("DaemonSet", AGENT)
+        mounted = [
+            str(volume["hostPath"]["path"]).rstrip("/")
+            for agent in agents
+            for volume in agent["spec"]["template"]["spec"].get("volumes") or []
+            if "hostPath" in volume
+        ]
+        if mounted and not any(path == one or path.startswith(f"{one}/") for one in mounted):
+            hint = f"a path under {' or '.join(mounted)}, or none: the agent chooses one"
+            yield f"storage.path {path} is under none of the model agent's mounts", hint

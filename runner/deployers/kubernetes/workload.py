@@ -1,0 +1,241 @@
+"""One engine in a cluster from its running pod to its verified absence."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Mapping, Set
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from runner.deployers import Engine
+from runner.deployers.kubernetes.api import OF_THE_CLUSTER, Away, Cluster, Refused
+from runner.deployers.kubernetes.causes import newest, seen
+from runner.deployers.kubernetes.endpoint import Tunnel
+from runner.deployers.kubernetes.ome import OF_POD
+from runner.deployers.kubernetes.rendered import ATTEMPT, DRIVER, MANAGED, object_name
+from runner.domain.trial import Endpoint, Exit, Placement
+from runner.errors import NotReady
+from runner.util import hurry
+
+FRESH = 1.0
+"""Seconds for which a look at the pod holds: a poll must not become a part of what is measured."""
+PATIENCE = 60.0
+"""Seconds beyond the grace in which what was deleted is seen to be gone, and in which an API server comes back."""
+_PAUSE = 0.2
+PLAIN = ("Job", "Deployment", "Service", "ConfigMap", "Secret")
+OME = ("InferenceService", "ServingRuntime")
+
+
+class Workload:
+    """An engine in a pod. It belongs to whoever holds this object, until it is removed."""
+
+    listens_itself = False  # at our end of the way there is a tunnel, a proxy, or nobody of this host
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        attempt_id: str,
+        pods: str,
+        container: str,
+        pod: Mapping[str, Any],
+        endpoint: Endpoint,
+        log: Path,
+        grace: float,
+        tunnel: Tunnel | None,
+    ) -> None:
+        self.endpoint = endpoint
+        self._cluster = cluster
+        self._hasty = replace(cluster, patience=0.0)  # for a poll, which must not wait
+        self._attempt, self._pods, self._container, self._pod = attempt_id, pods, container, pod
+        self._grace, self._tunnel = grace, tunnel
+        self._log = Log(cluster, str(pod["metadata"]["name"]), container, log)
+        self._end: Exit | None = None
+        self._removed = False
+        self._asked = time.monotonic()
+        self._away_since: float | None = None
+
+    def pids(self) -> Set[int] | None:
+        return None
+
+    def landed(self, placement: Placement) -> Placement:
+        status = (self._pod.get("status") or {}).get("containerStatuses") or []
+        image = next((str(one.get("imageID", "")) for one in status if one.get("name") == self._container), "")
+        node = str((self._pod.get("spec") or {}).get("nodeName") or "")
+        return replace(placement, image_digest=image.rpartition("@")[2] or placement.image_digest, node=node)
+
+    def poll(self) -> Exit | None:
+        now = time.monotonic()
+        if self._end is None and now - self._asked >= FRESH:
+            self._asked = now
+            self._end = self._look(now)
+            if self._end is not None:
+                self._log.finish()
+        return self._end
+
+    def _look(self, now: float) -> Exit | None:
+        try:
+            pod = newest(self._hasty.find("Pod", self._pods))
+            if pod is None:
+                return Exit(None, host_fault="somebody else deleted the pod")
+            found = seen(pod, self._container)
+            if found.end is not None:
+                found = seen(pod, self._container, events_of(self._hasty, str(pod["metadata"]["name"])))
+        except (Away, Refused) as error:
+            self._away_since = self._away_since or now
+            gone = now - self._away_since > PATIENCE
+            return Exit(None, host_fault=f"the API server does not answer any more: {error}"[:500]) if gone else None
+        self._away_since, self._pod = None, pod
+        if found.end is None and self._tunnel is not None and (why := self._tunnel.hold()) is not None:
+            return Exit(None, host_fault=why[:500])
+        return found.end
+
+    def starved(self) -> bool:
+        return self._end is not None and self._end.oom_killed
+
+    def stop(self, grace: float) -> Exit | None:
+        """SIGTERM, `grace` seconds, SIGKILL, by the cluster; then its objects are gone, or it is said which are not.
+        Raises NotReady when it can not be seen: `tunebook reap` ends what is left."""
+        if self._removed:
+            return self._end
+        if self._end is None:
+            self._end = Exit(None)
+        try:
+            self._log.save()
+            removed(self._cluster, self._attempt, (self._pods,), grace, hurry.listen().is_set)
+        finally:
+            if self._tunnel is not None:
+                self._tunnel.close()
+        self._log.finish()
+        self._removed = True
+        self._cluster.http.close()
+        return self._end
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop(self._grace)
+
+
+def removed(
+    cluster: Cluster,
+    attempt_id: str,
+    pods: tuple[str, ...],
+    grace: float,
+    hurried: Callable[[], bool] = lambda: False,
+) -> list[str]:
+    """Delete what carries the attempt's label, and its pods; wait until all of it is gone. Returns what was there, one
+    line each. Raises NotReady with what is left after `grace` and `PATIENCE` seconds."""
+    deadline = time.monotonic() + grace + PATIENCE
+    told: dict[str, str] = {}
+    asked: set[str] = set()
+    while True:
+        try:
+            left = {str(one["metadata"]["uid"]): one for one in _of_attempt(cluster, attempt_id, pods)}
+            for uid, one in left.items():
+                told.setdefault(uid, f"{one['kind'].lower()} {one['metadata']['name']}")
+                if uid not in asked:
+                    seconds = (0.0 if hurried() else grace) if one["kind"] == "Pod" else None
+                    cluster.delete(one["kind"], one["metadata"]["name"], uid, seconds)
+                    asked.add(uid)
+        except (Away, Refused) as error:
+            raise _left([attempt_id], str(error)) from error
+        if not left:
+            return sorted(told.values())
+        if time.monotonic() > deadline:
+            held = [f for one in left.values() for f in one["metadata"].get("finalizers") or []]
+            why = f"held by the finalizer {held[0]}" if held else f"still there after {grace + PATIENCE:g} s"
+            raise _left([f"{one['kind'].lower()} {one['metadata']['name']}" for one in left.values()], why)
+        time.sleep(_PAUSE)
+
+
+def swept(cluster: Cluster, lives: Callable[[str], bool | None]) -> list[str]:
+    """The same for every attempt of the namespace whose driver is dead."""
+    found: dict[str, list[str]] = {}
+    for kind in (*OME, *PLAIN):
+        with contextlib.suppress(Refused):  # OME's kinds are no business of a role for the plain renderer
+            for one in cluster.find(kind, f"{MANAGED}=tunebook,{ATTEMPT}"):
+                about = one["metadata"]
+                if lives((about.get("annotations") or {}).get(DRIVER, "")) is False:
+                    found.setdefault(str(about["labels"][ATTEMPT]), []).append(str(about["name"]))
+    return [line for attempt in found for line in removed(cluster, attempt, pods_of(attempt), 0.0)]
+
+
+def pods_of(attempt_id: str) -> tuple[str, ...]:
+    """Selectors of an attempt's pods, whichever renderer made them."""
+    return f"{ATTEMPT}={attempt_id}", f"{OF_POD}={object_name(attempt_id)}"
+
+
+def events_of(cluster: Cluster, prefix: str) -> list[dict[str, Any]]:
+    """Those of the pod, or of what makes it: their names begin as the attempt's objects do. In order of time; none
+    where we may not look."""
+    with contextlib.suppress(Refused):
+        about = ((str((e.get("involvedObject") or {}).get("name", "")), e) for e in cluster.find("Event"))
+        found = [event for name, event in about if name.startswith(prefix)]
+        return sorted(found, key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or ""))
+    return []
+
+
+def _of_attempt(cluster: Cluster, attempt_id: str, pods: tuple[str, ...]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for kind in (*OME, *PLAIN):
+        try:
+            found += cluster.find(kind, f"{ATTEMPT}={attempt_id}")
+        except Refused as refused:
+            if refused.status != 403 or kind not in OME:
+                raise
+    for selector in pods:
+        found += cluster.find("Pod", selector)
+    return [one for one in found if one["kind"] not in OF_THE_CLUSTER]
+
+
+def _left(what: list[str], why: str) -> NotReady:
+    told = f"may be left in the cluster: {', '.join(what)}: {why}"
+    return NotReady(told[:500], hint="`tunebook reap` ends it when the API server answers")
+
+
+class Log:
+    """The container's output in the attempt's own file, as it is written, by a thread. A connection that is lost is
+    made anew, and what was written already is left out of it."""
+
+    def __init__(self, cluster: Cluster, pod: str, container: str, path: Path) -> None:
+        self._cluster, self._pod, self._container, self._path = cluster, pod, container, path
+        self._ended = threading.Event()
+        self._written = 0
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._follow, name="pod-log", daemon=True)
+        self._thread.start()
+
+    def _follow(self) -> None:
+        while not self._ended.is_set():
+            with contextlib.suppress(Away, Refused, OSError):
+                skip = self._written
+                for part in self._cluster.log(self._pod, self._container, follow=True):
+                    fresh = part[skip:]
+                    skip = max(0, skip - len(part))
+                    self._append(fresh)
+            self._ended.wait(1.0)
+
+    def _append(self, part: bytes) -> None:
+        with self._lock, self._path.open("ab", buffering=0) as file:
+            file.write(part)
+            self._written += len(part)
+
+    def save(self) -> None:
+        """All that it has written until now, when that is more than what we have. Called before the pod is deleted:
+        its log goes with it."""
+        with contextlib.suppress(Away, Refused, OSError):
+            whole = b"".join(replace(self._cluster, patience=5.0).log(self._pod, self._container))
+            with self._lock:
+                if len(whole) > self._written:
+                    self._path.write_bytes(whole)
+                    self._written = len(whole)
+
+    def finish(self) -> None:
+        """The last lines too."""
+        self._ended.set()
+        self._thread.join(5.0)
+        self.save()
