@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.deployers.docker import api
+from runner.deployers.kubernetes import health
+from runner.deployers.kubernetes.api import Refused
 from runner.domain.hardware import Gpu, HostFacts
 from runner.domain.units import format_size
 from runner.engines import environments
@@ -27,6 +29,7 @@ from runner.loadgens import genai_bench
 from runner.running_file import runner_lives
 
 DOCKER_SECONDS = 3
+CLUSTER = "name a cluster with KUBECONFIG, or `kubectl config use-context`"
 RENDER_NODES, VULKAN = Path("/dev/dri"), (Path("/usr/share/vulkan/icd.d"), Path("/etc/vulkan/icd.d"))
 
 
@@ -155,6 +158,30 @@ def _docker() -> Finding:
     return Finding("docker", title, False, f"nothing answers at {api.address()}", remedy)
 
 
+def _kubernetes() -> Finding:
+    """The cluster of the current context: an API server that knows us, and what we may do there."""
+    title = "Kubernetes cluster"
+    try:
+        wrong = health.of_cluster()
+        there = health.cluster_here()
+    except (NotReady, Refused) as error:
+        return Finding("kubernetes", title, False, str(error), getattr(error, "hint", None) or CLUSTER)
+    told, remedy = ("; ".join(words) for words in zip(*wrong, strict=True)) if wrong else ("", None)
+    return Finding("kubernetes", title, not wrong, f"{there}; {told}" if told else there, remedy)
+
+
+def _ome() -> Finding:
+    title = "Open Model Engine in it"
+    try:
+        wrong = health.of_ome()
+    except (NotReady, Refused) as error:
+        return Finding("ome", title, False, str(error), getattr(error, "hint", None) or CLUSTER)
+    told, remedy = (
+        ("; ".join(words) for words in zip(*wrong, strict=True)) if wrong else ("its objects are known", None)
+    )
+    return Finding("ome", title, not wrong, told, remedy)
+
+
 def _genai_bench() -> Finding:
     """Where the load generator would find it: a setting, its own environment, the program."""
     title = "Load generator genai-bench"
@@ -210,6 +237,8 @@ CHECKS: dict[str, Callable[[], Finding]] = {
     "rocm": lambda: _vendor("rocm"),
     "metal": lambda: _vendor("metal"),
     "docker": _docker,
+    "kubernetes": _kubernetes,
+    "ome": _ome,
     "genai-bench": _genai_bench,
     "llama-cpp": _llama_cpp,
     "engines": _engines,

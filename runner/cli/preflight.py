@@ -15,7 +15,8 @@ import click
 def command(require: tuple[str, ...], form: str) -> None:
     """List what this machine has and lacks, with the remedy for each: GPUs, Docker, engines, load generators.
 
-    NAME is one of gpu, cuda, rocm, metal, docker, genai-bench, llama-cpp, engines. Starts nothing and changes nothing.
+    NAME is one of gpu, cuda, rocm, metal, docker, kubernetes, ome, genai-bench, llama-cpp, engines. Starts nothing and
+    changes nothing.
     Exit status 0, or 4 when something that --require names is not there.
 
     \b

@@ -31,6 +31,7 @@ BUSY = frozenset({429, 500, 502, 503, 504})
 EXTRA = "pip install 'tunebook[kubernetes]'"
 HINT = "`kubectl version` shows both sides when it works; deploy: {kind: kubernetes, context: NAME} chooses a cluster"
 DEFAULT_FILE = "~/.kube/config"
+SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 KINDS: Mapping[str, tuple[str, str]] = {
     "Pod": ("v1", "pods"),
@@ -46,10 +47,11 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "InferenceService": ("ome.io/v1beta1", "inferenceservices"),
     "Node": ("v1", "nodes"),
     "ClusterBaseModel": ("ome.io/v1beta1", "clusterbasemodels"),
+    "CustomResourceDefinition": ("apiextensions.k8s.io/v1", "customresourcedefinitions"),
     "ClusterServingRuntime": ("ome.io/v1beta1", "clusterservingruntimes"),
 }
 """Kind -> apiVersion and the name in its address. All that this deployer ever asks for."""
-OF_THE_CLUSTER = frozenset({"Node", "ClusterBaseModel", "ClusterServingRuntime"})
+OF_THE_CLUSTER = frozenset({"Node", "CustomResourceDefinition", "ClusterBaseModel", "ClusterServingRuntime"})
 
 
 class Refused(Exception):
@@ -245,6 +247,8 @@ def connect(context: str | None, namespace: str | None, patience: float = PATIEN
     except ImportError as error:
         raise NotReady(f"deploy kubernetes: the package {error.name} is not installed", hint=EXTRA) from error
     file = kubeconfig_file()
+    if file is None and not Path(SERVICE_ACCOUNT).is_dir():
+        raise NotReady("no way to a Kubernetes cluster: there is no kubeconfig, and this is no pod", hint=HINT)
     try:
         config = KubeConfig.from_file(file) if file else KubeConfig.from_service_account()
         single = config.get(context)
@@ -254,7 +258,7 @@ def connect(context: str | None, namespace: str | None, patience: float = PATIEN
         http = client(single, ConnectionParams(timeout=Timeout(ONE_ANSWER)))
     except (ConfigError, OSError, ValueError, KeyError, AssertionError) as error:
         told = str(error) or "it names no user"
-        where = file or "this machine, which has no kubeconfig and is no pod"
+        where = file or SERVICE_ACCOUNT
         raise NotReady(f"no way to a Kubernetes cluster: {where}: {redact(told)}"[:500], hint=HINT) from error
     return Cluster(http, namespace or single.namespace, single.context_name, file, patience)
 

@@ -40,29 +40,30 @@ def _all(cluster: Cluster, chosen: Options, gpus: int) -> Iterator[tuple[str, st
     if (absent := lacking(chosen)) is not None:
         yield absent, "install kubectl, or write endpoint: service where tunebook runs in the cluster"
     kinds = (*PLAIN, *OME) if chosen.renderer == "ome" else PLAIN
-    forbidden = [line for kind in kinds for line in _forbidden(cluster, kind)]
-    if forbidden:
-        yield f"in the namespace {cluster.namespace} we may not: {', '.join(forbidden)}", ROLE
+    lacked = [line for kind in kinds for line in forbidden(cluster, kind)]
+    if lacked:
+        yield f"in the namespace {cluster.namespace} we may not: {', '.join(lacked)}", ROLE
     if gpus:
-        yield from _products(cluster, chosen)
+        yield from products(cluster, chosen)
     if chosen.renderer == "ome":
         yield from _ome(cluster, chosen)
 
 
-def _forbidden(cluster: Cluster, kind: str) -> list[str]:
-    """`create jobs` and the like, as the server judges it. An old server's word on a kind that it does not know is as
-    good as any: `_ome` asks whether it knows it."""
+def forbidden(cluster: Cluster, kind: str) -> list[str]:
+    """Verbs that we lack, `create jobs` and the like, as the server judges it. An old server's word on a kind that it
+    does not know is as good as any: `_ome` asks whether it knows it."""
     version, plural = KINDS[kind]
     group = version.rpartition("/")[0]
     return [f"{verb} {plural}" for verb in ("create", "list", "delete") if not cluster.may(verb, group, plural)]
 
 
-def _products(cluster: Cluster, chosen: Options) -> Iterator[tuple[str, str]]:
-    """Attempts on GPUs of two kinds are not comparable, and a scheduler takes what is free."""
+def products(cluster: Cluster, chosen: Options) -> Iterator[tuple[str, str]]:
+    """What is wrong with the GPUs of the nodes. Attempts on GPUs of two kinds are not comparable, and a scheduler takes
+    what is free."""
     if chosen.gpu_product is not None or chosen.node_selector:
         return
     with suppress(Refused):  # who may not list nodes is told nothing of them: the record names the node
-        nodes = [one for one in cluster.find("Node") if _has(one, chosen.gpu_resource)]
+        nodes = [one for one in cluster.find("Node") if has(one, chosen.gpu_resource)]
         kinds = sorted({str((one["metadata"].get("labels") or {}).get(PRODUCT, "without a name")) for one in nodes})
         if not nodes:
             yield f"no node of the cluster has {chosen.gpu_resource}", "install the device plugin, or name gpu_resource"
@@ -71,7 +72,8 @@ def _products(cluster: Cluster, chosen: Options) -> Iterator[tuple[str, str]]:
             yield f"the cluster has GPUs of {len(kinds)} kinds ({', '.join(kinds)}): attempts would not compare", hint
 
 
-def _has(node: Mapping[str, Any], resource: str) -> bool:
+def has(node: Mapping[str, Any], resource: str) -> bool:
+    """Whether a pod could get some of the resource there."""
     there = ((node.get("status") or {}).get("allocatable") or {}).get(resource, "0")
     return str(there) not in ("0", "")
 

@@ -1,0 +1,146 @@
+"""Campaigns whose engines are pods, from file to record, on a real API server; a pod is a process of this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.util import net
+from tests.kube.kubelet import Kubelet
+from tests.kube.stand_in import register
+from tests.kube_server import KubeApi
+from tests.stories._world import assert_nothing_left, attempts, start, tunebook
+
+pytestmark = [pytest.mark.kube, pytest.mark.story]
+
+CAMPAIGN: dict[str, Any] = {
+    "tunebook": 1,
+    "name": "in-pods",
+    "model": {"id": "simulated/tiny"},
+    "workload": {
+        "scenarios": ["D(16,8)"],
+        "load": {"concurrency": [1, 2]},
+        "each_level": {"duration": "5s", "requests": 6, "warmup": 1, "request_timeout": "10s"},
+    },
+    "objective": {"metric": "output_throughput"},
+    "search": {"sampler": "random", "trials": 2, "seed": 3, "startup": 2},
+    "timeouts": {"pull": "20s", "load": "30s", "ready": "20s", "level": "30s", "no_progress": "20s", "stop": "1s"},
+}
+
+
+@dataclass
+class Place:
+    folder: Path
+    api: KubeApi
+    node: Kubelet
+    namespace: str
+    port: int
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    def campaign(self, *faults: str, **deploy: Any) -> Path:
+        flags = {"time-scale": 0.02, **({"fault": ",".join(faults)} if faults else {})}
+        entry = {
+            "runtime": "simulated", "flags": flags, "space": {"max-num-seqs": [1, 2, 4]}, "python": sys.executable,
+            "image": "lab/simulated:1",
+        }  # fmt: skip
+        where = {"namespace": self.namespace, "port": self.port, "endpoint": f"http://127.0.0.1:{self.port}"}
+        path = self.folder / "in-pods.yaml"
+        path.write_text(
+            json.dumps({**CAMPAIGN, "deploy": {"kind": "kubernetes", **where, **deploy}, "runtimes": [entry]})
+        )
+        return path
+
+    def objects(self) -> list[str]:
+        """Of the namespace, models aside."""
+        found = []
+        for place in ("/api/v1/{}/pods", "/api/v1/{}/services", "/apis/batch/v1/{}/jobs"):
+            path = place.format(f"namespaces/{self.namespace}")
+            found += [f"{path} {one['metadata']['name']}" for one in self.api.do("GET", path)["items"]]
+        return found
+
+
+@pytest.fixture
+def place(tmp_path: Path, kube_api: KubeApi, namespace: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    monkeypatch.setenv("KUBECONFIG", str(kube_api.kubeconfig))
+    logs = tmp_path / "node"
+    logs.mkdir()
+    with Kubelet(kube_api, namespace, logs) as node:
+        yield Place(tmp_path, kube_api, node, namespace, net.free_port("127.0.0.1"))
+
+
+def until(condition: Callable[[], object]) -> None:
+    limit = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < limit, "it never came"
+        time.sleep(0.05)
+
+
+def test_campaign_to_record(place: Place) -> None:
+    path = place.campaign()
+    assert "kubernetes" in tunebook("plan", path, results=place.results).stdout
+    said = tunebook("run", path, results=place.results)
+    made = attempts(place.results)
+    assert [one["outcome"] for one in made] == ["measured"] * 2, [one["failure"] for one in made]
+    assert all(one["placement"]["node"].startswith("stand-in-") for one in made)
+    assert all(one["placement"]["image_digest"] == f"sha256:{'1f' * 32}" for one in made)
+    assert all({"pull", "start", "load"} <= {phase["phase"] for phase in one["phases"]} for one in made)
+    log = place.results / "records" / f"attempt-{made[0]['attempt_id']}" / "engine.log"
+    assert "listening on" in log.read_text()
+    assert place.objects() == []
+    assert_nothing_left(place.results)
+    assert said.returncode == 0
+    command = tunebook("render", "in-pods", "--as", "kubernetes", results=place.results).stdout
+    assert f"image: lab/simulated@sha256:{'1f' * 32}" in command
+
+
+def test_a_crash_is_the_trials_and_a_registry_is_not(place: Place) -> None:
+    tunebook("run", place.campaign("crash_load"), results=place.results, status=1)
+    assert {one["failure"]["cause"] for one in attempts(place.results)} == {"crash"}
+    assert {one["outcome"] for one in attempts(place.results)} == {"failed"}
+    assert place.objects() == []
+
+
+def test_a_driver_that_is_killed_leaves_what_reap_ends(place: Place) -> None:
+    path = place.campaign("slow_load:5000")
+    with start("run", path, results=place.results) as driver:
+        until(lambda: place.node.living())
+        os.kill(driver.pid, signal.SIGKILL)
+    assert place.objects(), "a pod does not die with its driver"
+    said = tunebook("reap", results=place.results).stdout
+    assert "job tb-" in said
+    assert place.objects() == []
+    assert place.node.living() == 0
+    assert [one["outcome"] for one in attempts(place.results)] == ["interrupted"]
+
+
+def test_a_cluster_that_is_not_there_is_one_message(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = place.folder / "elsewhere"
+    url = f"https://127.0.0.1:{net.free_port('127.0.0.1')}"
+    config.write_text(place.api.kubeconfig.read_text().replace(place.api.url, url))
+    monkeypatch.setenv("KUBECONFIG", str(config))
+    said = tunebook("run", place.campaign(), results=place.results, status=4)
+    assert "does not answer" in said.stderr
+    assert not (place.results / "records").exists() or attempts(place.results) == []
+
+
+def test_what_preflight_says_of_a_cluster(place: Place) -> None:
+    register(place.api)
+    asked = ("preflight", "--require", "kubernetes", "--format", "json")
+    said = json.loads(tunebook(*asked, results=place.results).stdout)
+    findings = {one["name"]: one for one in said["findings"]}
+    assert findings["kubernetes"]["there"]
+    assert "v1.20" in findings["kubernetes"]["what"]
+    assert "no model agent runs" in findings["ome"]["what"]
+    assert "modelAgent.enabled" in findings["ome"]["remedy"]
