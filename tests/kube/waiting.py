@@ -9,7 +9,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def until(found: Callable[[], Found]) -> Found:
+def until(found: Callable[[], Found | None]) -> Found:
     """What it gives, when it gives something. A failure after a minute."""
     end = time.monotonic() + 60
     while not (value := found()):

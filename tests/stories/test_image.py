@@ -37,7 +37,7 @@ def image(docker_engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory)
     project = tmp_path_factory.mktemp("image") / "ours"
     words = ["new", "--project", str(project), "tiny", "--runtime", "simulated", "--ci", "kubernetes"]
     assert run_command_line(words) == 0
-    wheel = ["wheel", "--no-deps", "--wheel-dir", "wheels", ROOT]
+    wheel = ["wheel", "--no-deps", "--wheel-dir", "wheels", str(ROOT)]
     install(sys.executable, *wheel, cwd=project, environment=dict(os.environ))
     quicken(project / "campaigns/tiny.yaml")
     (project / "results").mkdir()
