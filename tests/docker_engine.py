@@ -163,10 +163,10 @@ def _run(*argv: str) -> None:
 def _mounts() -> list[str]:
     """What this Python needs: system libraries, its installation, its packages, and the product."""
     paths = [path for path in sys.path if path.startswith("/")]
-    return _folders(*SYSTEM, sys.prefix, str(ROOT), *paths, sysconfig.get_paths()["purelib"])
+    return folders(*SYSTEM, sys.prefix, str(ROOT), *paths, sysconfig.get_paths()["purelib"])
 
 
-def _folders(*wanted: str) -> list[str]:
+def folders(*wanted: str) -> list[str]:
     """Those that there are, without those that lie in another one."""
     kept: list[str] = []
     for path in sorted({str(Path(one).resolve()) if one not in ("/lib", "/lib64", "/bin") else one for one in wanted}):
@@ -190,17 +190,17 @@ def image_with(found: DockerEngine, package: str) -> tuple[str, list[str]]:
         entry = tarfile.TarInfo("Dockerfile")
         entry.size = len(dockerfile)
         archive.addfile(entry, io.BytesIO(dockerfile.encode()))
-        for one in _required(package):
+        for one in required(package):
             for file in one.files or ():
                 if (path := Path(str(one.locate_file(file)))).is_file() and ".." not in file.parts:
                     archive.add(path, f"packages/{file}")
     context.seek(0)
     with found.client() as client:
         client.images.build(fileobj=context, custom_context=True, tag=name, rm=True)
-    return name, _folders(*SYSTEM)
+    return name, folders(*SYSTEM)
 
 
-def _required(package: str) -> list[Distribution]:
+def required(package: str) -> list[Distribution]:
     """The installed distribution, and those that it requires here, without extras."""
     found: dict[str, Distribution] = {}
     names = [package]

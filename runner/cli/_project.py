@@ -44,6 +44,12 @@ RECIPES: Mapping[str, Mapping[str, str]] = {
         "systemd/tunebook.service": "systemd/tunebook.service",
         "systemd/tunebook.timer": "systemd/tunebook.timer",
     },
+    "kubernetes": {
+        "kubernetes/Dockerfile": "Dockerfile",
+        "kubernetes/dockerignore": ".dockerignore",
+        "kubernetes/tunebook.yaml": "kubernetes/tunebook.yaml",
+        "github/image.yml": ".github/workflows/image.yml",
+    },
     "none": {},
 }
 """By the word of `--ci`: template -> path in the project. These files hold no placeholder."""

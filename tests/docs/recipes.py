@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "runner" / "templates"
 WORKFLOWS = sorted((TEMPLATES / "github").glob("*.yml"))
 GITLAB = TEMPLATES / "gitlab" / "gitlab-ci.yml"
+MANIFESTS = TEMPLATES / "kubernetes" / "tunebook.yaml"
 ASKED_FOR = [TEMPLATES / "github" / "gate.yml", TEMPLATES / "github" / "hosts.yml"]
 """What the guide shows and `tunebook new` does not write: a gate needs a baseline first, and most have one machine."""
 EVERY = sorted([*(TEMPLATES / name for recipe in RECIPES.values() for name in recipe), *ASKED_FOR])
@@ -44,6 +45,10 @@ def scripts(path: Path) -> Iterator[str]:
         yield from (step["run"] for step in steps(path) if "run" in step)
     elif path.name == "crontab":
         yield from (line.split(None, 5)[5] for line in crontab_lines())
+    elif path == MANIFESTS:
+        yield from (command_line(container) for container in containers())
+    elif path.parent == MANIFESTS.parent:
+        yield from re.findall(r"^RUN ((?:.*\\\n)*.*)", path.read_text(encoding="utf-8"), re.M)
     else:
         lines = path.read_text(encoding="utf-8").splitlines()
         yield from (line.partition("=")[2].lstrip("-") for line in lines if line.startswith("Exec"))
@@ -52,6 +57,27 @@ def scripts(path: Path) -> Iterator[str]:
 def crontab_lines() -> list[str]:
     lines = (TEMPLATES / "cron" / "crontab").read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and line[0] in "*0123456789@"]
+
+
+def manifests() -> list[dict[str, Any]]:
+    """The objects that `kubectl apply` would create, in their order."""
+    return list(yaml.safe_load_all(MANIFESTS.read_text(encoding="utf-8")))
+
+
+def containers() -> list[dict[str, Any]]:
+    """Of a night's pod, those that prepare it first."""
+    [night] = [made for made in manifests() if made["kind"] == "CronJob"]
+    pod = night["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    return [*pod["initContainers"], *pod["containers"]]
+
+
+def command_line(container: dict[str, Any]) -> str:
+    """As a shell would be told: what the image's entrypoint, `tunebook`, gets, or the shell text itself."""
+    if "command" not in container:
+        return shlex.join(["tunebook", *container["args"]])
+    shell, option, text = container["command"]
+    assert (shell, option) == ("sh", "-c")
+    return str(text)
 
 
 def tunebook_lines(script: str) -> Iterator[list[str]]:

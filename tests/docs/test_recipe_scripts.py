@@ -1,4 +1,4 @@
-"""The two scripts of the pull request recipe, run for real: git, bash, jq and unzip; only the forge is played."""
+"""The scripts of recipes that talk to a forge, run for real: git, bash, jq and unzip; only the forge is played."""
 
 from __future__ import annotations
 
@@ -229,3 +229,25 @@ def test_a_bad_campaign_fails_the_step_and_is_told(merge: Path) -> None:
     assert status == 2
     assert calls == ["check campaigns/"]
     assert text == "said check\nwarned check\n"
+
+
+DOCKER = """\
+#!/bin/sh
+echo "$@" >>"$PLAYED/calls"
+case "$1" in login) cat >>"$PLAYED/calls" ;; esac
+"""
+
+
+def test_a_tag_publishes_the_image_of_its_version(tmp_path: Path) -> None:
+    """A registry takes names in small letters only; the token is on no command line."""
+    program(tmp_path, "docker", DOCKER)
+    path = TEMPLATES / "github" / "image.yml"
+    [script] = [step["run"] for step in steps(path) if step.get("name") == "Publish"]
+    forge = {"GITHUB_REPOSITORY": "Ours/Models", "GITHUB_REF_NAME": "v1.2", "GITHUB_ACTOR": "me", "TOKEN": "secret"}
+    assert bash(script, tmp_path, **forge).returncode == 0
+    assert (tmp_path / "calls").read_text(encoding="utf-8").splitlines() == [
+        "login ghcr.io --username me --password-stdin",
+        "secret",
+        "tag image ghcr.io/ours/models:1.2",
+        "push ghcr.io/ours/models:1.2",
+    ]

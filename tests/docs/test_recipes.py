@@ -33,6 +33,7 @@ RIGHTS = {
     "comment": ({}, {"comment": {"actions": "read", "pull-requests": "write"}}),
     "gate": ({"contents": "read"}, {"gate": None}),
     "hosts": ({"contents": "read"}, {"run": None, "build": None, "deploy": {"pages": "write", "id-token": "write"}}),
+    "image": ({"contents": "read"}, {"image": {"contents": "read", "packages": "write"}}),
     "nightly": ({"contents": "read"}, {"run": None}),
     "publish": ({"contents": "read"}, {"build": None, "deploy": {"pages": "write", "id-token": "write"}}),
 }
@@ -132,7 +133,7 @@ def test_shell_and_command_lines_are_right(path: Path) -> None:
 def test_every_kind_of_recipe_calls_tunebook() -> None:
     """Else the test above looked at nothing."""
     called = {path.parent.name for path in EVERY if any(list(tunebook_lines(script)) for script in scripts(path))}
-    assert called == {"github", "gitlab", "cron", "systemd"}
+    assert called == {"github", "gitlab", "cron", "systemd", "kubernetes"}
     with pytest.raises(click.UsageError):
         parse(["run", "campaigns/", "--agian"])
 

@@ -132,7 +132,7 @@ class StandIn:
 
     def _status(self, path: str, there: Object, wanted: Object) -> bool:
         """Whether it was another one before. The object may be gone meanwhile."""
-        if _holds(there.get("status") or {}, wanted):
+        if holds(there.get("status") or {}, wanted):
             return False
         place = f"{path.format(self._namespace)}/{there['metadata']['name']}/status"
         answer = self._api.ask("PATCH", place, {"status": wanted})
@@ -164,12 +164,12 @@ def _deleted(one: Object) -> bool:
     return "deletionTimestamp" in one["metadata"]
 
 
-def _holds(there: Any, wanted: Any) -> bool:
+def holds(there: Any, wanted: Any) -> bool:
     """Whether all that is wanted is there; the server adds defaults of its own."""
     if isinstance(wanted, dict):
-        return isinstance(there, dict) and all(_holds(there.get(name), value) for name, value in wanted.items())
+        return isinstance(there, dict) and all(holds(there.get(name), value) for name, value in wanted.items())
     if isinstance(wanted, list):
-        return isinstance(there, list) and len(there) == len(wanted) and all(map(_holds, there, wanted))
+        return isinstance(there, list) and len(there) == len(wanted) and all(map(holds, there, wanted))
     return bool(there == wanted) or (there is None and wanted in ("", 0, False))
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.kube.stand_in import IMAGE_PULL, OOM_KILLED, READY, SUCCEEDED, UNSCHEDULABLE, Fate, StandIn, register
+from tests.kube.waiting import until
 from tests.kube_server import KubeApi
 from tests.ray_install import ROOT
 
@@ -26,15 +25,6 @@ DEPLOYMENT: dict[str, Any] = {
     "metadata": {"name": "t007", "labels": LABELS},
     "spec": {"selector": {"matchLabels": LABELS}, "template": TEMPLATE},
 }
-
-
-def until(found: Callable[[], Any]) -> Any:
-    """What it gives, when it gives something."""
-    end = time.monotonic() + 60
-    while not (value := found()):
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-    return value
 
 
 def pods(api: KubeApi, namespace: str) -> list[dict[str, Any]]:
@@ -123,6 +113,7 @@ def test_a_service_of_ome_becomes_ready_at_its_address(kube_api: KubeApi, namesp
 
 KILLED = """
 import os, signal, sys
+from tests.kube.waiting import until
 from tests.kube_server import server
 with server() as api:
     print(api.kubeconfig.parent, api.url, flush=True)
