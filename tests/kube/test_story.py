@@ -102,7 +102,7 @@ def test_campaign_to_record(place: Place) -> None:
     assert_nothing_left(place.results)
     assert said.returncode == 0
     command = tunebook("render", "in-pods", "--as", "kubernetes", results=place.results).stdout
-    assert f"image: lab/simulated@sha256:{'1f' * 32}" in command
+    assert f"lab/simulated@sha256:{'1f' * 32}" in command
 
 
 def test_a_crash_is_the_trials_and_a_registry_is_not(place: Place) -> None:

@@ -40,7 +40,7 @@ def _all(cluster: Cluster, chosen: Options, gpus: int) -> Iterator[tuple[str, st
     if (absent := lacking(chosen)) is not None:
         yield absent, "install kubectl, or write endpoint: service where tunebook runs in the cluster"
     kinds = (*PLAIN, *OME) if chosen.renderer == "ome" else PLAIN
-    lacked = [line for kind in kinds for line in forbidden(cluster, kind)]
+    lacked = [line for kind in kinds for line in forbidden(cluster, kind)] + of_secrets(cluster)
     if lacked:
         yield f"in the namespace {cluster.namespace} we may not: {', '.join(lacked)}", ROLE
     if gpus:
@@ -55,6 +55,11 @@ def forbidden(cluster: Cluster, kind: str) -> list[str]:
     version, plural = KINDS[kind]
     group = version.rpartition("/")[0]
     return [f"{verb} {plural}" for verb in ("create", "list", "delete") if not cluster.may(verb, group, plural)]
+
+
+def of_secrets(cluster: Cluster) -> list[str]:
+    """We make them for what an entry passes through, and read none."""
+    return [f"{verb} secrets" for verb in ("create", "delete") if not cluster.may(verb, "", "secrets")]
 
 
 def products(cluster: Cluster, chosen: Options) -> Iterator[tuple[str, str]]:

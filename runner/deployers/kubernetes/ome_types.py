@@ -54,9 +54,9 @@ class BaseModelSpec(msgspec.Struct, kw_only=True):
 
 class SupportedFormat(msgspec.Struct, kw_only=True):
     modelFormat: Format
+    modelFramework: Format
     name: str | None = None
     version: str | None = None
-    modelFramework: Format | None = None
     modelArchitecture: str | None = None
     quantization: str | None = None
     autoSelect: bool | None = None

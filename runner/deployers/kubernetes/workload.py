@@ -25,7 +25,7 @@ FRESH = 1.0
 PATIENCE = 60.0
 """Seconds beyond the grace in which what was deleted is seen to be gone, and in which an API server comes back."""
 _PAUSE = 0.2
-PLAIN = ("Job", "Deployment", "Service", "ConfigMap", "Secret")
+PLAIN = ("Job", "Deployment", "Service", "ConfigMap")
 OME = ("InferenceService", "ServingRuntime")
 
 
@@ -144,12 +144,25 @@ def removed(
         except (Away, Refused) as error:
             raise _left([attempt_id], str(error)) from error
         if not left:
-            return sorted(told.values())
+            return sorted(told.values()) + _secret_removed(cluster, attempt_id)
         if time.monotonic() > deadline:
             held = [f for one in left.values() for f in one["metadata"].get("finalizers") or []]
             why = f"held by the finalizer {held[0]}" if held else f"still there after {grace + PATIENCE:g} s"
             raise _left([f"{one['kind'].lower()} {one['metadata']['name']}" for one in left.values()], why)
         time.sleep(_PAUSE)
+
+
+def _secret_removed(cluster: Cluster, attempt_id: str) -> list[str]:
+    """The attempt's Secret, by its name: a right to list secrets is one to read all of them, and we ask for none. It
+    goes last, when no container can want it any more."""
+    try:
+        return ["secret " + object_name(attempt_id)] if cluster.forget("Secret", object_name(attempt_id)) else []
+    except Refused as refused:
+        if refused.status == 403:  # who may not delete one could make none
+            return []
+        raise _left([f"secret {object_name(attempt_id)}"], str(refused)) from refused
+    except Away as away:
+        raise _left([f"secret {object_name(attempt_id)}"], str(away)) from away
 
 
 def swept(cluster: Cluster, lives: Callable[[str], bool | None]) -> list[str]:
