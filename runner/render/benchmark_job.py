@@ -19,10 +19,10 @@ ENGINES = {"vllm": "vLLM", "sglang": "SGLang"}
 GPUS = ("H100", "A100", "MI300", "A10")
 """What the resource takes. Others are left out: an unknown one would refuse the whole job."""
 LIMITS = (
-    "Set the InferenceService, its namespace, and where results go. OME has no published image of its own: one is named.",
-    "Limits of a BenchmarkJob: a model on pvc:// can not be measured; an endpoint by URL always ends Failed; it is never",
-    "tried again; additionalRequestParams and dataset have no effect; times are whole minutes. tunebook reads no result",
-    "of it, and compares none with its own numbers.",
+    "Set the InferenceService, its namespace, and where results go. OME has no published image: one is named.",
+    "Limits of a BenchmarkJob: a model on pvc:// can not be measured; an endpoint by URL always ends Failed; it",
+    "is never tried again; additionalRequestParams and dataset have no effect; times are whole minutes.",
+    "tunebook reads no result of it, and compares none with its own numbers.",
 )
 
 
