@@ -1,4 +1,4 @@
-"""What is refused before anybody asks a Ray cluster; tests/stories/test_ray.py goes on from there."""
+"""What is refused before anybody asks a Ray cluster; tests/stories/test_ray_faults.py goes on from there."""
 
 from __future__ import annotations
 
