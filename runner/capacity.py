@@ -109,13 +109,14 @@ def run_capacity(
         if known is not None and not again:
             run.store(last=True)
             return Capacity(run.result(run.over), best.number, known, fresh=False)
-        refuse_unless_ready(campaign, project)
-        convert_models(campaign, project, run.say, stop)
-        run.start()
-        emit("notice", run.run_id, message=f"{campaign.name}: the capacity of trial {best.number} is looked for")
+        if not run.executor.away:
+            refuse_unless_ready(campaign, project)
+            convert_models(campaign, project, run.say, stop)
         attempt: Attempt | None = None
         reason = run.over
         with run.executor_open():
+            run.start()
+            emit("notice", run.run_id, message=f"{campaign.name}: the capacity of trial {best.number} is looked for")
             for _ in range(TRIES):
                 if run.stop() or run.time_is_up():
                     reason = EndReason.INTERRUPTED

@@ -128,7 +128,7 @@ class Run(RunSteps):
 
     def land(self) -> None:
         """The next attempt of the search that ends; the host's faults are counted."""
-        flight = self.first_of(self.flying.values())
+        flight = self.flights.first_of(self.flying.values(), self.stop)
         number = flight.order.number
         attempt = self.end_of(self.flying.pop(number))
         if judge(attempt, flight.lineage.rules).status is TrialStatus.UNMEASURED and not self.stop():

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from runner import away
 from runner.campaign.load import load
 from runner.domain.campaign import Campaign, Hardware
 from runner.domain.failure import Outcome, Phase
@@ -20,9 +19,11 @@ from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
 from runner.errors import NotReady, StoreDamaged
 from runner.executors import Executor, Lost
+from runner.flight import there
+from runner.flight.home import seal_lost, take_home
+from runner.flight.nodes import of_one_kind, refuse_another_tunebook, survey
 from runner.ground import ground_of
 from runner.hardware.facts import host_facts
-from runner.nodes import of_one_kind, refuse_another_tunebook, seal_lost, survey, take_home
 from runner.store.record import read_records, record_path, seal_attempt, verify_record
 from runner.util.codec import from_plain, to_plain
 from tests import make
@@ -36,7 +37,7 @@ class Machines:
     away = True
 
     def __init__(self, hosts: dict[str, HostFacts], **changes: dict[str, Any]) -> None:
-        ours = away.node_facts({}, lambda: False, lambda message: None)
+        ours = there.node_facts({}, lambda: False, lambda message: None)
         self.facts: dict[str, Any] = {
             name: {**ours, "host": to_plain(host), **changes.get(name, {})} for name, host in hosts.items()
         }
@@ -46,9 +47,9 @@ class Machines:
     def open(self, slots: int, gpus: int = 0, address: str | None = None) -> None: ...
 
     def everywhere(self, function: str, payload: dict[str, Any]) -> dict[str, Any]:
-        if function == "runner.away:node_facts":
+        if function == "runner.flight.there:node_facts":
             return self.facts
-        if function == "runner.away:prepare":
+        if function == "runner.flight.there:prepare":
             return {name: {"lacks": self.lacks.get(name, ""), "waiting": []} for name in self.facts}
         raise AssertionError(function)
 
@@ -122,11 +123,11 @@ def test_another_tunebook_is_refused_by_name() -> None:
 
 
 def test_a_record_travels_and_is_what_it_was(tmp_path: Path) -> None:
-    there, here = tmp_path / "there", tmp_path / "here"
+    far, here = tmp_path / "there", tmp_path / "here"
     here.mkdir()
     attempt = make.attempt(make.campaign(), 1)
-    sealed = seal_attempt(there, attempt)
-    packed = json.loads(json.dumps(away.packed(sealed)))
+    sealed = seal_attempt(far, attempt)
+    packed = json.loads(json.dumps(there.packed(sealed)))
     take_home(here, packed)
     take_home(here, packed)
     mine = record_path(here, RecordKind.ATTEMPT, attempt.attempt_id)
@@ -138,7 +139,7 @@ def test_a_record_travels_and_is_what_it_was(tmp_path: Path) -> None:
 
 
 def test_a_record_that_changed_on_its_way_is_refused(tmp_path: Path) -> None:
-    packed = away.packed(seal_attempt(tmp_path / "there", make.attempt(make.campaign(), 1)))
+    packed = there.packed(seal_attempt(tmp_path / "there", make.attempt(make.campaign(), 1)))
     here = tmp_path / "here"
     here.mkdir()
     with pytest.raises(StoreDamaged):

@@ -1,4 +1,4 @@
-"""The machines of a run whose attempts are away: who may take part, what waits there, and records that come home.
+"""The machines of a run whose attempts are away: who may take part.
 
 A machine takes part when it runs the same tunebook, has what the campaign needs, and is of the same kind as the others:
 numbers of two kinds of machine are never ranked together.
@@ -6,32 +6,22 @@ numbers of two kinds of machine are never ranked together.
 
 from __future__ import annotations
 
-import base64
-import io
-import tarfile
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner import away
 from runner.campaign.load import resolved
 from runner.domain.campaign import Campaign
-from runner.domain.failure import Cause, Failure, Outcome, Phase
+from runner.domain.failure import Outcome
 from runner.domain.hardware import HostFacts
-from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
-from runner.errors import NotReady, StoreDamaged
+from runner.errors import NotReady
 from runner.executors import Executor, Lost
+from runner.flight.home import IN, collect
+from runner.flight.there import key_of, node_facts
 from runner.hardware.choice import matching
-from runner.store.record import adopt, fsync, record_path, records_folder, seal_attempt
-from runner.util.clock import utc_now
 from runner.util.codec import from_plain
-from runner.util.files import disk_errors
-
-IN = "runner.away:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +52,7 @@ def survey(
             hint="`ray status` shows what Ray has; a machine started with --num-cpus=0 and without GPUs takes none",
         )
     refuse_another_tunebook(facts)
-    payload = {"key": away.key_of(results), "campaign": resolved(campaign), "project": str(project)}
+    payload = {"key": key_of(results), "campaign": resolved(campaign), "project": str(project)}
     said = executor.everywhere(IN + "prepare", payload)
     home = collect(executor, results, said)
     hosts = {name: from_plain(HostFacts, facts[name]["host"]) for name in facts if name in said}
@@ -81,7 +71,7 @@ def survey(
 
 def refuse_another_tunebook(facts: Mapping[str, Any]) -> None:
     """Raises NotReady that names every machine which does not run exactly our code, with ours beside it."""
-    ours = away.node_facts({}, lambda: False, lambda message: None)
+    ours = node_facts({}, lambda: False, lambda message: None)
     wrong = []
     for name, said in facts.items():
         if isinstance(said, Lost):
@@ -112,66 +102,6 @@ def of_one_kind(
     if measured:
         return kinds.get(kind_of(measured[-1].host, campaign), {})
     return max(kinds.values(), key=lambda found: _slots(found, campaign), default={})
-
-
-def collect(executor: Executor, results: Path, said: Mapping[str, Any]) -> list[str]:
-    """Records that an earlier driver did not get. What is here already, or ended here otherwise, stays as it is: a
-    late result of a closed attempt changes nothing. Returns the names of those that came."""
-    waiting = {name for one in said.values() if not isinstance(one, Lost) for name in one["waiting"]}
-    wanted = sorted(name for name in waiting if not (records_folder(results) / name).exists())
-    came = []
-    if wanted:
-        key = away.key_of(results)
-        for records in executor.everywhere(IN + "hand_over", {"key": key, "names": wanted}).values():
-            for one in records if not isinstance(records, Lost) else ():
-                take_home(results, one)
-                came.append(str(one["record"]))
-    if waiting:
-        tidy(executor, results, sorted(waiting))
-    return sorted(came)
-
-
-def tidy(executor: Executor, results: Path, names: Sequence[str]) -> None:
-    """Tell the machines which records are here, so that they keep no copies; what dead workers left is ended."""
-    here = [name for name in names if (records_folder(results) / name).exists()]
-    executor.everywhere(IN + "tidy", {"key": away.key_of(results), "names": here})
-
-
-def take_home(results: Path, packed: Mapping[str, Any]) -> None:
-    """Put a record that travelled among ours, whole or not at all. Raises StoreDamaged when it is not what was sealed,
-    NoSpace, Unwritable."""
-    name = str(packed["record"])
-    if (records_folder(results) / name).exists():
-        return
-    with disk_errors(results), tempfile.TemporaryDirectory(prefix=".away-", dir=results) as scratch:
-        folder = Path(scratch) / name
-        if folder.parent != Path(scratch) or not name.startswith(f"{RecordKind.ATTEMPT}-"):
-            raise StoreDamaged(f"{name!r} is no name of an attempt's record")
-        folder.mkdir()
-        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed["tar"]))) as tar:
-            tar.extractall(folder, filter="data")
-        adopt(results, folder, str(packed["sha256"]))
-        fsync(records_folder(results))  # the machine forgets its copy when it hears that we have it
-
-
-def seal_lost(results: Path, first: Attempt, lost: Lost, host: HostFacts | None, phase: Phase) -> Attempt:
-    """The attempt as the driver knows it: its machine can say nothing any more. Sealed, so that it is seen. `first` are
-    the facts that it began with, `phase` is the last that was heard of."""
-    ended = utc_now()
-    where = f"{lost.place}: " if lost.place and lost.place not in lost.what else ""
-    cause = Cause.INTERRUPTED if lost.stopped else Cause.INFRA
-    attempt = replace(
-        first,
-        outcome=Outcome.INTERRUPTED if lost.stopped else Outcome.INFRA,
-        failure=Failure(phase, cause, f"{where}{lost.what}"[:500], rule="away"),
-        phase=phase,
-        host=host or first.host,
-        ended_utc=ended,
-        seconds=round((datetime.fromisoformat(ended) - datetime.fromisoformat(first.started_utc)).total_seconds(), 6),
-    )
-    if not record_path(results, RecordKind.ATTEMPT, attempt.attempt_id).exists():
-        seal_attempt(results, attempt)
-    return attempt
 
 
 def machine(host: HostFacts, campaign: Campaign) -> str:
