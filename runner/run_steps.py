@@ -89,25 +89,17 @@ class RunSteps(RunState):
 
     @contextmanager
     def executor_open(self) -> Iterator[None]:
-        """Where attempts run. Away, the machines are asked first."""
-        self.flights = Flights(self.executor, self.campaign, self.results, self.project, self.hear)
+        """Where attempts run. Away, the machines are asked first; what an earlier run left there comes home."""
+        mine = self.executor, self.campaign, self.results, self.project
+        self.flights = Flights(*mine, self.hear, self.say)
+        began = time.monotonic()
         with self.flights.open(self.slots, self.address):
             if self.executor.away:
-                self.find_nodes()
+                came = self.flights.find_nodes(self.lineage.attempts, time.monotonic() - began)
+                reap(self.results)  # what no machine could tell of
+                if came:
+                    self.facts = lineage_facts(self.results, self.campaign.search_key)
             yield
-
-    def find_nodes(self) -> None:
-        """Who takes part, said before the first attempt; what an earlier run left on the machines comes home."""
-        found, home = self.flights.find_nodes(self.lineage.attempts)
-        reap(self.results)  # what no machine could tell of
-        for line in found.lines(self.campaign):
-            self.say(line)
-        if home:
-            self.say(f"{len(home)} attempts of an earlier run were sealed there, and their records are here now")
-            self.facts = lineage_facts(self.results, self.campaign.search_key)
-        if found.slots < self.slots:
-            self.say(f"{found.slots} of {self.slots} slots: these machines hold no more attempts at a time")
-            self.slots = found.slots
 
     def deploy(
         self,
@@ -120,7 +112,8 @@ class RunSteps(RunState):
         """One attempt, from order to sealed record and ingest; of `campaign`, where it asks another question of the
         same lineage."""
         flight = self.begin(number, configuration, role, repeat, campaign)
-        self.flights.first_of([flight], self.stop)
+        while self.flights.first_of([flight], self.stop) is None:
+            pass  # machines that joined take no part of one attempt
         return self.end_of(flight)
 
     def begin(

@@ -6,8 +6,8 @@ import base64
 import io
 import tarfile
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,34 +19,61 @@ from runner.domain.trial import Attempt
 from runner.errors import StoreDamaged
 from runner.executors import Executor, Lost
 from runner.flight.there import key_of
-from runner.store.record import adopt, fsync, record_path, records_folder, seal_attempt
+from runner.store.record import (
+    adopt,
+    fsync,
+    manifest_sha256,
+    read_record,
+    record_path,
+    records_folder,
+    seal_attempt,
+)
 from runner.util.clock import utc_now
 from runner.util.files import disk_errors
 
 IN = "runner.flight.there:"
 
 
-def collect(executor: Executor, results: Path, said: Mapping[str, Any]) -> list[str]:
-    """Records that an earlier driver did not get. What is here already, or ended here otherwise, stays as it is: a
-    late result of a closed attempt changes nothing. Returns the names of those that came."""
-    waiting = {name for one in said.values() if not isinstance(one, Lost) for name in one["waiting"]}
-    wanted = sorted(name for name in waiting if not (records_folder(results) / name).exists())
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """Names of the records that came, and a sentence for each that came too late."""
+
+    came: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
+
+
+def collect(executor: Executor, results: Path, said: Mapping[str, Any]) -> Collected:
+    """Records that an earlier driver, or this one, did not get; `said` is what `prepare` said, by machine. What is here
+    already, or ended here otherwise, stays as it is: a late result of a closed attempt changes nothing."""
+    waiting = {name: one["waiting"] for name, one in said.items() if not isinstance(one, Lost) and one["waiting"]}
+    names = {record for records in waiting.values() for record in records}
+    wanted = sorted(name for name in names if not (records_folder(results) / name).exists())
     came = []
     if wanted:
-        key = key_of(results)
-        for records in executor.everywhere(IN + "hand_over", {"key": key, "names": wanted}).values():
+        asked = {"key": key_of(results), "names": wanted}
+        for records in executor.everywhere(IN + "hand_over", asked, waiting.keys()).values():
             for one in records if not isinstance(records, Lost) else ():
                 take_home(results, one)
                 came.append(str(one["record"]))
-    if waiting:
-        tidy(executor, results, sorted(waiting))
-    return sorted(came)
+    return Collected(tuple(sorted(came)), tuple(tidy(executor, results, sorted(names), waiting.keys())))
 
 
-def tidy(executor: Executor, results: Path, names: Sequence[str]) -> None:
-    """Tell the machines which records are here, so that they keep no copies; what dead workers left is ended."""
+def tidy(executor: Executor, results: Path, names: Sequence[str], places: Collection[str] | None = None) -> list[str]:
+    """Tell the machines which records are here, so that they keep no copies; what dead workers left is ended. Returns a
+    sentence for each record there that is none of a copy: its attempt had been given up before it came."""
+    if places is not None and not places:
+        return []
     here = [name for name in names if (records_folder(results) / name).exists()]
-    executor.everywhere(IN + "tidy", {"key": key_of(results), "names": here})
+    asked = {"key": key_of(results), "names": here}
+    late = []
+    for place, gone in executor.everywhere(IN + "tidy", asked, places).items():
+        for one in gone if not isinstance(gone, Lost) else ():
+            ours = records_folder(results) / one["record"]
+            if manifest_sha256(ours) != one["sha256"]:
+                fact = read_record(ours).facts
+                told = f"it counts as {fact['outcome']} since its driver gave it up, and that stays"
+                late.append(f"{place} had a late record of trial {fact['number']}, {one['outcome']}: {told}")
+    return late
 
 
 def take_home(results: Path, packed: Mapping[str, Any]) -> None:

@@ -6,11 +6,12 @@ numbers of two kinds of machine are never ranked together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner import __version__
 from runner.campaign.load import resolved
 from runner.domain.campaign import Campaign
 from runner.domain.failure import Outcome
@@ -18,10 +19,12 @@ from runner.domain.hardware import HostFacts
 from runner.domain.trial import Attempt
 from runner.errors import NotReady
 from runner.executors import Executor, Lost
-from runner.flight.home import IN, collect
+from runner.flight.home import IN, Collected, collect
 from runner.flight.there import key_of, node_facts
 from runner.hardware.choice import matching
 from runner.util.codec import from_plain
+
+OTHER_KIND = "another kind of machine than those that measure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,8 @@ class Nodes:
 
 def survey(
     executor: Executor, campaign: Campaign, results: Path, project: Path, attempts: Sequence[Attempt]
-) -> tuple[Nodes, list[str]]:
-    """Ask every machine, take home what waits there, and settle who takes part. The second value names the records that
-    came home.
+) -> tuple[Nodes, Collected]:
+    """Ask every machine, take home what waits there, and settle who takes part.
 
     Raises NotReady, with the machines by name, when one runs another tunebook, and when none can run the campaign."""
     facts = executor.everywhere(IN + "node_facts", {})
@@ -51,17 +53,13 @@ def survey(
             f"no living machine of the cluster can hold {_asked(campaign)}",
             hint="`ray status` shows what Ray has; a machine started with --num-cpus=0 and without GPUs takes none",
         )
-    refuse_another_tunebook(facts)
-    payload = {"key": key_of(results), "campaign": resolved(campaign), "project": str(project)}
-    said = executor.everywhere(IN + "prepare", payload)
-    home = collect(executor, results, said)
-    hosts = {name: from_plain(HostFacts, facts[name]["host"]) for name in facts if name in said}
-    left_out = {name: _lacks(said[name]) for name in hosts}
-    left_out |= {name: _several(hosts[name], campaign) for name in hosts if not left_out[name]}
-    able = {name: host for name, host in hosts.items() if not left_out[name]}
+    if wrong := another_tunebook(facts):
+        told = "; ".join(f"{name} {why}" for name, why in wrong.items())
+        raise NotReady(told, hint=f"install tunebook {__version__} of one source on every machine")
+    able, left_out, home = _prepared(executor, campaign, results, project, facts)
     chosen = of_one_kind(able, campaign, attempts)
-    other = {name: "another kind of machine than those that measure" for name in able if name not in chosen}
-    why = tuple(f"{name} takes no part: {reason}" for name, reason in {**left_out, **other}.items() if reason)
+    left_out |= {name: OTHER_KIND for name in able if name not in chosen}
+    why = _sentences(left_out)
     if not chosen:
         told = "; ".join(why) or "the machines of this cluster are of another kind than those that measured before"
         raise NotReady(f"no machine of the cluster can run campaign {campaign.name!r}: {told}")
@@ -69,20 +67,52 @@ def survey(
     return Nodes(chosen, why, _slots(chosen, campaign)), home
 
 
-def refuse_another_tunebook(facts: Mapping[str, Any]) -> None:
-    """Raises NotReady that names every machine which does not run exactly our code, with ours beside it."""
+def joined(
+    executor: Executor, campaign: Campaign, results: Path, project: Path, nodes: Nodes, names: Collection[str]
+) -> tuple[Nodes, Collected]:
+    """The same of machines that joined while a run goes on: of these `names` alone, beside `nodes`. Who can not take
+    part is left out with its reason; nothing ends for that."""
+    facts = executor.everywhere(IN + "node_facts", {}, names)
+    wrong = another_tunebook(facts)
+    right = {name: one for name, one in facts.items() if name not in wrong}
+    able, left_out, home = _prepared(executor, campaign, results, project, right)
+    kind = kind_of(next(iter(nodes.hosts.values())), campaign)
+    chosen = {name: host for name, host in able.items() if kind_of(host, campaign) == kind}
+    left_out |= wrong | {name: OTHER_KIND for name in able if name not in chosen}
+    executor.keep([*nodes.hosts, *chosen])
+    return Nodes(chosen, _sentences(left_out), _slots(chosen, campaign)), home
+
+
+def _prepared(
+    executor: Executor, campaign: Campaign, results: Path, project: Path, facts: Mapping[str, Any]
+) -> tuple[dict[str, HostFacts], dict[str, str], Collected]:
+    """Machines that could run the campaign, why others can not, and what came home from all of them."""
+    payload = {"key": key_of(results), "campaign": resolved(campaign), "project": str(project)}
+    said = executor.everywhere(IN + "prepare", payload, facts.keys()) if facts else {}
+    home = collect(executor, results, said)
+    hosts = {name: from_plain(HostFacts, facts[name]["host"]) for name in facts if name in said}
+    left_out = {name: _lacks(said[name]) or _several(host, campaign) for name, host in hosts.items()}
+    able = {name: host for name, host in hosts.items() if not left_out[name]}
+    return able, {name: why for name, why in left_out.items() if why}, home
+
+
+def _sentences(left_out: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"{name} takes no part: {reason}" for name, reason in sorted(left_out.items()))
+
+
+def another_tunebook(facts: Mapping[str, Any]) -> dict[str, str]:
+    """What every machine which does not run exactly our code has, with ours beside it; by name."""
     ours = node_facts({}, lambda: False, lambda message: None)
-    wrong = []
+    wrong = {}
     for name, said in facts.items():
         if isinstance(said, Lost):
-            wrong.append(f"{name} can not run tunebook: {said.what}")
+            wrong[name] = f"can not run tunebook: {said.what}"
             continue
         differing = [f"{word} {said[word]}, here {ours[word]}" for word in ("version", "code", "python")
                      if said[word] != ours[word]]  # fmt: skip
         if differing:
-            wrong.append(f"{name} has another tunebook: {'; '.join(differing)}")
-    if wrong:
-        raise NotReady("; ".join(wrong), hint=f"install tunebook {ours['version']} of one source on every machine")
+            wrong[name] = f"has another tunebook: {'; '.join(differing)}"
+    return wrong
 
 
 def kind_of(host: HostFacts, campaign: Campaign) -> tuple[Any, ...]:

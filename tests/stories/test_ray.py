@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,7 +28,9 @@ def search(machines: Cluster, tmp_path: Path, results: Path) -> None:
     names = [line.split(": ")[0] for line in said(lines)[:2]]
     assert sorted(name.rpartition("/")[2] for name in names) == sorted(map(machines.node, ("one", "two")))
     assert all(line.endswith(": 1x NVIDIA H100 80GB HBM3") for line in said(lines)[:2]), said(lines)
-    assert said(lines)[2] == "2 of 3 slots: these machines hold no more attempts at a time"
+    assert re.fullmatch(r"the cluster is ready: [\d.]+ s to connect, [\d.]+ s to ask 2 machines", said(lines)[2])
+    assert said(lines)[3] == "2 of 3 slots: these machines hold no more attempts at a time"
+    assert re.fullmatch(r"being away took [\d.]+ to [\d.]+ s for each of 4 attempts, .*", said(lines)[-1])
     facts = attempts(results)
     assert {one["outcome"] for one in facts} == {"measured"}
     assert [number for number, _ in proposals(results)] == [0, 1, 2, 3]

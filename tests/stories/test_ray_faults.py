@@ -124,7 +124,7 @@ def test_a_driver_that_is_killed_loses_nothing_and_doubles_nothing(
         running.kill()
         running.communicate(timeout=60)
     lines = run(machines, path, "--slots", "2", results=results)
-    assert "2 attempts of an earlier run were sealed there, and their records are here now" in said(lines)
+    assert "the records of 2 attempts waited there: here now" in said(lines)
     ends = sorted((one["number"], one["outcome"]) for one in attempts(results))
     assert ends == [(0, "interrupted"), (0, "measured"), (1, "interrupted"), (1, "measured"), (2, "measured")]
     assert [number for number, _ in proposals(results)] == [0, 1, 2]
