@@ -10,8 +10,8 @@ JOBS   ?= 3
 # What takes long comes first (tests/_order.py): who has nothing left takes short ones of another.
 SPREAD := -n $(JOBS) --dist worksteal --durations=10 --durations-min=30
 LINT   := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
-# Five minutes of pip's, mostly waiting for the disk, and a minute of mypy's, which has one core at most, beside the tests.
-BESIDE := sh .ci/beside '$(BIN)/tunebook engine install genai-bench' '$(BIN)/mypy'
+# Minutes of pip's, mostly waiting for the disk, and a minute of mypy's, which has one core at most, beside the tests.
+BESIDE := sh .ci/beside '$(BIN)/tunebook engine install genai-bench' '$(BIN)/python -m tests.ray_install' '$(BIN)/mypy'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-engines test ready test-docker test-heavy test-ray kube-test test-all check fast lint golden model sql axe client ray kube system site site-demo clean bench-ask bench-client bench-search bench-peers bench-precheck bench-merge bench-site bench-page bench-aa calibrate chaos
@@ -34,7 +34,7 @@ demo-engines: $(VENV)/.demo model   ## llama.cpp, Transformers and vLLM on the s
 	$(BIN)/tunebook build
 
 test: ready      ## install what tests need and run them all
-	@$(BESIDE) '$(LINT) && $(PYTEST) $(SPREAD) -m "not matrix and not heavy and not ray and not kube"'
+	@$(BESIDE) '$(LINT) && $(PYTEST) $(SPREAD) -m "not matrix and not heavy and not kube"'
 
 test-docker: system $(VENV)/.tests model   ## of these the tests of containers, on a Docker Engine that they start; as root
 	$(PYTEST) -m docker
@@ -42,15 +42,15 @@ test-docker: system $(VENV)/.tests model   ## of these the tests of containers, 
 test-heavy: $(VENV)/.tests model   ## the real Transformers and vLLM, where `tunebook engine install` put them; TUNEBOOK_LLAMA_SERVER names llama-server
 	$(PYTEST) -m heavy
 
-test-ray: ray    ## the tests on a real Ray cluster of several nodes, all on this machine
+test-ray: ray    ## what can go wrong on a real Ray cluster of several nodes, all on this machine; the network cut as root
 	$(PYTEST) -m ray
 
 kube-test: kube  ## the tests on a real Kubernetes API server of their own; one time 8 minutes of CPU to build it
 	$(PYTEST) -m kube
 
-test-all: ready  ## the full fault and browser matrices too, Ray and a Kubernetes API server
+test-all: ready  ## the full fault and browser matrices too, those of Ray and of a Kubernetes API server
 	@$(MAKE) --no-print-directory kube || echo "without it nobody asks a real API server" >&2
-	@$(BESIDE) '$(BIN)/python -m tests.ray_install' '$(LINT) && $(PYTEST) $(SPREAD) -m "not heavy"'
+	@$(BESIDE) '$(LINT) && $(PYTEST) $(SPREAD) -m "not heavy"'
 
 ready:
 	@$(MAKE) --no-print-directory -j2 system $(VENV)/.tests  # apt-get and pip wait for different things

@@ -146,7 +146,16 @@ class Batch:
             return FileEnd(path, campaign, FileOutcome.NOT_REACHED, why)
         project = project_folder(path.parent)
         again = self.wanted.again
-        found = run_capacity(path, self.results, project, again=again, stop=self.stop, enough=self.enough)
+        found = run_capacity(
+            path,
+            self.results,
+            project,
+            again=again,
+            stop=self.stop,
+            enough=self.enough,
+            executor=self.wanted.executor,
+            address=self.wanted.address,
+        )
         outcome, reason = _outcome(found.result)
         if outcome in (FileOutcome.RAN, FileOutcome.FINISHED):
             reason = f"the capacity of trial {found.number} " + (

@@ -86,8 +86,11 @@ def run_capacity(
     again: bool = False,
     stop: Callable[[], bool] = lambda: False,
     enough: Callable[[], bool] = lambda: False,
+    executor: str = "local",
+    address: str | None = None,
 ) -> Capacity:
-    """Measure the winner's capacity, or say what is known of it: `again` measures it anew.
+    """Measure the winner's capacity, or say what is known of it: `again` measures it anew. It runs on this machine, or
+    on one of those that `executor` reaches at `address`.
 
     Raises UsageError where the search is not finished or found nothing, and what `run_campaign` raises.
     """
@@ -95,9 +98,9 @@ def run_capacity(
     wanted = searching(campaign)
     results.mkdir(parents=True, exist_ok=True)
     with owned_lineage(results, campaign.search_key, campaign.name):
-        reap(results)
+        reap(results, away=executor == "local")
         sweep([campaign.deploy.kind])
-        run = Run.open(campaign, path, results, project, stop=stop, enough=enough)
+        run = Run.open(campaign, path, results, project, False, None, stop, enough, executor=executor, address=address)
         if not run.series_is_over():
             hint = f"`tunebook run {path}` finishes it"
             raise UsageError(f"--only best: the search of {campaign.name} is not finished: who won?", hint=hint)
@@ -109,13 +112,14 @@ def run_capacity(
         if known is not None and not again:
             run.store(last=True)
             return Capacity(run.result(run.over), best.number, known, fresh=False)
-        refuse_unless_ready(campaign, project)
-        convert_models(campaign, project, run.say, stop)
-        run.start()
-        emit("notice", run.run_id, message=f"{campaign.name}: the capacity of trial {best.number} is looked for")
+        if not run.executor.away:
+            refuse_unless_ready(campaign, project)
+            convert_models(campaign, project, run.say, stop)
         attempt: Attempt | None = None
         reason = run.over
         with run.executor_open():
+            run.start()
+            emit("notice", run.run_id, message=f"{campaign.name}: the capacity of trial {best.number} is looked for")
             for _ in range(TRIES):
                 if run.stop() or run.time_is_up():
                     reason = EndReason.INTERRUPTED

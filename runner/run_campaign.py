@@ -85,7 +85,7 @@ class Run(RunSteps):
         """Trial after trial, as many at a time as there are slots, until a budget, the space or somebody's patience
         ends."""
         while not self.stop():
-            if len(self.flying) == self.slots:
+            if len(self.flying) >= self.flights.slots:
                 self.land()
                 continue
             lineage = self.lineage
@@ -127,8 +127,10 @@ class Run(RunSteps):
         self.flying[step.number] = self.begin(step.number, step.configuration, role)
 
     def land(self) -> None:
-        """The next attempt of the search that ends; the host's faults are counted."""
-        flight = self.first_of(self.flying.values())
+        """The next attempt of the search that ends, unless room comes first; the host's faults are counted."""
+        flight = self.flights.first_of(self.flying.values(), self.stop)
+        if flight is None:
+            return
         number = flight.order.number
         attempt = self.end_of(self.flying.pop(number))
         if judge(attempt, flight.lineage.rules).status is TrialStatus.UNMEASURED and not self.stop():

@@ -20,7 +20,6 @@ from runner.enough import found_before
 from runner.executors import Executor, executors
 from runner.ground import ground_of
 from runner.lineage import Lineage
-from runner.nodes import Nodes
 from runner.store.history import LineageFacts, history, lineage_facts, withdrawn
 from runner.util.clock import new_id
 from runner.verdict import comparisons
@@ -71,7 +70,6 @@ class RunState:
     began: float | None = None
     executor: Executor = field(default_factory=lambda: executors.get("local"))
     address: str | None = None
-    nodes: Nodes | None = None  # where attempts run, when they are away
     host_faults: dict[int, int] = field(default_factory=dict)
     new_trials: int = 0
     snapshot_at: float = 0.0

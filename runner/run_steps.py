@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from runner import away, nodes, run_events, run_facts
+from runner import run_events, run_facts
 from runner.campaign.load import resolved
 from runner.decide import Refused
 from runner.domain.campaign import Campaign
@@ -19,10 +18,9 @@ from runner.domain.trial import Attempt, Configuration
 from runner.earlier import prior
 from runner.errors import StoreError
 from runner.events import emit
-from runner.executors import Lost
+from runner.flight.flights import Flight, Flights
 from runner.ground import limits
 from runner.hardware.facts import host_facts
-from runner.lineage import Lineage
 from runner.order import Order
 from runner.reap import reap
 from runner.reference import reference_answers
@@ -31,23 +29,12 @@ from runner.scoring.rules import rules_of
 from runner.slots import slots_here
 from runner.store.history import lineage_facts
 from runner.store.ingest import ingest
-from runner.store.record import record_path, seal, seal_rules
+from runner.store.record import seal, seal_rules
 from runner.store.snapshot import snapshot
 from runner.util.clock import new_id
-from runner.util.codec import from_plain, to_plain
-from runner.watched import Watched
 
 SNAPSHOT_EVERY = 60.0
 """Seconds between two fresh copies for readers while a run goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flight:
-    """An attempt in its slot, and the lineage that it was ordered from."""
-
-    order: Order
-    lineage: Lineage
-    result: Future[Any]
 
 
 @dataclass
@@ -56,15 +43,13 @@ class RunSteps(RunState):
 
     flying: dict[int, Flight] = field(default_factory=dict)
     """What the search has running, by trial number."""
-    watched: dict[str, Watched] = field(default_factory=dict)
-    """What is away, by attempt."""
-    came_home: list[str] = field(default_factory=list)
-    """Names of records of which machines may have copies."""
+    flights: Flights = field(init=False)
+    """All that runs. There from `executor_open` on."""
 
     def start(self) -> None:
         self.began = time.monotonic()
         known = any(start.series == self.series for start in self.facts.starts)
-        there = next(iter(self.nodes.hosts.values())) if self.nodes else None
+        there = self.flights.machine
         learned = self.ground.limits if known else limits(self.results, self.campaign, there or host_facts())
         began = run_facts.run_start(self.campaign, self.path, self.run_id, self.series, self.project, learned)
         began = replace(began, measured_on=there)
@@ -104,31 +89,17 @@ class RunSteps(RunState):
 
     @contextmanager
     def executor_open(self) -> Iterator[None]:
-        """Where attempts run. Away, the machines are asked first, and at the end they forget what is here."""
-        self.executor.open(self.slots, self.campaign.hardware.gpus, self.address)
-        try:
+        """Where attempts run. Away, the machines are asked first; what an earlier run left there comes home."""
+        mine = self.executor, self.campaign, self.results, self.project
+        self.flights = Flights(*mine, self.hear, self.say)
+        began = time.monotonic()
+        with self.flights.open(self.slots, self.address):
             if self.executor.away:
-                self.find_nodes()
+                came = self.flights.find_nodes(self.lineage.attempts, time.monotonic() - began)
+                reap(self.results)  # what no machine could tell of
+                if came:
+                    self.facts = lineage_facts(self.results, self.campaign.search_key)
             yield
-            if self.executor.away:
-                nodes.tidy(self.executor, self.results, self.came_home)
-        finally:
-            self.executor.cancel()
-            self.executor.close()
-
-    def find_nodes(self) -> None:
-        """Who takes part, said before the first attempt; what an earlier run left on the machines comes home."""
-        asked = self.executor, self.campaign, self.results, self.project
-        self.nodes, home = nodes.survey(*asked, self.lineage.attempts)
-        reap(self.results)  # what no machine could tell of
-        for line in self.nodes.lines(self.campaign):
-            self.say(line)
-        if home:
-            self.say(f"{len(home)} attempts of an earlier run were sealed there, and their records are here now")
-            self.facts = lineage_facts(self.results, self.campaign.search_key)
-        if self.nodes.slots < self.slots:
-            self.say(f"{self.nodes.slots} of {self.slots} slots: these machines hold no more attempts at a time")
-            self.slots = self.nodes.slots
 
     def deploy(
         self,
@@ -141,7 +112,8 @@ class RunSteps(RunState):
         """One attempt, from order to sealed record and ingest; of `campaign`, where it asks another question of the
         same lineage."""
         flight = self.begin(number, configuration, role, repeat, campaign)
-        self.first_of([flight])
+        while self.flights.first_of([flight], self.stop) is None:
+            pass  # machines that joined take no part of one attempt
         return self.end_of(flight)
 
     def begin(
@@ -171,57 +143,17 @@ class RunSteps(RunState):
             reference=reference_answers(self.campaign, lineage.attempts, self.results),
         )
         emit("trial_started", self.run_id, **run_events.trial_started(order))
-        return Flight(order, lineage, self.submit(order))
-
-    def submit(self, order: Order) -> Future[Any]:
-        """At home the attempt registers itself; away it is registered in both places, for `status` and `reap`."""
-        if not self.executor.away:
-            return self.executor.submit("runner.run_trial:run_order", to_plain(order), self.hear)
-        watched = Watched.begin(self.results, order)
-        self.watched[order.attempt_id] = watched
-
-        def hear(message: dict[str, Any]) -> None:
-            watched.hear(message)
-            self.hear(message)
-
-        payload = {"order": to_plain(order), "key": away.key_of(self.results)}
-        return self.executor.submit("runner.away:run_order", payload, hear)
+        return self.flights.begin(order, lineage)
 
     @property
     def pending_trials(self) -> dict[int, Configuration]:
         return {number: flight.order.configuration for number, flight in self.flying.items()}
 
-    def first_of(self, flights: Collection[Flight]) -> Flight:
-        """The one that ends first. When the run shall stop they are all asked to end."""
-        results = {flight.result: flight for flight in flights}
-        while not (done := wait(results, timeout=0.1, return_when=FIRST_COMPLETED).done):
-            if self.stop():
-                self.executor.cancel()
-        return min((results[one] for one in done), key=lambda flight: flight.order.attempt_id)
-
     def end_of(self, flight: Flight) -> Attempt:
         """What came of it, told and ingested. Raises what the attempt raised: the disk takes no record, or our bug."""
-        attempt = self.result_of(flight)
+        attempt = self.flights.land(flight)
         emit("trial_ended", self.run_id, **run_events.trial_ended(flight.order, attempt, flight.lineage))
         self.store()
-        return attempt
-
-    def result_of(self, flight: Flight) -> Attempt:
-        """From another machine the sealed record comes with it; of a machine that is gone we seal what we know."""
-        watched = self.watched.pop(flight.order.attempt_id, None)
-        if watched is None:
-            return from_plain(Attempt, flight.result.result())
-        try:
-            said = flight.result.result()
-            if "trouble" in said:
-                raise Lost(said["trouble"], place=said["place"])
-            nodes.take_home(self.results, said)
-            attempt = from_plain(Attempt, said["attempt"])
-        except Lost as lost:
-            host = self.nodes.hosts.get(lost.place) if self.nodes else None
-            attempt = nodes.seal_lost(self.results, watched.first, lost, host, watched.phase)
-        watched.end()
-        self.came_home.append(record_path(self.results, RecordKind.ATTEMPT, attempt.attempt_id).name)
         return attempt
 
     def store(self, *, last: bool = False) -> None:

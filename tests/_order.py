@@ -19,7 +19,7 @@ class Listed(Protocol):
 
 Item = TypeVar("Item", bound=Listed)
 
-SECONDS = {"docker": 5, "story": 8, "browser": 6, "engine": 6, "genai_bench": 12, "ray": 15, "kube": 8}
+SECONDS = {"docker": 5, "story": 8, "browser": 6, "engine": 6, "genai_bench": 12, "ray": 25, "kube": 8}
 """About what a test with this marker takes; most others take a fraction of one."""
 
 

@@ -108,7 +108,7 @@ def command(
         )
     if "best" in only and (due or retry_failed or max_trials is not None):
         raise UsageError("--only best measures one attempt of each file", hint="leave out --due and the like")
-    require_address_fits(executor, address, only)
+    require_address_fits(executor, address)
     stop = Event()
     status = 3  # what a program reads when our own bug ends us
     with progress(as_json), listening_to_signals(stop):
@@ -129,15 +129,13 @@ def command(
     click.get_current_context().exit(status)
 
 
-def require_address_fits(executor: str, address: str | None, only: Sequence[str]) -> None:
+def require_address_fits(executor: str, address: str | None) -> None:
     """Raises UnknownMember, and UsageError for options that would mean nothing."""
     from runner.executors import executors
 
     away = executors.get(executor).away
     if address is not None and not away:
         raise UsageError(f"--executor {executor} runs on this machine and asks no --address", hint="add --executor ray")
-    if away and "best" in only:
-        raise UsageError(f"--only best measures on this machine, not with --executor {executor}", hint="leave it out")
 
 
 def run_and_close(batch: Batch, files: Sequence[Loaded], *, build: bool, summary: Path | None, as_json: bool) -> int:

@@ -29,18 +29,29 @@ class Executor(Protocol):
         machines are asked for, if attempts run away. Raises NotReady, NetworkError, UsageError."""
         ...
 
-    def everywhere(self, function: str, payload: dict[str, Any]) -> dict[str, Any]:
-        """What `module:function(payload, stop, emit)` says on each machine away, by the machine's name; a Lost for one
-        that could not answer. One that died meanwhile is left out. Nothing of our own machine."""
+    def machines(self) -> list[str]:
+        """Names of the living machines away that could hold an attempt, also of those that take no part."""
+        ...
+
+    def everywhere(
+        self, function: str, payload: dict[str, Any], places: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        """What `module:function(payload, stop, emit)` says on each machine away that takes part, or on these `places`,
+        by the machine's name; a Lost for one that could not answer. One that died meanwhile is left out. Nothing of our
+        own machine."""
         ...
 
     def keep(self, places: Collection[str]) -> None:
         """From now on attempts run on these machines only."""
         ...
 
-    def submit(self, function: str, payload: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> Future[Any]:
+    def submit(
+        self, function: str, payload: dict[str, Any], emit: Callable[[dict[str, Any]], None], rescue: str = ""
+    ) -> Future[Any]:
         """Run `module:function(payload, stop, emit)`; the future gives its JSON result, or raises what it raised, or
-        Lost."""
+        Lost. `rescue` is such a name too, called on the machine of an attempt that was lost while the machine lives,
+        before another attempt gets its place: it ends what is left, and what it says is the result; None: Lost it is.
+        """
         ...
 
     def cancel(self) -> None:

@@ -24,13 +24,21 @@ class Local:
         self._stop.clear()
         self._pool = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="slot")
 
-    def everywhere(self, function: str, payload: dict[str, Any]) -> dict[str, Any]:
+    def machines(self) -> list[str]:
+        return []
+
+    def everywhere(
+        self, function: str, payload: dict[str, Any], places: Collection[str] | None = None
+    ) -> dict[str, Any]:
         return {}
 
     def keep(self, places: Collection[str]) -> None:
         """There is one machine."""
 
-    def submit(self, function: str, payload: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> Future[Any]:
+    def submit(
+        self, function: str, payload: dict[str, Any], emit: Callable[[dict[str, Any]], None], rescue: str = ""
+    ) -> Future[Any]:
+        """Lost is only what is away: there is nothing to rescue."""
         assert self._pool is not None, "open() comes first"
         module, _, name = function.partition(":")
         target = getattr(import_module(module), name)

@@ -21,8 +21,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -30,6 +30,7 @@ from typing import IO
 from runner.domain.trial import Exit
 from runner.util import procfs
 from runner.util.procfs import Stat
+from runner.util.signals import plain_signals
 
 DEVNULL = subprocess.DEVNULL
 PIPE = subprocess.PIPE
@@ -80,7 +81,7 @@ def start(
     kills = procfs.oom_kills()
     try:
         out, err = stream(stdout), stream(stderr)
-        with _plain_signals():
+        with plain_signals():
             popen = subprocess.Popen(
                 list(argv),
                 stdin=stdin,
@@ -343,6 +344,15 @@ def end_labelled(label: str, grace: float) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
+def end_other(pid: int, started: int) -> None:
+    """End another process of ours at once, also one that stands still. `started` tells it from a later one with its
+    number (`procfs.Stat.started`)."""
+    found = procfs.stat(pid)
+    if found is not None and found.started == started and not found.zombie:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def _command(pid: int) -> str:
     try:
         words = (procfs.PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
@@ -376,25 +386,3 @@ def _reap_orphans(session: int) -> None:
                 os.waitpid(one.pid, os.WNOHANG)
             except ChildProcessError:
                 pass
-
-
-@contextmanager
-def _plain_signals() -> Iterator[None]:
-    """A child inherits blocked and ignored signals; it shall get SIGINT and SIGTERM as a fresh program does.
-
-    A handler (not SIG_IGN) becomes the default in the child. Only the main thread may set one; in another thread
-    an ignored signal stays ignored, and SIGKILL ends such a child after the grace.
-    """
-    wanted = {signal.SIGINT, signal.SIGTERM}
-    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, wanted)
-    ignored = [s for s in wanted if signal.getsignal(s) is signal.SIG_IGN]
-    if threading.current_thread() is not threading.main_thread():
-        ignored = []
-    for number in ignored:
-        signal.signal(number, lambda *_: None)
-    try:
-        yield
-    finally:
-        for number in ignored:
-            signal.signal(number, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

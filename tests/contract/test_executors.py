@@ -74,7 +74,7 @@ def silent(event: dict[str, Any]) -> None:
 
 
 HERE = [name for name in executors.names() if name != "ray" or importlib.util.find_spec("ray")]
-"""Ray is in an environment of its own: tests/stories/test_ray.py calls this suite there, on a cluster."""
+"""Ray is in an environment of its own: tests/stories/test_ray_faults.py calls this suite there, on a cluster."""
 
 
 @pytest.fixture(params=HERE)

@@ -326,7 +326,7 @@ class Deaf(Local):
 class Swallows(Local):
     """A bug of an attempt comes out as a result."""
 
-    def submit(self, function: str, payload: dict[str, Any], emit: Any) -> Future[Any]:
+    def submit(self, function: str, payload: dict[str, Any], emit: Any, rescue: str = "") -> Future[Any]:
         done: Future[Any] = Future()
         done.set_result(super().submit(function, payload, emit).exception())
         return done

@@ -1,4 +1,5 @@
-"""What Ray runs for us: the task of an attempt on its machine, and the desk beside the driver that both talk over."""
+"""What Ray runs for us: on each machine the tasks of attempts and a keeper, beside the driver the desk that they talk
+over."""
 
 from __future__ import annotations
 
@@ -20,11 +21,12 @@ class Desk:
     def __init__(self) -> None:
         self._said: list[tuple[int, list[dict[str, Any]]]] = []
         self._end = 0
+        self._given_up: set[int] = set()
 
     def exchange(self, ticket: int, messages: list[dict[str, Any]]) -> int:
         """0: go on; 1: end; 2: end at once."""
         self._said.append((ticket, messages))
-        return self._end
+        return 2 if ticket in self._given_up else self._end
 
     def take(self) -> list[tuple[int, list[dict[str, Any]]]]:
         said, self._said = self._said, []
@@ -32,6 +34,19 @@ class Desk:
 
     def ask_to_end(self, at_once: bool) -> None:
         self._end = max(self._end, 2 if at_once else 1)
+
+    def give_up(self, ticket: int) -> None:
+        """Nobody waits for this attempt any more: if it is heard of again, it ends at once."""
+        self._given_up.add(ticket)
+
+
+class Keeper:
+    """Answers for its machine as long as a run lasts, and ends there what an attempt that was lost has left. It takes
+    none of the machine's CPUs and GPUs, so that it answers also where every place is taken."""
+
+    def ask(self, function: str, payload: dict[str, Any]) -> Any:
+        _all_threads()
+        return _function(function)(payload, lambda: False, lambda message: None)
 
 
 def desk() -> Any:
@@ -42,28 +57,38 @@ def desk() -> Any:
     return ray.remote(Desk).options(num_cpus=0, max_restarts=0, scheduling_strategy=_pinned(here)).remote()
 
 
-def task(node: str, gpus: int, fresh: bool) -> Any:
-    """`run` as a task of that machine. Ray never starts it again: what it did would not be seen. `fresh`: in a process
-    that has run nothing before and runs nothing after."""
+def keeper(node: str) -> Any:
+    """That of a machine; it begins anew there when it dies. It ends with the driver."""
     import ray
 
-    return ray.remote(max_calls=1 if fresh else 0)(run).options(
+    own = {"num_cpus": 0, "max_restarts": -1, "max_concurrency": 4, "scheduling_strategy": _pinned(node)}
+    return ray.remote(Keeper).options(**own).remote()
+
+
+def task(node: str, gpus: int) -> Any:
+    """`run` as a task of that machine, in a process that has run nothing before and runs nothing after. Ray never
+    starts it again: what it did would not be seen."""
+    import ray
+
+    return ray.remote(max_calls=1)(run).options(
         num_cpus=0, num_gpus=gpus, max_retries=0, retry_exceptions=False, scheduling_strategy=_pinned(node)
     )
 
 
-def run(function: str, payload: dict[str, Any], desk: Any, ticket: int | None, every: float) -> Any:
-    """On the machine: what the function says. Without a desk nobody listens and nothing ends it."""
-    module, _, name = function.partition(":")
-    target = getattr(import_module(module), name)
+def run(function: str, payload: dict[str, Any], desk: Any, ticket: int, every: float) -> Any:
+    """On the machine: what the function says."""
+    target = _function(function)
     _all_threads()
-    if ticket is None:
-        return target(payload, lambda: False, lambda message: None)
     line = _Line(desk, ticket, every)
     try:
         return target(payload, line.stopped, line.say)
     finally:
         line.close()
+
+
+def _function(dotted: str) -> Any:
+    module, _, name = dotted.partition(":")
+    return getattr(import_module(module), name)
 
 
 def _all_threads() -> None:

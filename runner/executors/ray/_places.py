@@ -55,22 +55,31 @@ class Places:
         self._lock = threading.Lock()
         self._seen: Sequence[Node] = ()
         self._seen_at = float("-inf")
+        self._nobody_since: float | None = None
 
     def keep(self, names: Collection[str]) -> None:
         self._kept = frozenset(names)
 
-    def here(self) -> list[Node]:
+    def able(self) -> list[Node]:
         """The living machines that can hold an attempt."""
         now = time.monotonic()
         if now - self._seen_at >= REFRESH:
             self._seen, self._seen_at = self._look(), now
-        able = [node for node in self._seen if node.holds(self.gpus) and node.id not in self._gone]
-        return [node for node in able if self._kept is None or node.name in self._kept]
+        return [node for node in self._seen if node.holds(self.gpus) and node.id not in self._gone]
+
+    def lives(self, node: Node) -> bool:
+        """As Ray has it."""
+        self.able()
+        return any(one.id == node.id for one in self._seen)
+
+    def here(self) -> list[Node]:
+        """Those of them that take part."""
+        return [node for node in self.able() if self._kept is None or node.name in self._kept]
 
     def take(self) -> Node:
         """The machine for one attempt, when there is room: the one with the fewest faults and the most room. Raises
-        Lost when we shall stop, and when for `patience` seconds no living machine could ever hold it."""
-        end: float | None = None
+        Lost when we shall stop, and when for `patience` seconds no living machine could ever hold it: the first attempt
+        that asks waits for so long, the next ones for what is left of it."""
         while True:
             if self._stopped():
                 raise Lost("stopped before a machine was chosen", stopped=True)
@@ -79,10 +88,14 @@ class Places:
                 if free := [node for node in able if self._room(node)]:
                     best = min(free, key=lambda node: (self._faults[node.id], self._taken[node.id], node.name))
                     self._taken[best.id] += 1
+                    self._nobody_since = None
                     return best
                 now = time.monotonic()
-                end = None if able else end or now + self._patience
-                if end is not None and now >= end:
+                if able:
+                    self._nobody_since = None
+                elif self._nobody_since is None:
+                    self._nobody_since = now
+                if self._nobody_since is not None and now - self._nobody_since >= self._patience:
                     raise Lost(self._nobody())
             time.sleep(GLANCE)
 

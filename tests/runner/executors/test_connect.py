@@ -1,4 +1,4 @@
-"""What is refused before anybody asks a Ray cluster; tests/stories/test_ray.py goes on from there."""
+"""What is refused before anybody asks a Ray cluster; tests/stories/test_ray_faults.py goes on from there."""
 
 from __future__ import annotations
 
@@ -51,7 +51,6 @@ def test_without_ray_the_line_that_installs_it_is_said() -> None:
         ),
         (("--address", "127.0.0.1:9"), 2, "error[usage]: --executor local runs on this machine and asks no --address"),
         (("--executor", "rai"), 2, "error[unknown-member]: no executor called 'rai'"),
-        (("--executor", "ray", "--only", "best"), 2, "error[usage]: --only best measures on this machine"),
     ],
 )
 def test_the_command_says_what_is_wrong_and_seals_nothing(

@@ -4,8 +4,9 @@ the driver nor the machine can say more. The machine that runs it has a running 
 from __future__ import annotations
 
 import shutil
+import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,6 +29,13 @@ class Watched:
     first: Attempt
     progress: Progress
     phase: Phase = Phase.PRECHECK
+    ordered: float = field(default_factory=time.monotonic)
+    landed: float = 0.0  # set in another thread, a moment after the result is there
+
+    @property
+    def away(self) -> float:
+        """Seconds between its order and its result."""
+        return (self.landed or time.monotonic()) - self.ordered
 
     @classmethod
     def begin(cls, results: Path, order: Order) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
@@ -11,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from runner import away
 from runner.campaign.load import load
 from runner.domain.campaign import Campaign, Hardware
 from runner.domain.failure import Outcome, Phase
@@ -20,9 +20,11 @@ from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
 from runner.errors import NotReady, StoreDamaged
 from runner.executors import Executor, Lost
+from runner.flight import there
+from runner.flight.home import Collected, collect, seal_lost, take_home
+from runner.flight.nodes import Nodes, joined, of_one_kind, survey
 from runner.ground import ground_of
 from runner.hardware.facts import host_facts
-from runner.nodes import of_one_kind, refuse_another_tunebook, seal_lost, survey, take_home
 from runner.store.record import read_records, record_path, seal_attempt, verify_record
 from runner.util.codec import from_plain, to_plain
 from tests import make
@@ -36,7 +38,7 @@ class Machines:
     away = True
 
     def __init__(self, hosts: dict[str, HostFacts], **changes: dict[str, Any]) -> None:
-        ours = away.node_facts({}, lambda: False, lambda message: None)
+        ours = there.node_facts({}, lambda: False, lambda message: None)
         self.facts: dict[str, Any] = {
             name: {**ours, "host": to_plain(host), **changes.get(name, {})} for name, host in hosts.items()
         }
@@ -45,17 +47,24 @@ class Machines:
 
     def open(self, slots: int, gpus: int = 0, address: str | None = None) -> None: ...
 
-    def everywhere(self, function: str, payload: dict[str, Any]) -> dict[str, Any]:
-        if function == "runner.away:node_facts":
-            return self.facts
-        if function == "runner.away:prepare":
-            return {name: {"lacks": self.lacks.get(name, ""), "waiting": []} for name in self.facts}
+    def machines(self) -> list[str]:
+        return list(self.facts)
+
+    def everywhere(
+        self, function: str, payload: dict[str, Any], places: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        if function == "runner.flight.there:node_facts":
+            return {name: self.facts[name] for name in places or self.facts}
+        if function == "runner.flight.there:prepare":
+            return {name: {"lacks": self.lacks.get(name, ""), "waiting": []} for name in places or self.facts}
         raise AssertionError(function)
 
     def keep(self, places: Collection[str]) -> None:
         self.kept = list(places)
 
-    def submit(self, function: str, payload: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> Future[Any]:
+    def submit(
+        self, function: str, payload: dict[str, Any], emit: Callable[[dict[str, Any]], None], rescue: str = ""
+    ) -> Future[Any]:
         raise AssertionError("nothing runs here")
 
     def cancel(self) -> None: ...
@@ -82,7 +91,7 @@ def test_machines_of_the_most_frequent_kind_take_part_and_the_others_hear_why(
     })  # fmt: skip
     executor.lacks["e"] = "vLLM 0.33.0 is not installed"
     found, came = survey(executor, campaign, tmp_path, tmp_path, [])
-    assert (executor.kept, found.slots, came) == (["a", "b"], 3, [])
+    assert (executor.kept, found.slots, came.came) == (["a", "b"], 3, ())
     assert found.lines(campaign) == [
         "attempts run on a: 1x H100",
         "attempts run on b: 2x H100",
@@ -109,24 +118,71 @@ def test_when_nobody_can_each_machine_says_why(campaign: Campaign, tmp_path: Pat
         survey(Machines({}), campaign, tmp_path, tmp_path, [])
 
 
-def test_another_tunebook_is_refused_by_name() -> None:
-    facts = Machines({"a": host(), "b": host()}, b={"version": "9.9", "python": "3.99.0"}).facts
+def test_another_tunebook_is_refused_by_name(campaign: Campaign, tmp_path: Path) -> None:
+    executor = Machines({"a": host("H100"), "b": host("H100")}, b={"version": "9.9", "python": "3.99.0"})
+    executor.facts["c"] = Lost("no module named runner", place="c")
     with pytest.raises(NotReady) as refused:
-        refuse_another_tunebook({**facts, "c": Lost("no module named runner", place="c")})
-    ours = facts["a"]
+        survey(executor, campaign, tmp_path, tmp_path, [])
+    ours = executor.facts["a"]
     assert refused.value.what == (
         f"b has another tunebook: version 9.9, here {ours['version']}; python 3.99.0, here {ours['python']}; "
         "c can not run tunebook: no module named runner"
     )
-    refuse_another_tunebook({"a": facts["a"]})
+
+
+def test_who_joins_late_takes_part_or_hears_why_not(campaign: Campaign, tmp_path: Path) -> None:
+    hosts = {"a": host("H100"), "b": host("H100", "H100"), "c": host("H100", cpu="Xeon"), "d": host("H100")}
+    executor = Machines(hosts, d={"code": "0" * 12})
+    first = Nodes({"a": hosts["a"]}, (), 1)
+    new, came = joined(executor, campaign, tmp_path, tmp_path, first, ["b", "c", "d"])
+    assert (list(new.hosts), new.slots, came) == (["b"], 2, Collected())
+    assert executor.kept == ["a", "b"]
+    other, code = "c takes no part: another kind of machine than those that measure", executor.facts["a"]["code"]
+    assert new.left_out == (other, f"d takes no part: has another tunebook: code {'0' * 12}, here {code}")
+
+
+def test_a_late_record_changes_nothing_and_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver gave the attempt up; the machine had measured it all the same."""
+    monkeypatch.setenv("TUNEBOOK_CACHE", str(tmp_path / "cache"))
+    here, given_up, same = tmp_path / "here", make.attempt(make.campaign(), 1), make.attempt(make.campaign(), 2, n=2)
+    key = there.key_of(here)
+    far = there.home(key)
+    here.mkdir()
+    for attempt in (given_up, same):
+        seal_attempt(far, attempt)
+    take_home(here, there.packed(record_path(far, RecordKind.ATTEMPT, same.attempt_id)))
+    ours = seal_lost(here, given_up, Lost("NodeDiedError", place="a/1", gone=True), None, Phase.LOAD)
+    before = {path: path.read_bytes() for path in sorted((here / "records").rglob("*")) if path.is_file()}
+    names = [path.name for path in (far / "records").iterdir()]
+    executor = OneMachine()
+    said = {"a/1": {"lacks": "", "waiting": names}}
+    found = collect(executor, here, said)
+    told = "it counts as infra since its driver gave it up, and that stays"
+    assert found == Collected((), (f"a/1 had a late record of trial {ours.number}, measured: {told}",))
+    assert {path: path.read_bytes() for path in sorted((here / "records").rglob("*")) if path.is_file()} == before
+    assert list((far / "records").iterdir()) == []
+
+
+class OneMachine(Machines):
+    """One that does what it is asked, in this process."""
+
+    def __init__(self) -> None:
+        super().__init__({"a/1": host("H100")})
+
+    def everywhere(
+        self, function: str, payload: dict[str, Any], places: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        module, _, name = function.partition(":")
+        asked = getattr(importlib.import_module(module), name)
+        return {"a/1": json.loads(json.dumps(asked(payload, lambda: False, lambda message: None)))}
 
 
 def test_a_record_travels_and_is_what_it_was(tmp_path: Path) -> None:
-    there, here = tmp_path / "there", tmp_path / "here"
+    far, here = tmp_path / "there", tmp_path / "here"
     here.mkdir()
     attempt = make.attempt(make.campaign(), 1)
-    sealed = seal_attempt(there, attempt)
-    packed = json.loads(json.dumps(away.packed(sealed)))
+    sealed = seal_attempt(far, attempt)
+    packed = json.loads(json.dumps(there.packed(sealed)))
     take_home(here, packed)
     take_home(here, packed)
     mine = record_path(here, RecordKind.ATTEMPT, attempt.attempt_id)
@@ -138,7 +194,7 @@ def test_a_record_travels_and_is_what_it_was(tmp_path: Path) -> None:
 
 
 def test_a_record_that_changed_on_its_way_is_refused(tmp_path: Path) -> None:
-    packed = away.packed(seal_attempt(tmp_path / "there", make.attempt(make.campaign(), 1)))
+    packed = there.packed(seal_attempt(tmp_path / "there", make.attempt(make.campaign(), 1)))
     here = tmp_path / "here"
     here.mkdir()
     with pytest.raises(StoreDamaged):

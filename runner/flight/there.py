@@ -1,4 +1,4 @@
-"""An attempt away from home: what a machine of a cluster does for the driver of a run, called there by an executor.
+"""What a machine of a cluster does for the driver of a run: called there by an executor, by name, with JSON.
 
 The machine has a results folder of its own for each driver's (`<cache>/away/<key>`): an attempt registers and seals in
 it as it does at home, so the same reaper serves it. Its sealed record travels to the driver, which alone writes the
@@ -24,8 +24,10 @@ from typing import Any
 
 from runner import __version__
 from runner.campaign.load import from_resolved
+from runner.domain.failure import Outcome
 from runner.domain.ids import content_hash
 from runner.domain.records import RecordKind
+from runner.domain.trial import Attempt
 from runner.errors import NoSpace, StoreError, TunebookError, Unwritable
 from runner.hardware.facts import host_facts
 from runner.hardware.lease import VISIBLE
@@ -33,13 +35,16 @@ from runner.order import Order
 from runner.preflight import convert_models, refuse_unless_ready
 from runner.reap import reap, sweep
 from runner.run_trial import run_trial
-from runner.running_file import read_running, runner_lives
-from runner.store.record import manifest_sha256, record_folders, record_path
+from runner.running_file import read_facts, read_running, runner_lives, running_file
+from runner.store.record import manifest_sha256, read_record, record_folders, record_path
 from runner.util.codec import from_plain, to_plain
+from runner.util.process import end_other
 from runner.util.project import cache_folder
 
 Stop = Callable[[], bool]
 Notify = Callable[[dict[str, Any]], None]
+Asked = Callable[[dict[str, Any], Stop, Notify], Any]
+"""What every function here is to an executor."""
 FOLDER = "away"
 """In the cache of a machine: its results folders for drivers elsewhere."""
 MOST_BYTES = 512 * 2**20
@@ -73,7 +78,7 @@ def node_facts(payload: dict[str, Any], stop: Stop, notify: Notify) -> dict[str,
 @functools.cache
 def code_hash() -> str:
     """Of the package that measures, so that two states of one version are told apart: 12 hex digits."""
-    root = Path(__file__).parent
+    root = Path(__file__).parents[1]
     found = hashlib.sha256()
     for path in sorted(root.rglob("*")):
         if path.is_file() and path.suffix != ".pyc":
@@ -82,9 +87,11 @@ def code_hash() -> str:
 
 
 def prepare(payload: dict[str, Any], stop: Stop, notify: Notify) -> dict[str, Any]:
-    """Before the first attempt: end what a driver that is gone left running here, say which records wait, and whether
+    """Before the first attempt: end what drivers that are gone left running here, say which records wait, and whether
     the campaign can run. `lacks` is why not; empty when it can."""
     results = home(payload["key"])
+    for other in (cache_folder() / FOLDER).glob("*"):
+        reap(other)  # of other drivers only what their dead workers left
     campaign = from_resolved(payload["campaign"])
     os.environ.pop(VISIBLE, None)  # this question got no GPUs; the attempts will
     lacks = ""
@@ -104,13 +111,36 @@ def hand_over(payload: dict[str, Any], stop: Stop, notify: Notify) -> list[dict[
     return [packed(path) for path in records if path.name in payload["names"]]
 
 
-def tidy(payload: dict[str, Any], stop: Stop, notify: Notify) -> None:
-    """End what dead workers left, and forget these records: the driver has them, and ours are copies now."""
+def tidy(payload: dict[str, Any], stop: Stop, notify: Notify) -> list[dict[str, Any]]:
+    """End what dead workers left, and forget these records: the driver has them, and ours are copies now, or came too
+    late. Returns what each of them was."""
     results = home(payload["key"])
     reap(results)
+    told = []
     for path in record_folders(results, RecordKind.ATTEMPT):
         if path.name in payload["names"]:
+            told.append({"record": path.name, "sha256": manifest_sha256(path), "outcome": _attempt(path).outcome.value})
             shutil.rmtree(path)
+    return told
+
+
+def rescue(payload: dict[str, Any], stop: Stop, notify: Notify) -> dict[str, Any] | None:
+    """Of an attempt that nobody hears of any more, called with the payload of `run_order`: its worker is ended, its
+    engine and its containers with it. What it had measured and sealed is not lost; None: there is no such record."""
+    results, attempt_id = home(payload["key"]), str(payload["order"]["attempt_id"])
+    facts = read_facts(running_file(results, attempt_id))
+    if facts is not None and runner_lives(facts):
+        end_other(int(facts["pid"]), int(facts["pid_started"]))
+        _until(lambda: not runner_lives(facts))
+    reap(results)
+    path = record_path(results, RecordKind.ATTEMPT, attempt_id)
+    if not path.exists():
+        return None
+    attempt = _attempt(path)
+    if attempt.outcome not in (Outcome.MEASURED, Outcome.FAILED):
+        shutil.rmtree(path)  # the driver knows more: why nothing was heard
+        return None
+    return {"attempt": to_plain(attempt), **packed(path)}
 
 
 def run_order(payload: dict[str, Any], stop: Stop, notify: Notify) -> dict[str, Any]:
@@ -141,11 +171,19 @@ def packed(path: Path) -> dict[str, Any]:
     }
 
 
+def _attempt(path: Path) -> Attempt:
+    return from_plain(Attempt, read_record(path).facts)
+
+
 def _end_all(results: Path) -> None:
     """Seal what dead workers left, after the living ones of a driver that is gone have ended. Called while no attempt
     of ours runs: the driver holds the lineage."""
-    end = time.monotonic() + ENDING
     reap(results)
-    while any(runner_lives(facts) for facts in read_running(results)) and time.monotonic() < end:
+    _until(lambda: not any(runner_lives(facts) for facts in read_running(results)))
+    reap(results)
+
+
+def _until(over: Callable[[], bool]) -> None:
+    end = time.monotonic() + ENDING
+    while not over() and time.monotonic() < end:
         time.sleep(0.2)
-        reap(results)
