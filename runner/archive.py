@@ -114,7 +114,8 @@ def _old(results: Path, older: float, now: datetime, done: Moved) -> Iterator[Fi
     """Attempts whose files may be moved."""
     before = now - timedelta(seconds=older)
     runs = {str(owner["search_key"]) for owner in owners(results) if runner_lives(owner) is not False}
-    trials = {str(facts.get("trial_id")) for facts in read_running(results) if runner_lives(facts) is not False}
+    running = [facts for facts in read_running(results) if runner_lives(facts) is not False]
+    trials = {str(facts["attempt"]["trial_id"]) for facts in running}
     for one in finished(results):
         if not any(_bulky(one.record)):
             continue

@@ -106,10 +106,10 @@ def merge_command(paths: tuple[str, ...], dry_run: bool, results: Path, as_json:
             click.echo(f"{done.new} new records" + (": a dry run, nothing was taken" if dry_run else ""))
         if done.refused:
             count = sum(len(one.refused) for one in done.sources)
+            records = "1 record" if count == 1 else f"{count} records"
+            were = "was" if count == 1 else "were"
             raise StoreDamaged(
-                f"{count} records were refused; all others were taken"
-                if not dry_run
-                else f"{count} records would be refused",
+                f"{records} {were} refused; all others were taken" if not dry_run else f"{records} would be refused",
                 hint="they are named above; copy them again from where they were sealed, or ask there: `store verify`",
             )
 

@@ -21,6 +21,7 @@ from runner.domain.ids import NAMESPACE
 from runner.domain.records import Record, RecordKind, RulesFact
 from runner.domain.trial import Attempt
 from runner.errors import StoreDamaged, StoreError
+from runner.store import superseded
 from runner.store.archived import MARKER, read_archived
 from runner.util.codec import to_plain
 from runner.util.files import disk_errors, new_folder, remove_abandoned
@@ -183,12 +184,12 @@ def _sums(path: Path) -> dict[str, str]:
 
 def verify_record(path: Path) -> list[str]:
     """What is wrong with a sealed folder, one sentence per file; empty when it holds exactly what was sealed, but for
-    what lies in an archive: that is looked at by `store.verify`."""
+    what lies in an archive or in the file of a later merge: that is looked at by `store.verify`."""
     try:
         promised = manifest_of(path)
     except (OSError, ValueError) as error:
         return [f"{path.name}: the manifest can not be read ({error})"]
-    found = {file.name for file in path.iterdir()} - {MANIFEST, MARKER}
+    found = {file.name for file in path.iterdir()} - {MANIFEST, MARKER, superseded.MARKER}
     problems = [f"{path.name}/{name}: not in the manifest" for name in sorted(found - set(promised))]
     missing = set(promised) - found
     for name in sorted(found & set(promised)):
@@ -202,6 +203,7 @@ def verify_record(path: Path) -> list[str]:
     except StoreDamaged as error:
         return [error.what, *problems]
     missing -= archived.files.keys() if archived else set()
+    missing -= {superseded.STORE_FILE} if superseded.successor(path) else set()
     return [*(f"{path.name}/{name}: missing" for name in sorted(missing)), *problems]
 
 

@@ -14,6 +14,7 @@ from runner.store._live import live_path, open_live, store_lock
 from runner.store.archived import Folder, Place, key_of, read_archived
 from runner.store.ingest import without_record
 from runner.store.record import manifest_of, manifest_sha256, record_folders, verify_record
+from runner.store.superseded import STORE_FILE, holds_rows, successor
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -58,6 +59,7 @@ def verify(results: Path, reach: Callable[[str, str], Place] = Folder) -> Verifi
     """
     folders = record_folders(results)
     findings = [_record_finding(problem) for path in folders for problem in verify_record(path)]
+    findings += _without_file(folders)
     archived, checked, wrong = _archives(folders, reach)
     seen = _rows_of_store(results, folders, [*findings, *wrong])
     return replace(seen, archived=archived, checked=checked)
@@ -80,6 +82,16 @@ def _rows_of_store(results: Path, folders: list[Path], findings: list[Finding]) 
             findings.append(Finding("store", error.what, error.hint or REBUILD))
             rows = tables = 0
     return Verified(len(folders), rows, tables, tuple(findings))
+
+
+def _without_file(folders: Sequence[Path]) -> list[Finding]:
+    """Merges whose store file a later one was to stand in for, which is not here."""
+    gone = [path for path in folders if successor(path) and not holds_rows(path)]
+    todo = "merge that store again, or its records: a rebuild would lose the rows that came with it"
+    return [
+        Finding("record", f"{path.name}: its rows were to be in {successor(path)}/{STORE_FILE}, which is gone", todo)
+        for path in gone
+    ]
 
 
 def _archives(folders: Sequence[Path], reach: Callable[[str, str], Place]) -> tuple[int, int, list[Finding]]:

@@ -21,6 +21,7 @@ from runner.domain.records import RecordKind
 from runner.errors import AlreadyRunning, NetworkError, NotReady
 from runner.lineage_lock import owned_lineage
 from runner.merge import merge
+from runner.running_file import write_running
 from runner.store.archived import BULKY, MARKER, SIGN, Folder
 from runner.store.ingest import ingest
 from runner.store.publish import publish, unpack
@@ -132,6 +133,16 @@ def test_a_campaign_that_runs_stays_whole(store: make.Made, tmp_path: Path) -> N
         done = moved(store.results, tmp_path / "slow")
     assert done.kept == {"of a campaign that runs now": len(store.attempts)}
     assert (done.files, marked(store.results)) == (0, [])
+
+
+def test_a_trial_that_is_measured_again_stays(store: make.Made, tmp_path: Path) -> None:
+    """By an attempt that outlived its run."""
+    one = next(path for path in record_folders(store.results, RecordKind.ATTEMPT) if path not in named(store.results))
+    trial_id = json.loads((one / "attempt.json").read_text())["trial_id"]
+    write_running(store.results, make.an_id(77), {"run_id": make.an_id(78), "attempt": {"trial_id": trial_id}})
+    done = moved(store.results, tmp_path / "slow")
+    assert done.kept["of a campaign that runs now"] >= 1
+    assert one not in marked(store.results)
 
 
 def test_what_is_not_in_the_store_stays(store: make.Made, tmp_path: Path) -> None:
