@@ -12,7 +12,7 @@ GROUPS = {
     "engines": "engines and load generators: `tunebook engine install` gets them back",
     "downloads": "datasets, snapshots of other sites, scripts of charts and the SQL page: fetched again when needed",
     "results": "cross-checks, and what a rebuild of the store left aside; no record and nothing published",
-    "leftovers": "what killed processes left: attempts, engines, containers, half-made files, locks",
+    "leftovers": "what killed processes left: attempts, engines, containers, half-made files, locks; copies of records",
 }
 """Group -> what it holds and how it comes back."""
 

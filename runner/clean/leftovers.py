@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from runner.clean.away import homes as away_homes
+from runner.clean.away import travelled
 from runner.clean.caches import half_goes, remove
 from runner.clean.in_use import Held
 from runner.clean.items import Item, Taken, children, measure
@@ -34,7 +36,7 @@ def results(folder: Path, used: str, held: Held) -> Iterator[Item]:
 
 def leftovers(folder: Path, held: Held) -> Iterator[Item]:
     """Attempts whose runner died, containers of dead runners, unfinished records, files in the making, locks."""
-    for one in (folder, folder / FOLDER):
+    for one in (folder, folder / FOLDER, *away_homes()):
         yield from _attempts(one)
         yield from _unfinished(one)
         for path in children(running_folder(one)):
@@ -46,6 +48,7 @@ def leftovers(folder: Path, held: Held) -> Iterator[Item]:
         used = "another process writes it" if procfs.lock_holders(path) else held.by(path)
         take = partial(half_goes, path)
         yield Item("leftovers", f"half of {path.stem.lstrip('.')}", path, *measure(path), take, used)
+    yield from travelled(folder, held)
     dead = _dead_drivers()
     for label in sorted(set(dead)):
         what = f"{dead.count(label)} of a runner that died ({label})"

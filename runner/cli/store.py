@@ -16,7 +16,7 @@ DOUBLED = (
 
 @click.group("store", no_args_is_help=True)
 def command() -> None:
-    """Look after the store: ingest, merge, verify, rebuild, snapshot, export, rescore."""
+    """Look after the store: ingest, merge, archive, verify, rebuild, snapshot, export, rescore."""
 
 
 @command.command("ingest")
@@ -106,12 +106,54 @@ def merge_command(paths: tuple[str, ...], dry_run: bool, results: Path, as_json:
             click.echo(f"{done.new} new records" + (": a dry run, nothing was taken" if dry_run else ""))
         if done.refused:
             count = sum(len(one.refused) for one in done.sources)
+            records = "1 record" if count == 1 else f"{count} records"
+            were = "was" if count == 1 else "were"
             raise StoreDamaged(
-                f"{count} records were refused; all others were taken"
-                if not dry_run
-                else f"{count} records would be refused",
+                f"{records} {were} refused; all others were taken" if not dry_run else f"{records} would be refused",
                 hint="they are named above; copy them again from where they were sealed, or ask there: `store verify`",
             )
+
+
+@command.command("archive")
+@click.option("--older", required=True, metavar="AGE", help="Attempts that ended longer ago: 90d, 12h.")
+@click.option("--to", metavar="PATH", help="A folder, or s3://BUCKET/KEY [default: archive/ in the results folder].")
+@click.option("--dry-run", is_flag=True, help="Say what would be moved, and move nothing.")
+@results_option
+@json_option
+def archive_command(older: str, to: str | None, dry_run: bool, results: Path, as_json: bool) -> None:
+    """Move request rows and logs of old attempts out of their records, to another disk or an object store.
+
+    What is measured stays: facts, telemetry, hashes, every row of the store; pages and scores do not change. A record
+    says where its files lie: `store verify` checks them there, `logs` and requests('<attempt_id>') read them in an
+    archive that is a folder. A file that is copied back into its record is there again.
+
+    Left alone: attempts that are not in the store, those of a campaign that runs here, and those of the best and the
+    default trials, which pages name. Each file is removed here when its copy was read back with the same hash.
+    A record that is not what was sealed is named and stays as it is: exit status 5.
+
+    \b
+    tunebook store archive --older 90d --to /mnt/slow/tunebook --dry-run
+    tunebook store archive --older 90d --to s3://lab/archive        (with the package s3fs beside tunebook)
+    """
+    from datetime import UTC, datetime
+
+    from runner.archive import archive
+    from runner.cli._archived import as_plain, as_text
+    from runner.cli._session import closing, progress
+    from runner.domain.units import parse_duration
+    from runner.errors import StoreDamaged, UsageError
+
+    try:
+        seconds = parse_duration(older)
+    except ValueError as error:
+        raise UsageError(f"--older: {error}", hint="such as 90d, 36h") from None
+    with progress(as_json), closing(as_json) as end:
+        done = archive(results, seconds, to, datetime.now(UTC), dry_run=dry_run)
+        end.update(as_plain(done), dry_run=dry_run)
+        if not as_json:
+            click.echo(as_text(done, older, dry_run))
+        if done.refused:
+            raise StoreDamaged("; ".join(done.refused), hint="they are as they were; `tunebook store verify` says more")
 
 
 @command.command("verify")
@@ -119,18 +161,21 @@ def merge_command(paths: tuple[str, ...], dry_run: bool, results: Path, as_json:
 def verify_command(results: Path) -> None:
     """Check every byte of every record, every row, every trigger, and records against rows. Changes nothing.
 
-    Each finding says what to do. Exit status 5 when something is damaged; pending records are no damage.
+    What `store archive` moved is checked in the archive, where that can be reached. Each finding says what to do. Exit
+    status 5 when something is damaged; pending records and an archive out of reach are no damage.
     """
+    from runner.archive import place_of
     from runner.store.verify import verify
 
-    seen = verify(results)
+    seen = verify(results, place_of)
     for finding in seen.findings:
         click.echo(f"{finding.kind}: {finding.what}\n  hint: {finding.todo}")
     if not seen.records and not seen.tables and not seen.findings:
         click.echo(f"no records and no store in {results}")
         return
     verdict = "damaged" if seen.damaged else "whole"
-    click.echo(f"{verdict}: {seen.records} records, {seen.rows} rows in {seen.tables} tables")
+    away = f"; {seen.checked} of {seen.archived} archived files checked" if seen.archived else ""
+    click.echo(f"{verdict}: {seen.records} records, {seen.rows} rows in {seen.tables} tables{away}")
     if seen.damaged:
         raise click.exceptions.Exit(5)
 

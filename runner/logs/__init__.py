@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from runner.domain.records import RecordKind
@@ -19,6 +20,7 @@ from runner.known import Known, LoggedAttempt, Target
 from runner.lineage_lock import lock_path, read_owner
 from runner.logs.files import LogFile
 from runner.running_file import read_running, runner_lives
+from runner.store.archived import read_archived, sealed_file
 from runner.util import procfs
 from runner.util.redact import hide, redact
 from runner.util.visible import visible_line
@@ -116,11 +118,19 @@ class _View:
                 continue
             if source not in self._files:
                 try:
-                    self._files[source] = LogFile(attempt.folder / f"{source}.log")
+                    self._files[source] = LogFile(sealed_file(attempt.folder, f"{source}.log"))
                 except FileNotFoundError:
+                    if attempt.running is None:
+                        yield from self._archived(attempt.folder, source)
                     continue
             for text in self._files[source].lines(last=last):
                 yield LogLine(self._tag, source, text, *self._ids)
+
+    def _archived(self, folder: Path, source: str) -> Iterator[LogLine]:
+        """A log that lies where it can not be read from here is told."""
+        archived = read_archived(folder)
+        if archived and f"{source}.log" in archived.files:
+            yield from self._own(f"{source}.log is in the archive {archived.archive}, which can not be read from here")
 
     def _own(self, text: str) -> Iterator[LogLine]:
         if TUNEBOOK in self._sources:

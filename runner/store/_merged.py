@@ -18,12 +18,12 @@ from runner.errors import StoreDamaged, StoreError, StoreLocked, StoreNewer
 from runner.store import schema
 from runner.store._live import literal, remove_database, translated, wal_of
 from runner.store.migrations import MIGRATIONS
+from runner.store.superseded import STORE_FILE
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-FILE = "store.duckdb"
-"""Name of the store file in a merge record."""
+FILE = STORE_FILE
 SCRATCH = ".merged.duckdb.tmp"
 
 _OF_ATTEMPT = (

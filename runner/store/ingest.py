@@ -42,6 +42,7 @@ from runner.store.record import (
     sweep_unfinished,
     verify_record,
 )
+from runner.store.superseded import holds_rows
 from runner.util.clock import utc_now
 from runner.util.codec import from_plain
 
@@ -328,7 +329,8 @@ def rows_of(record: Record) -> _rows.Rows:
 
 
 def without_record(connection: DuckDBPyConnection, results: Path) -> set[str]:
-    """Names of the records whose rows came in a store file that is sealed here, and that have no folder here."""
+    """Names of the records whose rows came in a store file that is sealed here, or in one that a later file stands in
+    for, and that have no folder here."""
     if "merge" not in schema.tables(connection):
         return set()  # of an older tunebook
     came = connection.execute(
@@ -336,7 +338,9 @@ def without_record(connection: DuckDBPyConnection, results: Path) -> set[str]:
         "WHERE form = 'file'"
     ).fetchall()
     sealed = {path.name for path in record_folders(results)} if came else set()
-    return {name for name, merge_id in came if name not in sealed and f"{RecordKind.MERGE}-{merge_id}" in sealed}
+    merges = {merge_id: record_path(results, RecordKind.MERGE, merge_id) for _, merge_id in came}
+    whole = {merge_id for merge_id, path in merges.items() if holds_rows(path)}
+    return {name for name, merge_id in came if name not in sealed and merge_id in whole}
 
 
 def _judge_missing(connection: DuckDBPyConnection, results: Path) -> list[str]:

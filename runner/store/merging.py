@@ -23,7 +23,8 @@ from runner.store._live import store_lock
 from runner.store._merged import FILE, SCRATCH, read_store_file
 from runner.store.foreign import Looked, Source, Standing, doubled_numbers, look
 from runner.store.ingest import TAKEN_UNFINISHED, Ingested, ingest_locked
-from runner.store.record import TAKEN, adopt, fsync, records_folder, seal, write_taken
+from runner.store.record import TAKEN, adopt, fsync, record_folders, record_path, records_folder, seal, write_taken
+from runner.store.superseded import supersede
 from runner.util.clock import new_id, utc_now
 
 COPIES = 8
@@ -82,6 +83,7 @@ def take(results: Path, sources: Sequence[Source], allowed: Callable[[], None]) 
         here = Standing.of(results)
         done = tuple(_taken(results, source, here) for source in sources)
         ingested = ingest_locked(results)
+        _supersede(results, [one.merge_id for one in done if one.merge_id and one.form is MergeForm.FILE])
         doubled = doubled_numbers(results) if any(one.records for one in done) else ()
         return Merge(done, ingested, doubled)
 
@@ -91,6 +93,22 @@ def would_take(results: Path, sources: Sequence[Source]) -> Merge:
     with store_lock(results) if results.exists() else nullcontext():
         here = Standing.of(results)
         return Merge(tuple(_told(source, look(source, here)) for source in sources), None)
+
+
+def _supersede(results: Path, merge_ids: Sequence[str]) -> None:
+    """Of store files that grow where they come from, the one that holds all records of another is enough for a rebuild.
+    Only one that was taken in stands in for another."""
+    if not merge_ids:
+        return
+    taken = Standing.of(results).rows
+    folders = [path for path in record_folders(results, RecordKind.MERGE) if (path / FILE).exists()]
+    records = {path: read_store_file(path / FILE).records for path in folders if path.name in taken}
+    for merge_id in merge_ids:
+        new = record_path(results, RecordKind.MERGE, merge_id)
+        for old in [path for path in records if path != new and new in records]:
+            if records[old].items() <= records[new].items():
+                supersede(old, new, results)
+                del records[old]
 
 
 def _told(source: Source, looked: Looked) -> Merged:

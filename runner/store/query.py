@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -12,9 +13,12 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from runner.errors import QueryRefused, UsageError
+from runner.domain.records import RecordKind
+from runner.errors import NotReady, QueryRefused, UsageError
 from runner.store._live import literal
+from runner.store.archived import key_of, read_archived, sealed_file
 from runner.store.reader import open_snapshot, snapshot_age
+from runner.store.record import record_path
 from runner.util.files import disk_errors
 from runner.util.visible import visible
 
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 CLIPPED_AT = 100
 """Characters of a cell on a terminal; files and pipes get all of it."""
 READING = ("SELECT", "EXPLAIN")
+ROWS = "requests.parquet"
+_ATTEMPT = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 
 def answer(results: Path, query: str, form: str, out: Path | None) -> int:
@@ -34,7 +40,12 @@ def answer(results: Path, query: str, form: str, out: Path | None) -> int:
     """
     if form == "parquet" and out is None:
         raise UsageError("Parquet is not for a terminal", hint="name a file: --out answer.parquet")
-    with disk_errors(out.parent if out else results), open_snapshot(results, writable=out) as connection, _told(query):
+    archived = _archived_rows(results, query)
+    with (
+        disk_errors(out.parent if out else results),
+        open_snapshot(results, writable=out, archived=archived) as connection,
+        _told(query),
+    ):
         _require_reading(connection, query)
         if form == "parquet":
             assert out is not None
@@ -45,6 +56,23 @@ def answer(results: Path, query: str, form: str, out: Path | None) -> int:
         with out.open("w", encoding="utf-8", newline="") if out else nullcontext(sys.stdout) as stream:
             _FORMS[form](names, rows, stream)
         return len(rows)
+
+
+def _archived_rows(results: Path, query: str) -> dict[str, Path]:
+    """Attempts that the query names and whose request rows an archive has. Raises NotReady when it can not be read."""
+    found = {}
+    for attempt_id in sorted(set(_ATTEMPT.findall(query))) if "requests" in query.lower() else ():
+        record = record_path(results, RecordKind.ATTEMPT, attempt_id)
+        archived = read_archived(record)
+        if archived is None or ROWS not in archived.files or (record / ROWS).exists():
+            continue
+        path = found[attempt_id] = sealed_file(record, ROWS)
+        if not path.exists():
+            raise NotReady(
+                f"the request rows of attempt {attempt_id} are in {archived.archive}, which can not be read from here",
+                hint=f"copy {key_of(record.name, ROWS)} of it to {record / ROWS}: a file that is back is read again",
+            )
+    return found
 
 
 def snapshot_age_text(results: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,16 @@ def snapshot_age(results: Path) -> float:
     return max(0.0, time.time() - snapshot_path(results).stat().st_mtime)
 
 
-def open_snapshot(results: Path, *, confined: bool = True, writable: Path | None = None) -> DuckDBPyConnection:
+def open_snapshot(
+    results: Path,
+    *,
+    confined: bool = True,
+    writable: Path | None = None,
+    archived: Mapping[str, Path] | None = None,
+) -> DuckDBPyConnection:
     """A read-only connection to the snapshot; the caller closes it. The variable `tunebook_results` is set, so that
-    `requests('<attempt_id>')` works. `confined`: a statement reaches no file but the records and `writable`, and
-    can not change settings.
+    `requests('<attempt_id>')` works; `archived` says where the request rows of other attempts lie. `confined`: a
+    statement reaches no file but the records, those, and `writable`, and can not change settings.
 
     Attached to an instance of its own: DuckDB would hand out the instance of an older snapshot while one is open.
 
@@ -50,7 +57,10 @@ def open_snapshot(results: Path, *, confined: bool = True, writable: Path | None
         raise translated(error, path) from error
     try:
         _require_known(connection, path)
-        _confine(connection, results.resolve(), confined, writable)
+        _redirect(connection, archived or {})
+        _confine(
+            connection, results.resolve(), confined, [*(archived or {}).values(), *([writable] if writable else [])]
+        )
     except BaseException:
         connection.close()
         raise
@@ -127,11 +137,22 @@ def require_current(connection: DuckDBPyConnection) -> None:
         )
 
 
-def _confine(connection: DuckDBPyConnection, results: Path, confined: bool, writable: Path | None) -> None:
+def _redirect(connection: DuckDBPyConnection, archived: Mapping[str, Path]) -> None:
+    """Another `requests` of this connection alone: what the snapshot holds knows only the records."""
+    if archived:
+        there = " ".join(f"WHEN '{attempt}' THEN {literal(path.resolve())}" for attempt, path in archived.items())
+        connection.execute(
+            f"CREATE TEMP MACRO requests(attempt) AS TABLE SELECT * FROM read_parquet(CASE attempt {there} "
+            "ELSE getvariable('tunebook_results') || '/records/attempt-' || attempt || '/requests.parquet' END)"
+        )
+
+
+def _confine(connection: DuckDBPyConnection, results: Path, confined: bool, allowed: Sequence[Path]) -> None:
     connection.execute(f"SET VARIABLE tunebook_results = {literal(results)}")
     if confined:
-        if writable:
-            connection.execute(f"SET allowed_paths = [{literal(writable.resolve())}]")
+        if allowed:
+            paths = ", ".join(literal(path.resolve()) for path in allowed)
+            connection.execute(f"SET allowed_paths = [{paths}]")
         connection.execute(f"SET allowed_directories = [{literal(results / 'records')} || '/']")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")

@@ -21,6 +21,8 @@ from runner.domain.ids import NAMESPACE
 from runner.domain.records import Record, RecordKind, RulesFact
 from runner.domain.trial import Attempt
 from runner.errors import StoreDamaged, StoreError
+from runner.store import superseded
+from runner.store.archived import MARKER, read_archived
 from runner.util.codec import to_plain
 from runner.util.files import disk_errors, new_folder, remove_abandoned
 from runner.util.redact import redacted
@@ -113,7 +115,10 @@ def adopt(results: Path, sealed: Path, sha256: str) -> None:
             for file in sorted(sealed.iterdir()):
                 if file.is_symlink() or not file.is_file():
                     raise StoreDamaged(f"{sealed.name}/{file.name}: neither sealed nor a file")
-                shutil.copyfile(file, unfinished / file.name)
+                try:
+                    shutil.copyfile(file, unfinished / file.name)
+                except FileNotFoundError as error:  # archived there at this moment: the next merge takes it
+                    raise StoreDamaged(f"{sealed.name}/{file.name}: went away while it was copied") from error
             problems = verify_record(unfinished)
             if problems or manifest_sha256(unfinished) != sha256:
                 told = (problems or [f"{sealed.name} changed while it was copied"])[0]
@@ -178,18 +183,28 @@ def _sums(path: Path) -> dict[str, str]:
 
 
 def verify_record(path: Path) -> list[str]:
-    """What is wrong with a sealed folder, one sentence per file; empty when it holds exactly what was sealed."""
+    """What is wrong with a sealed folder, one sentence per file; empty when it holds exactly what was sealed, but for
+    what lies in an archive or in the file of a later merge: that is looked at by `store.verify`."""
     try:
         promised = manifest_of(path)
     except (OSError, ValueError) as error:
         return [f"{path.name}: the manifest can not be read ({error})"]
-    found = {file.name for file in path.iterdir()} - {MANIFEST}
-    problems = [f"{path.name}/{name}: missing" for name in sorted(set(promised) - found)]
-    problems += [f"{path.name}/{name}: not in the manifest" for name in sorted(found - set(promised))]
+    found = {file.name for file in path.iterdir()} - {MANIFEST, MARKER, superseded.MARKER}
+    problems = [f"{path.name}/{name}: not in the manifest" for name in sorted(found - set(promised))]
+    missing = set(promised) - found
     for name in sorted(found & set(promised)):
-        if _sha256(path / name) != promised[name]:
-            problems.append(f"{path.name}/{name}: changed after it was sealed (sha256 differs)")
-    return problems
+        try:
+            if _sha256(path / name) != promised[name]:
+                problems.append(f"{path.name}/{name}: changed after it was sealed (sha256 differs)")
+        except FileNotFoundError:
+            missing.add(name)
+    try:
+        archived = read_archived(path)  # after the look at the files: it is written before one of them goes
+    except StoreDamaged as error:
+        return [error.what, *problems]
+    missing -= archived.files.keys() if archived else set()
+    missing -= {superseded.STORE_FILE} if superseded.successor(path) else set()
+    return [*(f"{path.name}/{name}: missing" for name in sorted(missing)), *problems]
 
 
 def manifest_sha256(path: Path) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.domain.records import RecordKind
-from runner.errors import StoreDamaged, StoreNewer
+from runner.errors import StoreDamaged, StoreNewer, TunebookError
 from runner.store import schema
 from runner.store._live import live_path, open_live, store_lock
+from runner.store.archived import Folder, Place, key_of, read_archived
 from runner.store.ingest import without_record
-from runner.store.record import manifest_sha256, record_folders, verify_record
+from runner.store.record import manifest_of, manifest_sha256, record_folders, verify_record
+from runner.store.superseded import STORE_FILE, holds_rows, successor
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -21,7 +24,8 @@ REBUILD = "run `tunebook store rebuild`: it makes the store anew from the sealed
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong. `kind`: record, pending, missing_record, row, trigger, table, store."""
+    """One thing that is wrong. `kind`: record, pending, missing_record, row, trigger, table, store, archive; unreached
+    is an archive that could not be looked into."""
 
     kind: str
     what: str
@@ -30,26 +34,38 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was looked at, and what was wrong with it. Pending records are a finding of kind `pending`, no damage."""
+    """What was looked at, and what was wrong with it. Pending records and archives that can not be reached are
+    findings, no damage. `archived`: files of records that lie in an archive; `checked`: those that were looked at
+    there."""
 
     records: int
     rows: int
     tables: int
     findings: tuple[Finding, ...]
+    archived: int = 0
+    checked: int = 0
 
     @property
     def damaged(self) -> bool:
-        return any(finding.kind != "pending" for finding in self.findings)
+        return any(finding.kind not in ("pending", "unreached") for finding in self.findings)
 
 
-def verify(results: Path) -> Verified:
-    """Check every file of every record against its manifest, read every row of every table (DuckDB finds a flipped bit
-    only when it reads the block), the triggers, and records against rows both ways.
+def verify(results: Path, reach: Callable[[str, str], Place] = Folder) -> Verified:
+    """Check every file of every record against its manifest, those in an archive too, read every row of every table
+    (DuckDB finds a flipped bit only when it reads the block), the triggers, and records against rows both ways.
 
-    Changes nothing. Raises StoreLocked when another program holds the store.
+    `reach`: the archive at an address, of a host; folders only unless told otherwise. Changes nothing. Raises
+    StoreLocked when another program holds the store.
     """
     folders = record_folders(results)
     findings = [_record_finding(problem) for path in folders for problem in verify_record(path)]
+    findings += _without_file(folders)
+    archived, checked, wrong = _archives(folders, reach)
+    seen = _rows_of_store(results, folders, [*findings, *wrong])
+    return replace(seen, archived=archived, checked=checked)
+
+
+def _rows_of_store(results: Path, folders: list[Path], findings: list[Finding]) -> Verified:
     if not live_path(results).exists():
         if folders:
             findings.append(
@@ -66,6 +82,57 @@ def verify(results: Path) -> Verified:
             findings.append(Finding("store", error.what, error.hint or REBUILD))
             rows = tables = 0
     return Verified(len(folders), rows, tables, tuple(findings))
+
+
+def _without_file(folders: Sequence[Path]) -> list[Finding]:
+    """Merges whose store file a later one was to stand in for, which is not here."""
+    gone = [path for path in folders if successor(path) and not holds_rows(path)]
+    todo = "merge that store again, or its records: a rebuild would lose the rows that came with it"
+    return [
+        Finding("record", f"{path.name}: its rows were to be in {successor(path)}/{STORE_FILE}, which is gone", todo)
+        for path in gone
+    ]
+
+
+def _archives(folders: Sequence[Path], reach: Callable[[str, str], Place]) -> tuple[int, int, list[Finding]]:
+    """Files that lie in archives, how many of them were looked at, and what is wrong."""
+    places: dict[tuple[str, str], tuple[Place, str]] = {}
+    beyond: dict[tuple[str, str], int] = {}
+    wrong: list[Finding] = []
+    count = 0
+    for path in folders:
+        try:
+            archived, promised = read_archived(path), manifest_of(path)
+        except (StoreDamaged, OSError, ValueError):
+            continue  # verify_record has told
+        for name in [name for name in archived.files if not (path / name).exists()] if archived else ():
+            assert archived is not None
+            count += 1
+            at = (archived.archive, archived.host)
+            if at not in places:
+                place = reach(*at)
+                places[at] = (place, place.away())
+            place, why = places[at]
+            if not why:
+                try:
+                    wrong += _archived_file(place, path.name, name, promised.get(name), archived.archive)
+                    continue
+                except (OSError, TunebookError) as error:
+                    places[at] = (place, error.what if isinstance(error, TunebookError) else str(error))
+            beyond[at] = beyond.get(at, 0) + 1
+    todo = "make it reachable at that place and verify again; their hashes stand in the records"
+    for at, files in beyond.items():
+        wrong.append(Finding("unreached", f"{files} archived files were not checked: {places[at][1]}", todo))
+    return count, count - sum(beyond.values()), wrong
+
+
+def _archived_file(place: Place, record: str, name: str, promised: str | None, archive: str) -> list[Finding]:
+    found = place.sha256(key_of(record, name))
+    if found == promised and found is not None:
+        return []
+    what = "changed after it was sealed (sha256 differs)" if found else "missing"
+    todo = "restore it there from a backup: only this copy has it; what the store holds is not made from it"
+    return [Finding("archive", f"{record}/{name}: {what} in the archive {archive}", todo)]
 
 
 def _record_finding(problem: str) -> Finding:

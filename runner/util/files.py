@@ -24,16 +24,18 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-def atomic_write(path: Path, content: bytes | str, *, mode: int = 0o644) -> None:
-    """Write a new file beside `path`, flush it to the disk, rename it over `path`, flush the folder.
+def atomic_write(path: Path, content: bytes | str, *, mode: int = 0o644, beside: Path | None = None) -> None:
+    """Write a new file beside `path`, flush it to the disk, rename it over `path`, flush the folder. `beside`: another
+    folder of the same disk for what is not finished, where a leftover in this one would be in the way.
 
     A reader sees the old content or the new one. After a crash a leftover is called `.<name>.<random>.part`, which
     the next write to `path` removes. Raises NoSpace or Unwritable; `path` is then as it was.
     """
     data = content.encode() if isinstance(content, str) else content
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    folder = beside or path.parent
+    part = folder / f".{path.name}.{secrets.token_hex(4)}.part"
     with disk_errors(path):
-        for left in path.parent.glob(f".{escape(path.name)}.*.part"):
+        for left in folder.glob(f".{escape(path.name)}.*.part"):
             remove_abandoned(left)
         try:
             with os.fdopen(_new_and_held(part, mode), "wb") as file:

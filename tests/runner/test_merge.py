@@ -21,7 +21,7 @@ from runner.domain.records import RecordKind
 from runner.errors import AlreadyRunning, NotReady, StoreDamaged, StoreError, StoreLocked, StoreNewer, UsageError
 from runner.lineage_lock import owned_lineage
 from runner.merge import merge
-from runner.store import _merged, merging, schema
+from runner.store import _merged, merging, schema, superseded
 from runner.store._live import open_live, store_lock
 from runner.store.history import history
 from runner.store.ingest import ingest
@@ -157,7 +157,7 @@ def test_a_changed_record_is_refused_by_name_and_all_others_are_taken(hosts: Hos
     status, out, err = tunebook(capsys, "store", "merge", hosts.a.results, "--results", hosts.results)
     assert status == 5
     assert f"  refused: {bad.name}/attempt.json: changed after it was sealed (sha256 differs)\n" in out
-    assert err.startswith("error[store-damaged]: 1 records were refused; all others were taken\n  hint: ")
+    assert err.startswith("error[store-damaged]: 1 record was refused; all others were taken\n  hint: ")
     assert names(hosts.results) == [name for name in names(hosts.a.results) if name != bad.name]
     assert verify(hosts.results).findings == ()
 
@@ -220,6 +220,75 @@ def test_a_store_file_without_its_records_is_whole_and_survives_a_rebuild(hosts:
     assert {finding.kind for finding in verify(hosts.results).findings} == {"missing_record"}
     with pytest.raises(StoreError, match="34 records of the store are gone"):
         rebuild(hosts.results)
+
+
+def grown(results: Path, campaign: Any, number: int) -> None:
+    make.seal_one(results, make.attempt(campaign, number=number, values={"threads": 3}, n=200 + number))
+    ingest(results)
+    snapshot(results)
+
+
+def test_of_a_file_that_grows_the_last_copy_is_kept(hosts: Hosts) -> None:
+    """And what came when and from where stays, with the hash of each."""
+    source = hosts.a.results / "snapshot.duckdb"
+    shas = []
+    for number in (12, 13, 14):
+        grown(hosts.a.results, hosts.a.campaign, number)
+        [done] = merge(hosts.results, [str(source)]).sources
+        shas.append(done.sha256)
+    folders = record_folders(hosts.results, RecordKind.MERGE)
+    assert [(path / "store.duckdb").exists() for path in folders] == [False, False, True]
+    assert verify(hosts.results).findings == ()
+    before = measurements(hosts.results)
+    assert before == measurements(hosts.a.results)
+    provenance = ask(hosts.results, "SELECT m.sha256, count(*) FROM store.merge m JOIN store.merged USING (merge_id) "
+                                    "GROUP BY merge_id, m.sha256 ORDER BY merge_id")  # fmt: skip
+    assert provenance == [(shas[0], 34), (shas[1], 1), (shas[2], 1)]
+    rebuild(hosts.results)
+    assert measurements(hosts.results) == before
+    assert verify(hosts.results).findings == ()
+    assert merge(hosts.results, [str(source)]).new == 0
+    shutil.rmtree(folders[-1])
+    findings = verify(hosts.results).findings
+    told = [finding.what for finding in findings if finding.kind == "record"]
+    assert told == [
+        f"{folders[0].name}: its rows were to be in {folders[1].name}/store.duckdb, which is gone",
+        f"{folders[1].name}: its rows were to be in {folders[2].name}/store.duckdb, which is gone",
+    ]
+    with pytest.raises(StoreError, match="records of the store are gone"):
+        rebuild(hosts.results)
+
+
+def test_a_file_that_lacks_a_record_of_another_stands_in_for_nothing(hosts: Hosts, tmp_path: Path) -> None:
+    """Two copies of one machine that went on apart."""
+    shutil.copytree(hosts.a.results, tmp_path / "apart")
+    grown(hosts.a.results, hosts.a.campaign, 12)
+    grown(tmp_path / "apart", hosts.a.campaign, 13)
+    merge(hosts.results, [str(hosts.a.results / "snapshot.duckdb"), str(tmp_path / "apart" / "snapshot.duckdb")])
+    folders = record_folders(hosts.results, RecordKind.MERGE)
+    assert [(path / "store.duckdb").exists() for path in folders] == [True, True]
+    before = measurements(hosts.results)
+    rebuild(hosts.results)
+    assert measurements(hosts.results) == before
+
+
+def test_a_kill_between_saying_so_and_removing_leaves_both(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = hosts.a.results / "snapshot.duckdb"
+    merge(hosts.results, [str(source)])
+    grown(hosts.a.results, hosts.a.campaign, 12)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda path, missing_ok=False: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            superseded.supersede(
+                record_folders(hosts.results, RecordKind.MERGE)[0], hosts.results / "merge-x", hosts.results
+            )
+    assert verify(hosts.results).findings == ()
+    merge(hosts.results, [str(source)])
+    folders = record_folders(hosts.results, RecordKind.MERGE)
+    assert [(path / "store.duckdb").exists() for path in folders] == [False, True]
+    assert verify(hosts.results).findings == ()
+    rebuild(hosts.results)
+    assert measurements(hosts.results) == measurements(hosts.a.results)
 
 
 def test_records_that_come_after_their_rows_can_be_judged_and_resumed(hosts: Hosts) -> None:

@@ -112,6 +112,30 @@ def copy_all(address: str, wanted: Mapping[str, Path]) -> None:
         fs.get(list(wanted), [str(path) for path in wanted.values()])
 
 
+def put(address: str, source: Path | bytes) -> None:
+    """Copy a file, or bytes, to the address; an object is there whole or not at all. Raises as `fetch`."""
+    fs, key = _open(address)
+    with _Said(address):
+        if isinstance(source, bytes):
+            fs.pipe_file(key, source)
+        else:
+            fs.put_file(str(source), key)
+
+
+def sha256_of(address: str) -> str | None:
+    """Of the object's content, read once; None when there is none. Raises as `fetch`."""
+    fs, key = _open(address)
+    with _Said(address):
+        fs.invalidate_cache()
+        if not fs.isfile(key):
+            return None
+        found = hashlib.sha256()
+        with fs.open(key, "rb") as file:
+            while block := file.read(BLOCK):
+                found.update(block)
+    return found.hexdigest()
+
+
 def _etag(fs: Any, key: str) -> str | None:
     """What names the content of an object now; None where the store says nothing of the kind."""
     with _Said(key):
