@@ -48,6 +48,7 @@ TREATED: dict[str, Treat] = {
     **dict.fromkeys(_TEXTS, Treat.TEXT),
     **dict.fromkeys(_DROPPED, Treat.DROPPED),
     "host": Treat.HOST,
+    "node": Treat.HOST,
 }
 """Name of a field of the facts -> what is done to a text, a list or a mapping in it."""
 
@@ -55,15 +56,18 @@ _BIND = frozenset({"127.0.0.1", "0.0.0.0", "localhost"})
 
 
 def aliases_of(facts: Iterable[object]) -> Aliases:
-    """One alias for each machine of the facts, in order of first appearance; then for the servers that campaigns
-    attached to."""
+    """One alias for each machine of the facts, nodes of clusters too, in order of first appearance; then for the
+    servers that campaigns attached to or reach their engines at."""
     seen: dict[str, str] = {}
     attached: list[str] = []
     for fact in sorted((f for f in facts if isinstance(f, Attempt | RunStart)), key=lambda fact: fact.started_utc):
         seen.setdefault(fact.host.host, fact.started_utc)
+        if isinstance(fact, Attempt) and fact.placement is not None and fact.placement.node:
+            seen.setdefault(fact.placement.node, fact.started_utc)
         if isinstance(fact, RunStart):
-            url = (fact.campaign.get("deploy") or {}).get("options", {}).get("url")
-            attached += [host] if isinstance(url, str) and (host := urlsplit(url).hostname) else []
+            options = (fact.campaign.get("deploy") or {}).get("options", {})
+            for url in (options.get("url"), options.get("endpoint")):
+                attached += [host] if isinstance(url, str) and (host := urlsplit(url).hostname) else []
     order = sorted(seen, key=lambda host: (seen[host], host))
     return Aliases([*order, *(host for host in dict.fromkeys(attached) if host not in seen and host not in _BIND)])
 

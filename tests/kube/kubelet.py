@@ -2,8 +2,8 @@
 
     with Kubelet(api, namespace) as node: ...
 
-The API server asks it for logs as it asks every kubelet, over HTTPS, so they take the real way. What it does not do:
-images, networks of their own, volumes, port-forward.
+The API server asks it for logs and tunnels as it asks every kubelet (`tests.kube.node_server`), so they take the real
+way. What it does not do: images, networks of their own, volumes.
 """
 
 from __future__ import annotations
@@ -11,18 +11,14 @@ from __future__ import annotations
 import base64
 import os
 import signal
-import ssl
 import subprocess
-import threading
 import time
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 from tests.kube.fates import NODE, Fate
+from tests.kube.node_server import NodeServer
 from tests.kube.stand_in import Object, StandIn, _pod
 from tests.kube_server import KubeApi
 
@@ -36,17 +32,13 @@ class Kubelet(StandIn):
         self._node = f"{NODE}-{uuid4().hex[:8]}"
         self.running: dict[str, subprocess.Popen[bytes]] = {}  # by the pod's uid
         self._ending: dict[str, float] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.load_cert_chain(*_certificate(folder))
-        self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self._server = NodeServer(api, self.log_of, lambda: self.living() > 0)
 
     def __enter__(self) -> Kubelet:
-        threading.Thread(target=self._server.serve_forever, name="kubelet", daemon=True).start()
+        self._server.start()
         node = {"metadata": {"name": self._node, "labels": {"nvidia.com/gpu.product": "SIMULATED"}}}
         self._api.do("POST", "/api/v1/nodes", node)
-        port = {"kubeletEndpoint": {"Port": self._server.server_address[1]}}
+        port = {"kubeletEndpoint": {"Port": self._server.port}}
         status = {"addresses": [{"type": "InternalIP", "address": "127.0.0.1"}], "daemonEndpoints": port}
         self._api.do("PATCH", f"/api/v1/nodes/{self._node}/status", {"status": status})
         super().__enter__()
@@ -59,8 +51,7 @@ class Kubelet(StandIn):
             for process in self.running.values():
                 _kill(process, signal.SIGKILL)
                 process.wait()
-            self._server.shutdown()
-            self._server.server_close()
+            self._server.stop()
             self._api.ask("DELETE", f"/api/v1/nodes/{self._node}")
 
     def log_of(self, pod: str) -> Path:
@@ -138,45 +129,6 @@ def _state(pod: Object, code: int | None) -> Object:
     }  # fmt: skip
 
 
-def _handler(node: Kubelet) -> type[BaseHTTPRequestHandler]:
-    class Answers(BaseHTTPRequestHandler):
-        """GET /containerLogs/NAMESPACE/POD/CONTAINER, with `follow` until the process ends."""
-
-        def do_GET(self) -> None:
-            url = urlsplit(self.path)
-            words = url.path.strip("/").split("/")
-            if words[0] != "containerLogs" or not (log := node.log_of(words[2])).exists():
-                self.send_error(404)
-                return
-            follows = parse_qs(url.query).get("follow") == ["true"]
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain")
-            self.send_header("Connection", "close")
-            self.end_headers()
-            with log.open("rb") as file:
-                while True:
-                    over = not follows or node.living() == 0
-                    if part := file.read():
-                        self.wfile.write(part)
-                        self.wfile.flush()
-                    elif over:
-                        return
-                    else:
-                        time.sleep(0.02)
-
-        def log_message(self, format: str, *args: Any) -> None: ...
-
-    return Answers
-
-
 def _kill(process: subprocess.Popen[bytes], number: int) -> None:
     if process.poll() is None:
         os.killpg(process.pid, number)
-
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    """The API server does not ask who signed it."""
-    certificate, key = folder / "kubelet.crt", folder / "kubelet.key"
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=stand-in"]
-    subprocess.run([*made, "-out", str(certificate), "-keyout", str(key)], check=True, capture_output=True)
-    return certificate, key

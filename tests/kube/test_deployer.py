@@ -5,9 +5,12 @@ Pods run as processes of this machine (`tests.kube.kubelet`); for what only a cl
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ from runner.domain.campaign import Deploy, Timeouts
 from runner.domain.failure import Cause, Failure, Phase
 from runner.domain.trial import Health, Launch, Placement
 from runner.errors import NotReady
-from runner.util import net
+from runner.util import net, process, procfs
 from tests.kube.kubelet import Kubelet
 from tests.kube.stand_in import (
     CRASH_LOOP,
@@ -168,6 +171,30 @@ def test_a_secret_stands_in_no_manifest_of_a_pod_and_reaches_the_engine(bench: B
     assert bench.left() == []
 
 
+def test_a_tunnel_leads_into_the_pod(bench: Bench) -> None:
+    """Through the API server and what stands for a kubelet; each connection by itself, and none is left."""
+    bench = bench.with_options(endpoint="port-forward")
+    with bench.started() as engine:
+        assert not engine.endpoint.base_url.endswith(f":{bench.deploy.options['port']}")
+        assert bench.wait(engine).failure is None
+        address = engine.endpoint.base_url
+        with ThreadPoolExecutor(8) as several:
+            answers = list(several.map(lambda _: net.get(f"{address}/health", 30)[0], range(40)))
+        assert answers == [200] * 40
+        [tunnel] = procfs.labelled(process.LABEL, bench.request.attempt_id)
+        os.kill(tunnel.pid, signal.SIGKILL)
+        until(lambda: engine.poll() is None and _answers(address))
+    assert bench.left() == []
+    assert procfs.labelled(process.LABEL, bench.request.attempt_id) == []
+
+
+def _answers(address: str) -> bool:
+    try:
+        return net.get(f"{address}/health", 5)[0] == 200
+    except net.NoAnswer:
+        return False
+
+
 def test_a_deployment_is_as_good(bench: Bench) -> None:
     bench = bench.with_options(workload="deployment")
     with bench.started() as engine:
@@ -189,7 +216,7 @@ def test_a_stubborn_engine_is_gone(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "cause", "code", "signal"),
+    ("fault", "cause", "code", "name"),
     [
         ("crash_load", Cause.CRASH, None, "SIGABRT"),
         ("oom_load", Cause.UNKNOWN, 1, None),
@@ -197,12 +224,12 @@ def test_a_stubborn_engine_is_gone(bench: Bench) -> None:
     ],
 )
 def test_an_engine_that_ends_by_itself_is_a_failure_with_its_log(
-    bench: Bench, fault: str, cause: Cause, code: int | None, signal: str | None
+    bench: Bench, fault: str, cause: Cause, code: int | None, name: str | None
 ) -> None:
     with bench.started(fault) as engine:
         failure = bench.wait(engine).failure
         assert failure is not None
-        assert (failure.cause, failure.exit_code, failure.signal) == (cause, code, signal)
+        assert (failure.cause, failure.exit_code, failure.signal) == (cause, code, name)
     assert bench.left() == []
     assert bench.request.log_path.stat().st_size > 0
 

@@ -5,10 +5,13 @@ The server is older than CronJobs of batch/v1: it gets them as batch/v1beta1, wh
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runner.deployers import deployers
+from runner.domain.campaign import Deploy
 from tests.docs.recipes import manifests
 from tests.kube.stand_in import holds, register
 from tests.kube.waiting import until
@@ -58,7 +61,11 @@ def test_a_night_runs_as_nobody_and_writes_only_its_volumes() -> None:
 
 
 def test_the_account_may_do_what_a_deployer_does_and_nothing_else(
-    kube_api: KubeApi, applied: list[tuple[dict[str, Any], dict[str, Any]]], namespace: str
+    kube_api: KubeApi,
+    applied: list[tuple[dict[str, Any], dict[str, Any]]],
+    namespace: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     register(kube_api)
     asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
@@ -80,7 +87,7 @@ def test_the_account_may_do_what_a_deployer_does_and_nothing_else(
     every = ("create", "get", "list", "watch", "delete")
     for group, resource in [
         ("", "services"), ("", "pods"), ("apps", "deployments"), ("batch", "jobs"), ("ome.io", "inferenceservices"),
-        ("ome.io", "servingruntimes"), ("ome.io", "basemodels"),
+        ("ome.io", "servingruntimes"), ("ome.io", "basemodels"), ("", "configmaps"),
     ]:  # fmt: skip
         assert [verb for verb in every if not may(verb, group, resource)] == [], resource
         assert not may("update", group, resource)
@@ -88,6 +95,7 @@ def test_the_account_may_do_what_a_deployer_does_and_nothing_else(
         assert not may("get", group, resource, where=namespace)
     assert may("get", "", "pods/log")
     assert not may("create", "", "pods/exec")
+    assert [verb for verb in every if may(verb, "", "secrets")] == ["create", "delete"], "it makes some and reads none"
 
     service = {"metadata": {"name": "engine"}, "spec": {"ports": [{"port": 8000}], "selector": {"app": "engine"}}}
     assert status("POST", f"/api/v1/namespaces/{NAMESPACE}/services", service) == 201
@@ -95,3 +103,10 @@ def test_the_account_may_do_what_a_deployer_does_and_nothing_else(
     assert status("POST", f"/api/v1/namespaces/{namespace}/services", service) == 403
     assert status("GET", f"/api/v1/namespaces/{NAMESPACE}/secrets") == 403
     assert status("POST", PLACES["RoleBinding"].format(NAMESPACE), {"metadata": {"name": "more"}}) == 403
+
+    file = tmp_path / "kubeconfig"
+    file.write_text(kube_api.kubeconfig.read_text().replace(kube_api.token, token), encoding="utf-8")
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    for renderer in ({}, {"renderer": "ome", "weights": "pvc://models/qwen3"}):
+        options = {"namespace": NAMESPACE, "endpoint": "service", **renderer}
+        assert deployers.get("kubernetes").needs(Deploy("kubernetes", options)) == [], "a run there lacks nothing"

@@ -55,7 +55,7 @@ class Place:
             "runtime": "simulated", "flags": flags, "space": {"max-num-seqs": [1, 2, 4]}, "python": sys.executable,
             "image": "lab/simulated:1",
         }  # fmt: skip
-        where = {"namespace": self.namespace, "port": self.port, "endpoint": f"http://127.0.0.1:{self.port}"}
+        where = {"namespace": self.namespace, "port": self.port}
         path = self.folder / "in-pods.yaml"
         path.write_text(
             json.dumps({**CAMPAIGN, "deploy": {"kind": "kubernetes", **where, **deploy}, "runtimes": [entry]})

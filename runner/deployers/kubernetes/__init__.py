@@ -114,7 +114,7 @@ class Kubernetes:
         name = str(found["metadata"]["name"])
         tunnel = None
         if chosen.endpoint == FORWARD:
-            tunnel = endpoint.Tunnel(cluster, request.attempt_id, name, wanted.port, request.work_dir)
+            tunnel = endpoint.Forward(cluster, request.attempt_id, name, wanted.port, request.work_dir)
             url = f"http://{endpoint.HOST}:{tunnel.port}"
         else:
             url = endpoint.address(cluster, chosen, wanted.service, wanted.port)

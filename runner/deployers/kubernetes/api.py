@@ -20,6 +20,7 @@ from runner.util.redact import hide, redact
 
 if TYPE_CHECKING:
     from httpx2 import Client, Response
+    from lightkube.config.kubeconfig import SingleConfig
 
 ONE_ANSWER = 20.0
 """Seconds for one answer of the API server."""
@@ -73,7 +74,6 @@ class Cluster:
     http: Client
     namespace: str
     context: str
-    kubeconfig: str | None = None
     patience: float = PATIENCE
 
     @property
@@ -133,7 +133,8 @@ class Cluster:
 
     def may(self, verb: str, group: str, plural: str) -> bool:
         """Whether we may do this in the namespace, as the server itself judges it."""
-        asked = {"namespace": self.namespace, "verb": verb, "group": group, "resource": plural}
+        resource, _, part = plural.partition("/")
+        asked = {"namespace": self.namespace, "verb": verb, "group": group, "resource": resource, "subresource": part}
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
@@ -250,10 +251,22 @@ def connected(context: str | None, namespace: str | None, patience: float = PATI
 def connect(context: str | None, namespace: str | None, patience: float = PATIENCE) -> Cluster:
     """As kubectl would: KUBECONFIG, else ~/.kube/config, else the service account of the pod that we are in. The
     caller closes `http`. Raises NotReady."""
+    single = configuration(context)
+    from httpx2 import Timeout
+    from lightkube.config.client_adapter import Client as client
+    from lightkube.config.client_adapter import ConnectionParams
+    from lightkube.core.exceptions import ConfigError
+
     try:
-        from httpx2 import Timeout
-        from lightkube.config.client_adapter import Client as client
-        from lightkube.config.client_adapter import ConnectionParams
+        http = client(single, ConnectionParams(timeout=Timeout(ONE_ANSWER)))
+    except (ConfigError, OSError, ValueError, AssertionError) as error:
+        raise _no_way(kubeconfig_file(), error) from error
+    return Cluster(http, namespace or single.namespace, single.context_name, patience)
+
+
+def configuration(context: str | None) -> SingleConfig:
+    """Which cluster, and as whom. Raises NotReady."""
+    try:
         from lightkube.config.kubeconfig import KubeConfig
         from lightkube.core.exceptions import ConfigError
     except ImportError as error:
@@ -265,14 +278,16 @@ def connect(context: str | None, namespace: str | None, patience: float = PATIEN
         config = KubeConfig.from_file(file) if file else KubeConfig.from_service_account()
         single = config.get(context)
         assert single is not None  # `get` raises where it has none and was given no default
-        if single.user is not None and single.user.token:
-            hide(single.user.token)
-        http = client(single, ConnectionParams(timeout=Timeout(ONE_ANSWER)))
     except (ConfigError, OSError, ValueError, KeyError, AssertionError) as error:
-        told = str(error) or "it names no user"
-        where = file or SERVICE_ACCOUNT
-        raise NotReady(f"no way to a Kubernetes cluster: {where}: {redact(told)}"[:500], hint=HINT) from error
-    return Cluster(http, namespace or single.namespace, single.context_name, file, patience)
+        raise _no_way(file, error) from error
+    if single.user is not None and single.user.token:
+        hide(single.user.token)
+    return single
+
+
+def _no_way(file: str | None, error: Exception) -> NotReady:
+    told = str(error) or "it names no user"
+    return NotReady(f"no way to a Kubernetes cluster: {file or SERVICE_ACCOUNT}: {redact(told)}"[:500], hint=HINT)
 
 
 def kubeconfig_file() -> str | None:

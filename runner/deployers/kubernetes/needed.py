@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from runner.deployers.kubernetes.api import KINDS, Cluster, Refused
-from runner.deployers.kubernetes.endpoint import lacking
 from runner.deployers.kubernetes.ome import named, storage_path
-from runner.deployers.kubernetes.options import Options
+from runner.deployers.kubernetes.options import FORWARD, Options
 from runner.deployers.kubernetes.workload import OME, PLAIN
 from runner.errors import NotReady, Problem
 
@@ -37,10 +36,10 @@ def kinds_of(cluster: Cluster, named: Mapping[str, tuple[str, ...]]) -> dict[str
 
 
 def _all(cluster: Cluster, chosen: Options, gpus: int) -> Iterator[tuple[str, str]]:
-    if (absent := lacking(chosen)) is not None:
-        yield absent, "install kubectl, or write endpoint: service where tunebook runs in the cluster"
     kinds = (*PLAIN, *OME) if chosen.renderer == "ome" else PLAIN
     lacked = [line for kind in kinds for line in forbidden(cluster, kind)] + of_secrets(cluster)
+    if chosen.endpoint == FORWARD and not cluster.may("create", "", "pods/portforward"):
+        lacked.append("create pods/portforward")
     if lacked:
         yield f"in the namespace {cluster.namespace} we may not: {', '.join(lacked)}", ROLE
     if gpus:

@@ -13,7 +13,7 @@ from typing import Any
 from runner.deployers import Engine
 from runner.deployers.kubernetes.api import OF_THE_CLUSTER, Away, Cluster, Refused
 from runner.deployers.kubernetes.causes import newest, seen
-from runner.deployers.kubernetes.endpoint import Tunnel
+from runner.deployers.kubernetes.endpoint import Forward
 from runner.deployers.kubernetes.ome import OF_POD
 from runner.deployers.kubernetes.rendered import ATTEMPT, DRIVER, MANAGED, object_name
 from runner.domain.trial import Endpoint, Exit, Placement
@@ -44,7 +44,7 @@ class Workload:
         endpoint: Endpoint,
         log: Path,
         grace: float,
-        tunnel: Tunnel | None,
+        tunnel: Forward | None,
     ) -> None:
         self.endpoint = endpoint
         self._cluster = cluster
