@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner.deployers import Deployer
+from runner.deployers import Deployer, deployers
 from runner.domain.campaign import Campaign
 from runner.domain.failure import Phase
 from runner.domain.trial import PhaseTime
@@ -61,5 +61,8 @@ def gpu_file(samples: Sequence[Sample], start: float, scratch: Path) -> dict[str
 
 
 def gpu_seconds(campaign: Campaign, phases: list[PhaseTime]) -> float:
-    """Wall time of an attempt with its GPUs, times their number."""
-    return round(sum(time.seconds for time in phases if time.phase not in BEFORE) * campaign.hardware.gpus, 6)
+    """Wall time of an attempt with its GPUs, times their number. A scheduler gives them out while it is in `pull`, and
+    tells nobody when: there that phase does not count, which is less than the truth by the fetch of an image."""
+    leases = deployers.get(campaign.deploy.kind).leases_gpus
+    before = BEFORE if leases else (*BEFORE, Phase.PULL)
+    return round(sum(time.seconds for time in phases if time.phase not in before) * campaign.hardware.gpus, 6)

@@ -11,7 +11,7 @@ import pytest
 
 from runner.attempt_gpus import gpu_seconds, gpus_of
 from runner.deployers import deployers
-from runner.domain.campaign import Hardware
+from runner.domain.campaign import Deploy, Hardware
 from runner.domain.failure import Phase
 from runner.domain.trial import PhaseTime
 from runner.hardware.lease import leases
@@ -54,4 +54,7 @@ def test_gpu_time_begins_with_the_lease() -> None:
     of = replace(make.campaign(), hardware=Hardware(gpus=4))
     assert gpu_seconds(of, [*phases, PhaseTime(Phase.MEASURE, 3.5)]) == 22.0
     assert gpu_seconds(of, phases[:2]) == 0.0
+    pulled = [PhaseTime(Phase.PULL, 60.0), PhaseTime(Phase.MEASURE, 3.5)]
+    assert gpu_seconds(of, pulled) == 4 * 63.5, "leased before the image is fetched"
+    assert gpu_seconds(replace(of, deploy=Deploy("kubernetes")), pulled) == 14.0, "a pod waits for its GPUs in there"
     assert gpu_seconds(replace(of, hardware=Hardware()), phases) == 0.0
