@@ -28,11 +28,11 @@ from runner.domain.failure import Outcome
 from runner.domain.ids import content_hash
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
-from runner.errors import NoSpace, StoreError, TunebookError, Unwritable
+from runner.errors import NoSpace, OtherHardware, StoreError, TunebookError, Unwritable
 from runner.hardware.facts import host_facts
 from runner.hardware.lease import VISIBLE
 from runner.order import Order
-from runner.preflight import convert_models, refuse_unless_ready
+from runner.preflight import convert_models, fetch_requests, refuse_unless_ready
 from runner.reap import reap, sweep
 from runner.run_trial import run_trial
 from runner.running_file import read_facts, read_running, runner_lives, running_file
@@ -88,21 +88,25 @@ def code_hash() -> str:
 
 def prepare(payload: dict[str, Any], stop: Stop, notify: Notify) -> dict[str, Any]:
     """Before the first attempt: end what drivers that are gone left running here, say which records wait, and whether
-    the campaign can run. `lacks` is why not; empty when it can."""
+    the campaign can run. `lacks` is why not; empty when it can; `fits` is false where
+    it is a campaign for other GPUs."""
     results = home(payload["key"])
     for other in (cache_folder() / FOLDER).glob("*"):
         reap(other)  # of other drivers only what their dead workers left
     campaign = from_resolved(payload["campaign"])
     os.environ.pop(VISIBLE, None)  # this question got no GPUs; the attempts will
-    lacks = ""
+    lacks, fits = "", True
     try:
         sweep([campaign.deploy.kind])
         _end_all(results)
         refuse_unless_ready(campaign, Path(payload["project"]))
+        fetch_requests(campaign, lambda text: None, stop)
         convert_models(campaign, Path(payload["project"]), lambda text: None, stop)
     except TunebookError as error:
+        fits = not isinstance(error, OtherHardware)
         lacks = "; ".join(f"{one.what} ({one.hint})" if one.hint else one.what for one in error.problems())
-    return {"lacks": lacks, "waiting": [path.name for path in record_folders(results, RecordKind.ATTEMPT)]}
+    waiting = [path.name for path in record_folders(results, RecordKind.ATTEMPT)]
+    return {"lacks": lacks, "fits": fits, "waiting": waiting}
 
 
 def hand_over(payload: dict[str, Any], stop: Stop, notify: Notify) -> list[dict[str, Any]]:
