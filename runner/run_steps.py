@@ -11,12 +11,13 @@ from typing import Any
 from runner import run_events, run_facts
 from runner.campaign.load import resolved
 from runner.decide import Refused
+from runner.deployers import deployers
 from runner.domain.campaign import Campaign
 from runner.domain.failure import EndReason, Role
 from runner.domain.records import RecordKind, RunStart
 from runner.domain.trial import Attempt, Configuration
 from runner.earlier import prior
-from runner.errors import StoreError
+from runner.errors import StoreError, UsageError
 from runner.events import emit
 from runner.flight.flights import Flight, Flights
 from runner.ground import limits
@@ -89,7 +90,12 @@ class RunSteps(RunState):
 
     @contextmanager
     def executor_open(self) -> Iterator[None]:
-        """Where attempts run. Away, the machines are asked first; what an earlier run left there comes home."""
+        """Where attempts run. Away, the machines are asked first; what an earlier run left there comes home. Raises
+        UsageError for a deployer that starts nothing on the machines of an executor."""
+        kind, name = self.campaign.deploy.kind, self.executor.name
+        if self.executor.away and not deployers.get(kind).leases_gpus:
+            what = f"`deploy: {kind}` starts no engine on the machines of --executor {name}"
+            raise UsageError(what, hint="run this campaign without --executor: its attempts are led from here")
         mine = self.executor, self.campaign, self.results, self.project
         self.flights = Flights(*mine, self.hear, self.say)
         began = time.monotonic()

@@ -17,7 +17,7 @@ from runner.domain.campaign import Campaign
 from runner.domain.failure import Outcome
 from runner.domain.hardware import HostFacts
 from runner.domain.trial import Attempt
-from runner.errors import NotReady
+from runner.errors import NotReady, OtherHardware, Problem
 from runner.executors import Executor, Lost
 from runner.flight.home import IN, Collected, collect
 from runner.flight.there import key_of, node_facts
@@ -46,23 +46,24 @@ def survey(
 ) -> tuple[Nodes, Collected]:
     """Ask every machine, take home what waits there, and settle who takes part.
 
-    Raises NotReady, with the machines by name, when one runs another tunebook, and when none can run the campaign."""
+    Raises NotReady, with the machines by name, when one runs another tunebook, and when none can run the campaign;
+    OtherHardware, when all that keeps them from it is that they have not so many GPUs of the kind."""
     facts = executor.everywhere(IN + "node_facts", {})
     if not facts:
-        raise NotReady(
-            f"no living machine of the cluster can hold {_asked(campaign)}",
-            hint="`ray status` shows what Ray has; a machine started with --num-cpus=0 and without GPUs takes none",
-        )
+        what = f"no living machine of the cluster can hold {_asked(campaign)}"
+        hint = "`ray status` shows what Ray has; a machine started with --num-cpus=0 and without GPUs takes none"
+        raise _other_hardware(what, hint) if campaign.hardware.gpus else NotReady(what, hint=hint)
     if wrong := another_tunebook(facts):
         told = "; ".join(f"{name} {why}" for name, why in wrong.items())
         raise NotReady(told, hint=f"install tunebook {__version__} of one source on every machine")
-    able, left_out, home = _prepared(executor, campaign, results, project, facts)
+    able, left_out, home, fits = _prepared(executor, campaign, results, project, facts)
     chosen = of_one_kind(able, campaign, attempts)
     left_out |= {name: OTHER_KIND for name in able if name not in chosen}
     why = _sentences(left_out)
     if not chosen:
         told = "; ".join(why) or "the machines of this cluster are of another kind than those that measured before"
-        raise NotReady(f"no machine of the cluster can run campaign {campaign.name!r}: {told}")
+        what = f"no machine of the cluster can run campaign {campaign.name!r}: {told}"
+        raise NotReady(what) if fits else _other_hardware(what)
     executor.keep(chosen)
     return Nodes(chosen, why, _slots(chosen, campaign)), home
 
@@ -75,7 +76,7 @@ def joined(
     facts = executor.everywhere(IN + "node_facts", {}, names)
     wrong = another_tunebook(facts)
     right = {name: one for name, one in facts.items() if name not in wrong}
-    able, left_out, home = _prepared(executor, campaign, results, project, right)
+    able, left_out, home, _ = _prepared(executor, campaign, results, project, right)
     kind = kind_of(next(iter(nodes.hosts.values())), campaign)
     chosen = {name: host for name, host in able.items() if kind_of(host, campaign) == kind}
     left_out |= wrong | {name: OTHER_KIND for name in able if name not in chosen}
@@ -85,15 +86,21 @@ def joined(
 
 def _prepared(
     executor: Executor, campaign: Campaign, results: Path, project: Path, facts: Mapping[str, Any]
-) -> tuple[dict[str, HostFacts], dict[str, str], Collected]:
-    """Machines that could run the campaign, why others can not, and what came home from all of them."""
+) -> tuple[dict[str, HostFacts], dict[str, str], Collected, bool]:
+    """Machines that could run the campaign, why others can not, what came home from all of them, and whether any of
+    them fits it, as far as GPUs go."""
     payload = {"key": key_of(results), "campaign": resolved(campaign), "project": str(project)}
     said = executor.everywhere(IN + "prepare", payload, facts.keys()) if facts else {}
     home = collect(executor, results, said)
     hosts = {name: from_plain(HostFacts, facts[name]["host"]) for name in facts if name in said}
     left_out = {name: _lacks(said[name]) or _several(host, campaign) for name, host in hosts.items()}
     able = {name: host for name, host in hosts.items() if not left_out[name]}
-    return able, {name: why for name, why in left_out.items() if why}, home
+    fits = any(isinstance(one, Lost) or one["fits"] for one in said.values())
+    return able, {name: why for name, why in left_out.items() if why}, home, fits
+
+
+def _other_hardware(what: str, hint: str | None = None) -> OtherHardware:
+    return OtherHardware([Problem(OtherHardware.slug, what, None, hint)])
 
 
 def _sentences(left_out: Mapping[str, str]) -> tuple[str, ...]:

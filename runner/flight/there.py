@@ -17,7 +17,7 @@ import re
 import shutil
 import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,11 @@ from runner.domain.failure import Outcome
 from runner.domain.ids import content_hash
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
-from runner.errors import NoSpace, StoreError, TunebookError, Unwritable
+from runner.errors import NoSpace, OtherHardware, StoreDamaged, StoreError, TunebookError, Unwritable
 from runner.hardware.facts import host_facts
 from runner.hardware.lease import VISIBLE
 from runner.order import Order
-from runner.preflight import convert_models, refuse_unless_ready
+from runner.preflight import convert_models, fetch_requests, refuse_unless_ready
 from runner.reap import reap, sweep
 from runner.run_trial import run_trial
 from runner.running_file import read_facts, read_running, runner_lives, running_file
@@ -87,22 +87,26 @@ def code_hash() -> str:
 
 
 def prepare(payload: dict[str, Any], stop: Stop, notify: Notify) -> dict[str, Any]:
-    """Before the first attempt: end what drivers that are gone left running here, say which records wait, and whether
-    the campaign can run. `lacks` is why not; empty when it can."""
+    """Before the first attempt: end what drivers that are gone left running here, say which records of the lineage
+    wait, and whether the campaign can run. `lacks` is why not; empty when it can; `fits` is false where it is a
+    campaign for other GPUs."""
     results = home(payload["key"])
     for other in (cache_folder() / FOLDER).glob("*"):
         reap(other)  # of other drivers only what their dead workers left
     campaign = from_resolved(payload["campaign"])
     os.environ.pop(VISIBLE, None)  # this question got no GPUs; the attempts will
-    lacks = ""
+    lacks, fits = "", True
     try:
         sweep([campaign.deploy.kind])
-        _end_all(results)
+        _end_all(results, campaign.search_key)
         refuse_unless_ready(campaign, Path(payload["project"]))
+        fetch_requests(campaign, lambda text: None, stop)
         convert_models(campaign, Path(payload["project"]), lambda text: None, stop)
     except TunebookError as error:
+        fits = not isinstance(error, OtherHardware)
         lacks = "; ".join(f"{one.what} ({one.hint})" if one.hint else one.what for one in error.problems())
-    return {"lacks": lacks, "waiting": [path.name for path in record_folders(results, RecordKind.ATTEMPT)]}
+    waiting = [path.name for path in record_folders(results, RecordKind.ATTEMPT) if _is_of(path, campaign.search_key)]
+    return {"lacks": lacks, "fits": fits, "waiting": waiting}
 
 
 def hand_over(payload: dict[str, Any], stop: Stop, notify: Notify) -> list[dict[str, Any]]:
@@ -175,11 +179,24 @@ def _attempt(path: Path) -> Attempt:
     return from_plain(Attempt, read_record(path).facts)
 
 
-def _end_all(results: Path) -> None:
+def _is_of(path: Path, search_key: str) -> bool:
+    """Of the lineage whose driver asks: another driver may be at work with the same results folder. What can not be
+    read stays where it is."""
+    try:
+        return bool(read_record(path).facts["search_key"] == search_key)
+    except StoreDamaged:
+        return False
+
+
+def _end_all(results: Path, search_key: str) -> None:
     """Seal what dead workers left, after the living ones of a driver that is gone have ended. Called while no attempt
-    of ours runs: the driver holds the lineage."""
+    of the lineage should run: the driver that asks holds it."""
+
+    def at_work(facts: Mapping[str, Any]) -> bool:
+        return facts["attempt"]["search_key"] == search_key and bool(runner_lives(facts))
+
     reap(results)
-    _until(lambda: not any(runner_lives(facts) for facts in read_running(results)))
+    _until(lambda: not any(at_work(facts) for facts in read_running(results)))
     reap(results)
 
 

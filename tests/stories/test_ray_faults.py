@@ -7,16 +7,17 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.ray_cluster import Cluster, cluster, environment
+from tests.ray_cluster import PATIENCE, Cluster, cluster, environment
 from tests.ray_install import ROOT
 from tests.stories._ray_world import at_work, driver, gpu_campaign, left_on, refused, run, said, until_loading
-from tests.stories._world import assert_nothing_left, attempts, events, proposals, tunebook
+from tests.stories._world import assert_nothing_left, attempts, events, our_processes, proposals, tunebook
 
 pytestmark = [pytest.mark.story, pytest.mark.ray, pytest.mark.matrix]
 
@@ -123,6 +124,10 @@ def test_a_driver_that_is_killed_loses_nothing_and_doubles_nothing(
         assert lines[-1]["alive"] == 1
         running.kill()
         running.communicate(timeout=60)
+    end = time.monotonic() + PATIENCE
+    while left := our_processes(results):
+        assert time.monotonic() < end, f"nobody ended {left}"
+        time.sleep(0.5)
     lines = run(machines, path, "--slots", "2", results=results)
     assert "the records of 2 attempts waited there: here now" in said(lines)
     ends = sorted((one["number"], one["outcome"]) for one in attempts(results))

@@ -18,7 +18,7 @@ from runner.domain.failure import Outcome, Phase
 from runner.domain.hardware import Gpu, HostFacts
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
-from runner.errors import NotReady, StoreDamaged
+from runner.errors import NotReady, OtherHardware, StoreDamaged
 from runner.executors import Executor, Lost
 from runner.flight import there
 from runner.flight.home import Collected, collect, seal_lost, take_home
@@ -43,6 +43,7 @@ class Machines:
             name: {**ours, "host": to_plain(host), **changes.get(name, {})} for name, host in hosts.items()
         }
         self.lacks: dict[str, str] = {}
+        self.other: set[str] = set()
         self.kept: list[str] = []
 
     def open(self, slots: int, gpus: int = 0, address: str | None = None) -> None: ...
@@ -56,7 +57,10 @@ class Machines:
         if function == "runner.flight.there:node_facts":
             return {name: self.facts[name] for name in places or self.facts}
         if function == "runner.flight.there:prepare":
-            return {name: {"lacks": self.lacks.get(name, ""), "waiting": []} for name in places or self.facts}
+            return {
+                name: {"lacks": self.lacks.get(name, ""), "fits": name not in self.other, "waiting": []}
+                for name in places or self.facts
+            }
         raise AssertionError(function)
 
     def keep(self, places: Collection[str]) -> None:
@@ -114,7 +118,24 @@ def test_when_nobody_can_each_machine_says_why(campaign: Campaign, tmp_path: Pat
     executor.lacks["a"] = "no model here"
     with pytest.raises(NotReady, match="no machine of the cluster can run campaign 'story': a takes no part: no model"):
         survey(executor, campaign, tmp_path, tmp_path, [])
-    with pytest.raises(NotReady, match="no living machine of the cluster can hold 1x H100"):
+    with pytest.raises(NotReady, match="no living machine of the cluster can hold an attempt"):
+        survey(Machines({}), replace(campaign, hardware=Hardware()), tmp_path, tmp_path, [])
+
+
+def test_a_campaign_for_other_gpus_than_any_machine_has_is_told_from_one_that_can_not_run(
+    campaign: Campaign, tmp_path: Path
+) -> None:
+    """`run --matching` skips the one and not the other."""
+    executor = Machines({"a": host("L4"), "b": host("L4")})
+    executor.lacks = {"a": "it asks for 1x H100 and this machine has 1x L4", "b": "so it is here"}
+    executor.other = {"a", "b"}
+    with pytest.raises(OtherHardware) as other:
+        survey(executor, campaign, tmp_path, tmp_path, [])
+    assert "a takes no part: it asks for 1x H100 and this machine has 1x L4" in other.value.problems()[0].what
+    executor.other = {"a"}
+    with pytest.raises(NotReady):
+        survey(executor, campaign, tmp_path, tmp_path, [])
+    with pytest.raises(OtherHardware, match="1 problem"):
         survey(Machines({}), campaign, tmp_path, tmp_path, [])
 
 

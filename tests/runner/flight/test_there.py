@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from runner.campaign.load import load, resolved
 from runner.domain.failure import Outcome
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
@@ -21,6 +23,7 @@ from runner.store.record import read_records, record_folders, seal_attempt
 from runner.util.codec import from_plain
 from tests import make
 from tests.runner.test_reap import RUNNER, facts, lives
+from tests.stories._world import write_campaign
 
 OURS, OTHERS = "0123456789abcdef", "fedcba9876543210"
 
@@ -89,6 +92,30 @@ def test_tidy_ends_what_a_dead_worker_left_and_forgets_only_what_it_is_told(
     assert isinstance(told, list)
     assert [(one["record"], one["outcome"]) for one in told] == [(Path(record.path).name, "interrupted")]
     assert record_folders(there.home(OURS)) == [keep]
+
+
+def test_only_records_of_the_lineage_that_asks_wait_for_it(tmp_path: Path) -> None:
+    """Another driver may be at work with the same results folder."""
+    campaign = load(write_campaign(tmp_path))
+    mine = replace(make.attempt(make.campaign(), 1), search_key=campaign.search_key)
+    seal_attempt(there.home(OURS), mine)
+    theirs = seal_attempt(there.home(OURS), make.attempt(make.campaign(), 2, n=2))
+    said = ask(there.prepare, campaign=resolved(campaign), project=str(tmp_path))
+    assert said == {"lacks": "", "fits": True, "waiting": [f"attempt-{mine.attempt_id}"]}
+    assert theirs.exists()
+
+
+def test_what_workers_of_other_drivers_left_is_reaped_before_the_first_attempt(
+    silent: tuple[Attempt, int, int], tmp_path: Path
+) -> None:
+    attempt, worker, engine = silent
+    os.kill(worker, signal.SIGKILL)
+    os.waitpid(worker, 0)
+    payload = {"key": OTHERS, "campaign": resolved(load(write_campaign(tmp_path))), "project": str(tmp_path)}
+    there.prepare(payload, lambda: False, lambda message: None)
+    assert not lives(engine)
+    [record] = read_records(there.home(OURS))
+    assert (record.record_id, record.facts["outcome"]) == (attempt.attempt_id, "interrupted")
 
 
 def test_two_drivers_have_folders_of_their_own(tmp_path: Path) -> None:
