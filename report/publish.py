@@ -41,7 +41,8 @@ _TEXTS = (
     "env_json", "evidence", "flags_json", "gpu", "gpu_uuids", "hardware", "hint", "hub_id", "image", "kernel", "launch",
     "message", "model", "model_revision", "name", "near_entry", "near_evidence", "near_hint", "near_params_json",
     "os", "params_json", "pass_env", "path", "reason", "reference", "rule", "rules_json", "setting", "shm_size",
-    "signal", "tool", "tool_version", "published_as", "published_unit", "unread", "missing", "warnings", "architecture", "dtypes_json", "quantization", "parameter", "label",
+    "signal", "tool", "tool_version", "published_as", "published_unit", "unread", "missing", "warnings", "architecture",
+    "dtypes_json", "quantization", "parameter", "label",
 )
 # fmt: on
 COLUMNS: dict[str, Treat] = {
