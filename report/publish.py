@@ -28,7 +28,7 @@ _WORDS = (
     "confirm_client", "currency", "deploy",
     "end_reason", "engine", "engine_version", "fingerprint", "git_commit", "goal", "host_id", "image_digest", "kind",
     "load_kind", "metric", "objective", "objective_at", "outcome", "phase", "python",
-    "form", "prompts_id", "reference_attempt", "rejection_id", "retraction_id", "token_unit",
+    "foreign_id", "form", "format", "prompts_id", "reference_attempt", "rejection_id", "retraction_id", "token_unit",
     "best_attempt", "best_basis", "best_client", "best_runtime",
     "declared_json", "levels_json", "limits_json", "measured", "spent", "told",
     "near_cause", "near_phase", "purpose", "role", "rules_id", "run_id", "runtime", "runtimes", "sampler", "scenario",
@@ -41,7 +41,8 @@ _TEXTS = (
     "env_json", "evidence", "flags_json", "gpu", "gpu_uuids", "hardware", "hint", "hub_id", "image", "kernel", "launch",
     "message", "model", "model_revision", "name", "near_entry", "near_evidence", "near_hint", "near_params_json",
     "os", "params_json", "pass_env", "path", "reason", "reference", "rule", "rules_json", "setting", "shm_size",
-    "signal", "warnings", "architecture", "dtypes_json", "quantization", "parameter", "label",
+    "signal", "tool", "tool_version", "published_as", "published_unit", "unread", "missing", "warnings", "architecture",
+    "dtypes_json", "quantization", "parameter", "label",
 )
 # fmt: on
 COLUMNS: dict[str, Treat] = {
@@ -49,6 +50,7 @@ COLUMNS: dict[str, Treat] = {
     **dict.fromkeys(_TEXTS, Treat.TEXT),
     "host": Treat.HOST,
     "boot_id": Treat.PRIVATE,
+    "said": Treat.PRIVATE,  # the name of a file, as somebody typed it
     "by": Treat.TEXT,  # only what somebody wrote after `retract --by`, to be shown
     "gpus_json": Treat.PRIVATE,
     "launch_json": Treat.PRIVATE,

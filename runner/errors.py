@@ -24,6 +24,7 @@
     ├── RateLimited           12   a server wants to be asked less often
     ├── HashMismatch          13   a file is not the file that was promised
     ├── RequestFileError       2   a trace or dataset is not there, or not what it must be
+    ├── ResultFileError        2   a result file of another tool is not what it must be, or of none that we know
     ├── NetworkError          14   an address could not be read
     └── Interrupted          130   a signal ended the run; the store is whole
 
@@ -187,6 +188,12 @@ class RequestFileError(TunebookError):
     """A trace or dataset of a workload is not there, or not what it must be."""
 
     slug, status = "request-file", 2
+
+
+class ResultFileError(TunebookError):
+    """A result file of another tool is not what its format says, or of no format that we know."""
+
+    slug, status = "result-file", 2
 
 
 class NetworkError(TunebookError):

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli._options import json_option
+from runner.cli._options import json_option, results_option
 
 if TYPE_CHECKING:
     from runner.campaign.legacy import Translated
     from runner.errors import Problem
+    from runner.foreign import Imported
+
+
+SHOWN = 5
+"""Places of a file that a line names."""
 
 
 @click.group("import", no_args_is_help=True)
@@ -61,6 +66,72 @@ def campaign_command(files: tuple[Path, ...], output: Path | None, model_base: s
         click.echo(f"next: tunebook check {' '.join(map(str, sorted(written)))}, and read what was changed", err=True)
     if problems:
         raise CampaignError(problems)
+
+
+@command.command("results")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@results_option
+@json_option
+def results_command(paths: tuple[Path, ...], results: Path, as_json: bool) -> None:
+    """Take in what other tools measured: result files of vllm bench serve, GuideLLM, AIPerf, llm-d Benchmark Report.
+
+    A file is known by its content, not by its name; PATH may be a folder of them. Each becomes a record with the file
+    in it. Numbers stand as they were published, in our units (ms become s); what the file does not say, and what of it
+    was not taken, is listed. They are foreign: in the views foreign_results and foreign_metrics alone, never compared
+    or ranked with what tunebook measured. The same file again is a no-op.
+
+    A file that is none of these, or broken, does not stop the others; exit status 2 then.
+
+    \b
+    tunebook import results vllm-bench.json aiperf/profile_export_aiperf.json
+    tunebook sql "FROM foreign_results JOIN foreign_metrics USING (foreign_id, position)"
+    """
+    from runner.errors import ResultFileError
+    from runner.foreign import files_of, import_result
+    from runner.store.ingest import ingest
+    from runner.store.snapshot import snapshot
+
+    refused: list[ResultFileError] = []
+    for file in files_of(paths):
+        try:
+            done = import_result(results, file)
+        except ResultFileError as error:
+            refused.append(error)
+            continue
+        _tell(done, file, as_json)
+    taken = ingest(results)
+    for warning in taken.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    if taken.new and taken.pending == taken.damaged:
+        snapshot(results)
+    if as_json:
+        click.echo(json.dumps({"event": "end", "exit_code": ResultFileError.status if refused else 0}))
+    if refused:
+        raise ResultFileError("; ".join(error.what for error in refused), hint=refused[0].hint)
+
+
+def _tell(done: Imported, file: Path, as_json: bool) -> None:
+    from runner.util.visible import visible_lines
+
+    fact = done.fact
+    numbers = sum(len(level.metrics) for level in fact.levels)
+    if as_json:
+        told = {
+            "file": str(file), "foreign_id": fact.foreign_id, "new": done.new, "format": fact.format, "tool": fact.tool,
+            "levels": len(fact.levels), "numbers": numbers, "unread": list(fact.unread), "missing": list(fact.missing),
+        }  # fmt: skip
+        click.echo(json.dumps({"event": "imported", **told}))
+        return
+    if not done.new:
+        click.echo(visible_lines(f"{file}: known, imported {fact.imported_utc[:19]} as {fact.said}"))
+        return
+    loads = "1 load" if len(fact.levels) == 1 else f"{len(fact.levels)} loads"
+    tool = f"{fact.tool} {fact.tool_version or '(version not in the file)'}"
+    click.echo(visible_lines(f"{file}: {numbers} numbers of {loads}, by {tool}"))
+    for word, names in (("not in the file", fact.missing), ("not taken", fact.unread)):
+        if names:
+            more = f" and {len(names) - SHOWN} more (--json lists all)" if len(names) > SHOWN else ""
+            click.echo(visible_lines(f"  {word}: {', '.join(names[:SHOWN])}{more}"))
 
 
 def _write(made: Translated, output: Path | None, force: bool, written: set[Path], file: Path) -> Path:

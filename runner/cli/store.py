@@ -209,9 +209,10 @@ def snapshot_command(results: Path) -> None:
 @command.command("export")
 @click.argument("target", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
 @click.option("--publish", "publishing", is_flag=True, help="What may leave: records with aliases for hosts, no paths.")
-@click.option("--campaign", "names", multiple=True, metavar="NAME", help="With --publish: only this one. Repeatable.")
+@click.option("--llm-d", "reports", is_flag=True, help="An llm-d Benchmark Report v0.2 for each measured level.")
+@click.option("--campaign", "names", multiple=True, metavar="NAME", help="Of the last two: only this one. Repeatable.")
 @results_option
-def export_command(target: Path, publishing: bool, names: tuple[str, ...], results: Path) -> None:
+def export_command(target: Path, publishing: bool, reports: bool, names: tuple[str, ...], results: Path) -> None:
     """Write every view of the snapshot to DIR as CSV and Parquet, and all of them as tunebook.duckdb.
 
     Nothing is left out or renamed: hosts and paths stand there as they are. `build` makes the downloads that may be
@@ -220,13 +221,25 @@ def export_command(target: Path, publishing: bool, names: tuple[str, ...], resul
     With --publish DIR gets what may be committed and published: the sealed facts, with hosts as aliases and paths as
     placeholders, without request rows, logs and samples. `store ingest DIR` reads it back, `make site-demo` builds a
     site of it.
+
+    With --llm-d DIR gets a report (YAML) for each level that was answered, of every attempt that was measured and not
+    withdrawn. Flags and environment stand in it as the engine got them.
     """
     from runner.errors import UsageError
+    from runner.reports import write_reports
     from runner.store.export import export
     from runner.store.publish import publish
 
-    if names and not publishing:
-        raise UsageError("--campaign is for --publish", hint="`tunebook sql` selects rows of the other export")
+    if publishing and reports:
+        raise UsageError("--publish and --llm-d are two exports", hint="give each a folder of its own")
+    if names and not (publishing or reports):
+        raise UsageError(
+            "--campaign is for --publish and --llm-d", hint="`tunebook sql` selects rows of the other export"
+        )
+    if reports:
+        count = write_reports(results, target, names)
+        click.echo(f"{count} report{'' if count == 1 else 's'} in {target}")
+        return
     if not publishing:
         written = export(results, target)
         click.echo(f"{len(written)} files in {target}")

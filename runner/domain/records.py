@@ -26,6 +26,7 @@ class RecordKind(StrEnum):
     RULES = "rules"
     RETRACTION = "retraction"
     MERGE = "merge"
+    FOREIGN = "foreign"
 
 
 class MergeForm(StrEnum):

@@ -40,6 +40,7 @@ OF_RECORD: dict[str, tuple[RecordKind, str]] = {
     "retraction": (RecordKind.RETRACTION, "retraction_id"),
     "merge": (RecordKind.MERGE, "merge_id"),
     "merged": (RecordKind.MERGE, "merge_id"),
+    **dict.fromkeys(("foreign_result", "foreign_level", "foreign_metric"), (RecordKind.FOREIGN, "foreign_id")),
 }
 """Table -> the kind of record that its rows come from, and the column that holds the record's id."""
 _RUNS = "FROM came.store.run SEMI JOIN fresh ON kind = 'run_start' AND record_id = run_id"

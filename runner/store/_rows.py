@@ -9,6 +9,7 @@ from typing import Any
 
 from runner.domain.answers import QualityFacts
 from runner.domain.campaign import Campaign
+from runner.domain.foreign import ForeignFact
 from runner.domain.hardware import HostFacts
 from runner.domain.ids import canonical, content_hash
 from runner.domain.metrics import metric_ref
@@ -130,6 +131,18 @@ def merge_rows(fact: MergeFact, taken: Mapping[str, str]) -> Rows:
             for (kind, _, record_id), sha256 in ((name.partition("-"), sha256) for name, sha256 in taken.items())
         ],
     }
+
+
+def foreign_rows(fact: ForeignFact) -> Rows:
+    names = "foreign_id format tool tool_version model started_utc said sha256 bytes host tunebook_version imported_utc"
+    row = _picked(fact, names) | {"unread": list(fact.unread), "missing": list(fact.missing)}
+    levels: list[Row] = []
+    metrics: list[Row] = []
+    for position, level in enumerate(fact.levels):
+        of: Row = {"foreign_id": fact.foreign_id, "position": position}
+        levels.append(of | _picked(level, "load_kind load_value ok failed lost seconds"))
+        metrics += [of | _picked(one, "metric stat unit value published_as published_unit") for one in level.metrics]
+    return {"foreign_result": [row], "foreign_level": levels, "foreign_metric": metrics}
 
 
 def judgement_rows(attempt_id: str, rules_id: str, judged: Judgement) -> Rows:

@@ -31,6 +31,7 @@ IDS = {
     RecordKind.COMPARISON: "comparison_id",
     RecordKind.RETRACTION: "retraction_id",
     RecordKind.MERGE: "merge_id",
+    RecordKind.FOREIGN: "foreign_id",
 }
 """Kind -> the fact that names the record. The others are known by their folder alone."""
 PUBLISHED = ABOUT

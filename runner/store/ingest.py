@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from runner.domain.foreign import ForeignFact
 from runner.domain.records import (
     ComparisonFact,
     MergeFact,
@@ -58,6 +59,7 @@ KEYS = {
     "score": "attempt_id, rules_id", "slo_verdict": "attempt_id, rules_id, position, slo",
     "objective": "attempt_id, rules_id, number",
     "model": "run_id", "quality": "attempt_id", "retraction": "retraction_id", "merge": "merge_id",
+    "foreign_result": "foreign_id",
 }  # fmt: skip
 """What a row is known by. Tables that are not listed get all their rows with their attempt, in one transaction."""
 
@@ -326,6 +328,8 @@ def rows_of(record: Record) -> _rows.Rows:
             return _rows.retraction_rows(from_plain(RetractionFact, facts))
         case RecordKind.MERGE:
             return _rows.merge_rows(from_plain(MergeFact, facts), read_taken(Path(record.path)))
+        case RecordKind.FOREIGN:
+            return _rows.foreign_rows(from_plain(ForeignFact, facts))
 
 
 def without_record(connection: DuckDBPyConnection, results: Path) -> set[str]:

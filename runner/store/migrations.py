@@ -153,5 +153,68 @@ CREATE TABLE store.merged (
   sha256 VARCHAR NOT NULL CHECK (regexp_full_match(sha256, '[0-9a-f]{64}'))
 );
 COMMIT""",
+    10: """
+BEGIN;
+CREATE TEMP TABLE record_before AS FROM store.record;
+DROP TABLE store.record;
+CREATE TABLE store.record (
+  kind VARCHAR NOT NULL CHECK (kind IN ('run_start', 'run_end', 'attempt', 'rejection', 'comparison', 'rules',
+    'retraction', 'merge', 'foreign')),
+  record_id VARCHAR NOT NULL,
+  sha256 VARCHAR NOT NULL CHECK (regexp_full_match(sha256, '[0-9a-f]{64}')),
+  path VARCHAR NOT NULL,
+  ingested_utc TIMESTAMP NOT NULL,
+  PRIMARY KEY (kind, record_id)
+);
+INSERT INTO store.record BY NAME FROM record_before;
+DROP TABLE record_before;
+CREATE TEMP TABLE merged_before AS FROM store.merged;
+DROP TABLE store.merged;
+CREATE TABLE store.merged (
+  merge_id VARCHAR NOT NULL,
+  kind VARCHAR NOT NULL CHECK (kind IN ('run_start', 'run_end', 'attempt', 'rejection', 'comparison', 'rules',
+    'retraction', 'merge', 'foreign')),
+  record_id VARCHAR NOT NULL,
+  sha256 VARCHAR NOT NULL CHECK (regexp_full_match(sha256, '[0-9a-f]{64}'))
+);
+INSERT INTO store.merged BY NAME FROM merged_before;
+DROP TABLE merged_before;
+CREATE TABLE store.foreign_result (
+  foreign_id VARCHAR PRIMARY KEY,
+  format VARCHAR NOT NULL,
+  tool VARCHAR NOT NULL,
+  tool_version VARCHAR,
+  model VARCHAR,
+  started_utc TIMESTAMP,
+  said VARCHAR NOT NULL,
+  sha256 VARCHAR NOT NULL CHECK (regexp_full_match(sha256, '[0-9a-f]{64}')),
+  bytes BIGINT NOT NULL,
+  host VARCHAR NOT NULL,
+  tunebook_version VARCHAR NOT NULL,
+  imported_utc TIMESTAMP NOT NULL,
+  unread VARCHAR[] NOT NULL,
+  missing VARCHAR[] NOT NULL
+);
+CREATE TABLE store.foreign_level (
+  foreign_id VARCHAR NOT NULL,
+  position INTEGER NOT NULL,
+  load_kind VARCHAR CHECK (load_kind IN ('concurrency', 'rate')),
+  load_value DOUBLE CHECK (isfinite(load_value)),
+  ok INTEGER,
+  failed INTEGER,
+  lost INTEGER,
+  seconds DOUBLE CHECK (isfinite(seconds))
+);
+CREATE TABLE store.foreign_metric (
+  foreign_id VARCHAR NOT NULL,
+  position INTEGER NOT NULL,
+  metric VARCHAR NOT NULL,
+  stat VARCHAR NOT NULL,
+  unit VARCHAR NOT NULL,
+  value DOUBLE NOT NULL CHECK (isfinite(value)),
+  published_as VARCHAR NOT NULL,
+  published_unit VARCHAR NOT NULL
+);
+COMMIT""",
 }
 """Version -> SQL that takes a store of the version before to it. What ALTER can not do is left to `store rebuild`."""

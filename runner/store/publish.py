@@ -35,6 +35,7 @@ LEFT_OUT = (
     "GPU samples",
     "what engines say of their settings",
 )
+FOREIGN = ("results of other tools",)
 FROM_FILES = ("records that `store merge` knows from store files alone", "what was merged from where")
 _README = """# Published results
 
@@ -71,6 +72,7 @@ def publish(results: Path, target: Path, names: Sequence[str] = ()) -> Published
     chosen = _chosen(_sealed(results), names)
     aliases = aliases_of([one.fact for one in _all(chosen)])
     left_out = LEFT_OUT + (FROM_FILES if any(record_folders(results, RecordKind.MERGE)) else ())
+    left_out += FOREIGN if any(record_folders(results, RecordKind.FOREIGN)) else ()
     files = {
         f"{_file_name(name)}.jsonl": "".join(map(_line, _public(found, aliases))) for name, found in chosen.items()
     }

@@ -21,7 +21,7 @@ from runner.store.migrations import MIGRATIONS
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 """Raised with every change of schema.sql; the history stands at its head."""
 
 ENUMS: dict[str, type[StrEnum]] = {
@@ -166,20 +166,25 @@ def prepare(connection: DuckDBPyConnection) -> list[str]:
         apply_views(connection)
         _comment(connection, "table")
         _stamp(connection, SCHEMA_VERSION)
-    new = tuple(f"{table}_no_" for table in _said_after(found, "CREATE"))  # a table that was made just now has none yet
+    new = tuple(f"{table}_no_" for table in _made_after(found))  # a table that was made just now has none yet
     lost = [name for name in guard(connection) if not name.startswith(new)]
     return [f"trigger {name} was missing and is back: run `tunebook store verify`" for name in lost]
 
 
 def tables_after(version: int) -> set[str]:
     """Names of the tables that a store of `version` will have only when it is migrated."""
-    return _said_after(version, "CREATE") - _said_after(version, "DROP")
+    found: set[str] = set()
+    there: set[str] = set()  # one that a migration makes anew stood before it, or was made by one in between
+    for number in range(version + 1, SCHEMA_VERSION + 1):
+        there |= set(re.findall(r"DROP TABLE store\.(\w+)", MIGRATIONS[number])) - found
+        found |= set(re.findall(r"CREATE TABLE store\.(\w+)", MIGRATIONS[number])) - there
+    return found
 
 
-def _said_after(version: int, verb: str) -> set[str]:
-    """The tables that migrations beyond `version` make, those made anew included, or drop."""
+def _made_after(version: int) -> set[str]:
+    """The tables that migrations beyond `version` make, those made anew included."""
     later = " ".join(sql for number, sql in MIGRATIONS.items() if number > version)
-    return set(re.findall(rf"{verb} TABLE store\.(\w+)", later))
+    return set(re.findall(r"CREATE TABLE store\.(\w+)", later))
 
 
 def current_version(connection: DuckDBPyConnection) -> tuple[int, str]:

@@ -18,6 +18,8 @@
 -- version 8: objective. Rules of an older tunebook have one objective, which is the score.
 -- version 9: merge and merged; record.kind has one more word. campaign has a row per file that says the same, so that
 -- stores of several machines give the same rows in whatever order they are merged. Both tables are made anew.
+-- version 10: foreign_result, foreign_level and foreign_metric; record.kind and merged.kind have one more word. Both
+-- tables are made anew.
 --
 -- A change is a new version: raise SCHEMA_VERSION in schema.py, say here what changed, and add the numbered migration
 -- to migrations.py; `store rebuild` is the heavy way that always works.
@@ -413,4 +415,46 @@ CREATE TABLE store.merged (
   kind VARCHAR NOT NULL CHECK (kind IN ({RecordKind})), -- kind of the record
   record_id VARCHAR NOT NULL, -- its id
   sha256 VARCHAR NOT NULL CHECK (regexp_full_match(sha256, '[0-9a-f]{64}')) -- of its MANIFEST.sha256
+);
+
+-- One row per result file of another tool that was imported. Nothing of it stands in the other tables.
+CREATE TABLE store.foreign_result (
+  foreign_id VARCHAR PRIMARY KEY, -- id of the record; the file lies in it as `source`
+  format VARCHAR NOT NULL, -- what it was read as
+  tool VARCHAR NOT NULL, -- what measured
+  tool_version VARCHAR, -- NULL where the file does not say it
+  model VARCHAR, -- as the file names it
+  started_utc TIMESTAMP, -- when it began to measure
+  said VARCHAR NOT NULL, -- name of the file, as it was given
+  sha256 VARCHAR NOT NULL CHECK (regexp_full_match(sha256, '[0-9a-f]{64}')), -- of the file
+  bytes BIGINT NOT NULL, -- of the file
+  host VARCHAR NOT NULL, -- machine that imported it
+  tunebook_version VARCHAR NOT NULL, -- version of tunebook that read it
+  imported_utc TIMESTAMP NOT NULL, -- when
+  unread VARCHAR[] NOT NULL, -- what stands in the file and was not taken
+  missing VARCHAR[] NOT NULL -- what the format has and the file has not
+);
+
+-- One load of a result file of another tool.
+CREATE TABLE store.foreign_level (
+  foreign_id VARCHAR NOT NULL, -- the file
+  position INTEGER NOT NULL, -- order in the file, from 0
+  load_kind VARCHAR CHECK (load_kind IN ('concurrency', 'rate')), -- NULL where the file does not say it
+  load_value DOUBLE CHECK (isfinite(load_value)), -- requests in flight, or requests per second
+  ok INTEGER, -- answered in full
+  failed INTEGER, -- ended with an error
+  lost INTEGER, -- no answer before the end
+  seconds DOUBLE CHECK (isfinite(seconds)) -- measured window
+);
+
+-- One number of a result file of another tool, as it was published, in our units.
+CREATE TABLE store.foreign_metric (
+  foreign_id VARCHAR NOT NULL, -- the file
+  position INTEGER NOT NULL, -- the load
+  metric VARCHAR NOT NULL, -- our name where the quantity is the same, else the name of the tool
+  stat VARCHAR NOT NULL, -- mean, stddev, min, max, p50, p99, ...; `value` for one number
+  unit VARCHAR NOT NULL, -- of the value
+  value DOUBLE NOT NULL CHECK (isfinite(value)), -- the number
+  published_as VARCHAR NOT NULL, -- where it stands in the file
+  published_unit VARCHAR NOT NULL -- unit there
 );

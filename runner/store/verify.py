@@ -230,6 +230,7 @@ def _rows_of_attempts(connection: DuckDBPyConnection) -> list[Finding]:
         (RecordKind.RULES, "rules", "record_id"),
         (RecordKind.RETRACTION, "retraction", "retraction_id"),
         (RecordKind.MERGE, "merge", "merge_id"),
+        (RecordKind.FOREIGN, "foreign_result", "foreign_id"),
     ):
         if table not in known:
             continue  # of an older tunebook, or missing: the scan has told

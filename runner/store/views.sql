@@ -864,6 +864,48 @@ CREATE OR REPLACE VIEW cost (
   LEFT JOIN store.run r USING (run_id)
   LEFT JOIN store.campaign_version c ON c.campaign_id = r.campaign_id;
 
+-- What other tools measured and `import results` took in: one row per load. It is in no other view, and nothing of ours is
+-- compared or ranked with it. A file that two machines imported counts once.
+CREATE OR REPLACE VIEW foreign_results (
+  foreign_id, -- id of the record; the file lies in it
+  position, -- order of the loads in the file, from 0
+  format, -- what it was read as
+  tool, -- what measured
+  tool_version, -- NULL where the file does not say it
+  model, -- as the file names it
+  load_kind, -- concurrency or rate; NULL where the file does not say it
+  load_value, -- requests in flight, or requests per second
+  ok, -- requests answered in full
+  failed, -- requests that ended with an error
+  lost, -- requests without an answer before the end
+  seconds, -- measured window
+  started_utc, -- when it began to measure
+  imported_utc, -- when it was imported
+  said, -- name of the file, as it was given
+  sha256, -- of the file
+  unread, -- what stands in the file and was not taken
+  missing -- what the format has and the file has not
+) AS
+  SELECT r.foreign_id, l.position, r.format, r.tool, r.tool_version, r.model, l.load_kind, l.load_value, l.ok, l.failed,
+    l.lost, l.seconds, r.started_utc, r.imported_utc, r.said, r.sha256, r.unread, r.missing
+  FROM (FROM store.foreign_result
+    QUALIFY row_number() OVER (PARTITION BY sha256 ORDER BY imported_utc, foreign_id) = 1) r
+  JOIN store.foreign_level l USING (foreign_id);
+
+-- The numbers of foreign_results as they were published, in our units.
+CREATE OR REPLACE VIEW foreign_metrics (
+  foreign_id, -- id of the record
+  position, -- the load
+  metric, -- our name where the quantity is the same, else the name of the tool
+  stat, -- mean, stddev, min, max, p50, p99, ...; `value` for one number
+  unit, -- of the value
+  value, -- the number
+  published_as, -- where it stands in the file
+  published_unit -- unit there
+) AS
+  SELECT m.foreign_id, m.position, m.metric, m.stat, m.unit, m.value, m.published_as, m.published_unit
+  FROM store.foreign_metric m SEMI JOIN foreign_results r USING (foreign_id, position);
+
 -- Withdrawn attempts, one row each: every other view leaves them out.
 CREATE OR REPLACE VIEW retractions (
   retraction_id, -- id of the record

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runner.domain.foreign import ForeignFact, ForeignLevel, ForeignMetric
 from runner.domain.records import MergeFact, MergeForm, RecordKind
 from runner.store._live import live_path, open_live
 from runner.store.ingest import ingest
@@ -40,6 +41,22 @@ SAMPLES: dict[RecordKind, Any] = {
     RecordKind.RULES: make.rules(),
     RecordKind.RETRACTION: make.retraction(make.attempt()),
     RecordKind.MERGE: MergeFact(make.an_id(7), "hosts/a", MergeForm.RECORDS, "a", "2026-03-02T01:00:00Z", "0.1"),
+    RecordKind.FOREIGN: ForeignFact(
+        make.an_id(8),
+        "aiperf",
+        "aiperf",
+        "0.13.0",
+        "m",
+        None,
+        "a.json",
+        "ab" * 32,
+        3,
+        "a",
+        "2026-03-02T01:00:00Z",
+        "0.1",
+        (ForeignLevel("rate", 2.0, 3, None, None, 1.5, (ForeignMetric("ttft", "p99", "s", 0.5, "t.p99", "ms"),)),),
+        ("x",),
+    ),
 }
 ANY: dict[Any, st.SearchStrategy[Any]] = {
     str: words, int: st.integers(0, 2**31 - 1), float: numbers, bool: st.booleans(), float | None: st.none() | numbers,
@@ -146,5 +163,10 @@ def test_order_and_batches_do_not_matter_and_reading_twice_adds_nothing(
 def test_the_store_holds_every_kind(sealed: Path, whole: dict[str, tuple[int, int]]) -> None:
     """Else order and batches were tried on too little."""
     kinds = {read_record(path).kind for path in record_folders(sealed)}
-    assert kinds >= set(RecordKind) - {RecordKind.REJECTION, RecordKind.COMPARISON, RecordKind.MERGE}
+    assert kinds >= set(RecordKind) - {
+        RecordKind.REJECTION,
+        RecordKind.COMPARISON,
+        RecordKind.MERGE,
+        RecordKind.FOREIGN,
+    }
     assert sum(count for count, _ in whole.values()) > 100
