@@ -322,7 +322,7 @@ def test_the_cluster_that_does_not_know_us(bench: Bench, tmp_path: Path, monkeyp
 def test_what_a_role_does_not_allow_is_listed(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service account with a role of its own, as a CronJob has it."""
     place = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{bench.namespace}"
-    rules = [{"apiGroups": ["", "batch"], "resources": ["*"], "verbs": ["create", "list", "get", "delete"]}]
+    rules = [{"apiGroups": ["", "batch"], "resources": ["*", "*/*"], "verbs": ["create", "list", "get", "delete"]}]
     bench.api.do("POST", f"{place}/roles", {"metadata": {"name": "some"}, "rules": rules})
     core = f"/api/v1/namespaces/{bench.namespace}/serviceaccounts"
     bench.api.do("POST", core, {"metadata": {"name": "tunebook"}})
@@ -335,6 +335,8 @@ def test_what_a_role_does_not_allow_is_listed(bench: Bench, tmp_path: Path, monk
     monkeypatch.setenv("KUBECONFIG", str(file))
     [problem] = DEPLOYER.needs(bench.deploy)
     assert problem.what.endswith("we may not: create deployments, list deployments, delete deployments")
+    [problem] = DEPLOYER.needs(bench.with_options(endpoint="port-forward").deploy)
+    assert problem.what.endswith("delete deployments"), "the role has all of pods"
 
 
 def test_gpus_of_two_kinds_are_not_mixed(bench: Bench) -> None:

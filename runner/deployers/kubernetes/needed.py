@@ -16,6 +16,7 @@ from runner.errors import NotReady, Problem
 PRODUCT = "nvidia.com/gpu.product"
 """Label of a node that GPU feature discovery sets: what its GPUs are."""
 ROLE = "see the Role in the guide: verbs create, get, list and delete"
+FORWARDED = "pods/portforward"
 AGENT = "app.kubernetes.io/component=ome-model-agent-daemonset"
 OME_NAMESPACE = "ome"
 
@@ -38,8 +39,8 @@ def kinds_of(cluster: Cluster, named: Mapping[str, tuple[str, ...]]) -> dict[str
 def _all(cluster: Cluster, chosen: Options, gpus: int) -> Iterator[tuple[str, str]]:
     kinds = (*PLAIN, *OME) if chosen.renderer == "ome" else PLAIN
     lacked = [line for kind in kinds for line in forbidden(cluster, kind)] + of_secrets(cluster)
-    if chosen.endpoint == FORWARD and not cluster.may("create", "", "pods/portforward"):
-        lacked.append("create pods/portforward")
+    if chosen.endpoint == FORWARD:  # a WebSocket is a GET; newer servers ask for `create` beside it
+        lacked += [f"{verb} pods/portforward" for verb in ("get", "create") if not cluster.may(verb, "", FORWARDED)]
     if lacked:
         yield f"in the namespace {cluster.namespace} we may not: {', '.join(lacked)}", ROLE
     if gpus:
