@@ -82,8 +82,9 @@ def measure(
     OSError when it could not be started.
     """
     workload = campaign.workload
+    place = engine.load_place
     job = Job(
-        endpoint,
+        endpoint if place is None else replace(place.endpoint, ignore_eos=endpoint.ignore_eos),
         workload.api,
         workload.levels,
         workload.each_level,
@@ -100,7 +101,7 @@ def measure(
     name = label or scratch.name
     with (
         Observer(engine.pids, gpus, (process.LABEL, name)) as observer,
-        Child(loadgens.get(workload.client), job, scratch, client_log, name) as child,
+        Child(loadgens.get(workload.client), job, scratch, client_log, name, place.command if place else None) as child,
     ):
         run = _Run(campaign, engine, child, read_counters, should_stop, on_event, observer)
         for plan in _course(campaign, run.results, judge_level):

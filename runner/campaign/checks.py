@@ -200,6 +200,12 @@ def _weights(file: CampaignFile, document: Document, reading: Reading) -> Iterat
     if file.deploy.kind == "kubernetes" and lacks and reading.sound("model") and file.model.id is None:
         what = "deploy kubernetes: the model is a file here, and nothing says where the cluster has it"
         yield Problem("missing-key", what, document.at_key("deploy"), "weights: pvc://claim/folder, which has it too")
+    if (file.deploy.model_extra or {}).get("load_image") and reading.sound("workload"):
+        of_file = next((name for name in ("trace", "dataset") if getattr(file.workload, name, None) is not None), None)
+        if of_file is not None:
+            what = f"deploy kubernetes: the {of_file} is a file here, which the load generator's pod does not see"
+            where = document.at_value("deploy", "load_image")
+            yield Problem("wrong-value", what, where, "leave load_image out; the load then comes from this machine")
 
 
 def _started(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:

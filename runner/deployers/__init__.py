@@ -42,10 +42,20 @@ class PlaceRequest:
     on_progress: Callable[[str], None] = lambda text: None  # told how far a fetch is, in words
 
 
+@dataclass(frozen=True, slots=True)
+class LoadPlace:
+    """Where the load generator runs when that is not this machine. `endpoint` is the engine's as it is seen there; the
+    name of the client, its job and its rows follow `command`, which runs here in the client's stead."""
+
+    endpoint: Endpoint
+    command: tuple[str, ...]
+
+
 class Engine(Protocol):
     """A started engine. A context manager: leaving it ends everything it started, on every path."""
 
     endpoint: Endpoint
+    load_place: LoadPlace | None  # None: here
     listens_itself: bool  # whoever listens at its address is one of its processes; not so behind a proxy's port
 
     def pids(self) -> Set[int] | None:

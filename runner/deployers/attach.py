@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from runner.deployers import Deployer, Engine, PlaceRequest, unknown_options
+from runner.deployers import Deployer, Engine, LoadPlace, PlaceRequest, unknown_options
 from runner.domain.campaign import Deploy
 from runner.domain.trial import Endpoint, Exit, Launch, Placement
 from runner.errors import NotReady, Problem, UsageError
@@ -25,6 +25,7 @@ class AttachedEngine:
     """Owns nothing: leaving it ends nothing."""
 
     listens_itself = False  # who it is, is not known
+    load_place: LoadPlace | None = None
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint

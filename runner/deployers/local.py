@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 
-from runner.deployers import Deployer, Engine, PlaceRequest, unknown_options
+from runner.deployers import Deployer, Engine, LoadPlace, PlaceRequest, unknown_options
 from runner.domain.campaign import Deploy
 from runner.domain.trial import Endpoint, Exit, Launch, Placement
 from runner.errors import EngineMissing, Problem
@@ -29,6 +29,8 @@ class LocalEngine:
 
     def pids(self) -> Set[int] | None:
         return {stat.pid for stat in procfs.members(self._owned.pid) if not stat.zombie}
+
+    load_place: LoadPlace | None = None
 
     def landed(self, placement: Placement) -> Placement:
         return placement

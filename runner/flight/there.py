@@ -8,8 +8,6 @@ store, and stays until the driver says that it has it: a driver that was killed 
 from __future__ import annotations
 
 import base64
-import functools
-import hashlib
 import io
 import os
 import platform
@@ -37,6 +35,7 @@ from runner.reap import reap, sweep
 from runner.run_trial import run_trial
 from runner.running_file import read_facts, read_running, runner_lives, running_file
 from runner.store.record import manifest_sha256, read_record, record_folders, record_path
+from runner.util.code import code_hash
 from runner.util.codec import from_plain, to_plain
 from runner.util.process import end_other
 from runner.util.project import cache_folder
@@ -73,17 +72,6 @@ def node_facts(payload: dict[str, Any], stop: Stop, notify: Notify) -> dict[str,
         "python": platform.python_version(),
         "host": to_plain(host_facts()),
     }
-
-
-@functools.cache
-def code_hash() -> str:
-    """Of the package that measures, so that two states of one version are told apart: 12 hex digits."""
-    root = Path(__file__).parents[1]
-    found = hashlib.sha256()
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and path.suffix != ".pyc":
-            found.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode() + path.read_bytes())
-    return found.hexdigest()[:12]
 
 
 def prepare(payload: dict[str, Any], stop: Stop, notify: Notify) -> dict[str, Any]:

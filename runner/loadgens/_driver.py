@@ -39,8 +39,18 @@ class Child:
     cleaned on this side, both in `rows()` and, once the child has ended, in the file that will be sealed.
     """
 
-    def __init__(self, loadgen: LoadGenerator, job: Job, scratch: Path, log: Path, label: str) -> None:
-        """Writes job.json and an empty rows.jsonl into `scratch` and starts the child."""
+    def __init__(
+        self,
+        loadgen: LoadGenerator,
+        job: Job,
+        scratch: Path,
+        log: Path,
+        label: str,
+        through: Sequence[str] | None = None,
+    ) -> None:
+        """Writes job.json and an empty rows.jsonl into `scratch` and starts the child; where the client runs on another
+        machine `through` is the command that stands for it here, and takes its name, the job and the rows. It is ours,
+        and needs our environment to find the way."""
         self._listed = job.levels
         self.rows_path = scratch / "rows.jsonl"
         self.rows_path.touch()
@@ -48,9 +58,11 @@ class Child:
         job_path.touch(mode=0o600)  # it may hold the key of the endpoint
         job_path.write_text(codec.to_json(job), encoding="utf-8")
         self._process = process.start(
-            loadgen.command(job_path, self.rows_path),
+            [*through, loadgen.name, str(job_path), str(self.rows_path)]
+            if through
+            else loadgen.command(job_path, self.rows_path),
             label=label,
-            env=client_environment(),
+            env=None if through else client_environment(),
             cwd=scratch,
             stdin=process.PIPE,
             stdout=process.PIPE,

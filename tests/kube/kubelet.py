@@ -31,8 +31,10 @@ class Kubelet(StandIn):
         self._folder = folder
         self._node = f"{NODE}-{uuid4().hex[:8]}"
         self.running: dict[str, subprocess.Popen[bytes]] = {}  # by the pod's uid
+        self._named: dict[str, subprocess.Popen[bytes]] = {}
         self._ending: dict[str, float] = {}
-        self._server = NodeServer(api, self.log_of, lambda: self.living() > 0)
+        self.instead: list[str] | None = None  # of any program that is asked for
+        self._server = NodeServer(api, self.log_of, self._writes, lambda: self.instead)
 
     def __enter__(self) -> Kubelet:
         self._server.start()
@@ -56,6 +58,9 @@ class Kubelet(StandIn):
 
     def log_of(self, pod: str) -> Path:
         return self._folder / f"{pod}.log"
+
+    def _writes(self, pod: str) -> bool:
+        return any(name == pod and one.poll() is None for name, one in self._named.items())
 
     def living(self) -> int:
         return sum(process.poll() is None for process in self.running.values())
@@ -82,10 +87,11 @@ class Kubelet(StandIn):
         words = [*container["command"], *container.get("args", [])]
         env = {one["name"]: self._value(one) for one in container.get("env", [])}
         with self.log_of(pod["metadata"]["name"]).open("wb") as log:
-            return subprocess.Popen(
+            self._named[pod["metadata"]["name"]] = started = subprocess.Popen(
                 [word.replace("$$(", "$(") for word in words], env={**os.environ, **env}, stdout=log, stderr=log,
                 stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
+        return started
 
     def _value(self, one: Object) -> str:
         """Of a variable in the clear, or in a Secret."""

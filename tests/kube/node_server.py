@@ -1,4 +1,4 @@
-"""What the API server asks a kubelet: the log of a container, and a connection to a port of its pod.
+"""What the API server asks a kubelet: the log of a container, a connection to a port of its pod, a program in it.
 
 An HTTPS server on loopback. Pods share the network of this machine: a tunnel leads to the port that was asked for.
 """
@@ -6,8 +6,11 @@ An HTTPS server on loopback. Pods share the network of this machine: a tunnel le
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
+import sys
 import threading
+from asyncio.subprocess import PIPE
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +19,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from tests.kube_server import KubeApi
+from tests.ray_install import ROOT
 
 PAUSE = 0.02
 PROTOCOL = "v4.channel.k8s.io"
@@ -27,11 +31,17 @@ TURNS = 5
 
 
 class NodeServer:
-    """`log_of` gives the file of a pod's log; `lives` whether anything may still write."""
+    """`log_of` gives the file of a pod's log; `lives` whether it may still write."""
 
-    def __init__(self, api: KubeApi, log_of: Callable[[str], Path], lives: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        api: KubeApi,
+        log_of: Callable[[str], Path],
+        lives: Callable[[str], bool],
+        instead: Callable[[], list[str] | None],
+    ) -> None:
         self.port = 0
-        self._api, self._log_of, self._lives = api, log_of, lives
+        self._api, self._log_of, self._lives, self._instead = api, log_of, lives, instead
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="kubelet")
         self._runner: web.AppRunner | None = None
@@ -56,6 +66,7 @@ class NodeServer:
         context.load_cert_chain(self._api.authority, self._api.authority.with_suffix(".key"))
         application = web.Application()
         application.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._log)
+        application.router.add_get("/exec/{namespace}/{pod}/{container}", self._exec)
         application.router.add_get("/portForward/{namespace}/{pod}", self._forward)
         self._runner = web.AppRunner(application, shutdown_timeout=1)
         await self._runner.setup()
@@ -86,13 +97,51 @@ class NodeServer:
         await answer.prepare(request)
         with path.open("rb") as file:
             while True:
-                over = request.query.get("follow") != "true" or not self._lives()
+                over = request.query.get("follow") != "true" or not self._lives(request.match_info["pod"])
                 if part := file.read(FRAME):
                     await answer.write(part)
                 elif over:
                     return answer
                 else:
                     await asyncio.sleep(PAUSE)
+
+    async def _exec(self, request: web.Request) -> web.WebSocketResponse:
+        """A program of this machine, whichever Python it is. It ends with the connection."""
+        self._know(request)
+        answer = web.WebSocketResponse(protocols=[PROTOCOL], max_msg_size=0)
+        await answer.prepare(request)
+        words = [sys.executable if word == "python3" else word for word in request.query.getall("command")]
+        words = self._instead() or words
+        child = await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=ROOT)
+        assert child.stdin is not None
+
+        async def tell(channel: int, stream: asyncio.StreamReader | None) -> None:
+            assert stream is not None
+            while data := await stream.read(FRAME):
+                await answer.send_bytes(bytes((channel,)) + data)
+
+        async def ends() -> None:
+            await asyncio.gather(tell(1, child.stdout), tell(2, child.stderr))
+            code = await child.wait()
+            causes = {"causes": [{"reason": "ExitCode", "message": str(code)}]}
+            said = {"status": "Failure", "details": causes} if code else {"status": "Success"}
+            await answer.send_bytes(b"\3" + json.dumps(said).encode())
+            await answer.close()
+
+        ending = asyncio.create_task(ends())
+        try:
+            async for message in answer:
+                if message.type == WSMsgType.BINARY and message.data[:1] == b"\0":
+                    child.stdin.write(message.data[1:])
+                    with suppress(ConnectionError):
+                        await child.stdin.drain()
+        finally:
+            child.stdin.close()
+            with suppress(ConnectionError):
+                await child.wait()
+            ending.cancel()
+            await asyncio.gather(ending, return_exceptions=True)
+        return answer
 
     async def _forward(self, request: web.Request) -> web.WebSocketResponse:
         """One connection."""

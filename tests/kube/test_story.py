@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from runner.util import net
@@ -103,6 +104,32 @@ def test_campaign_to_record(place: Place) -> None:
     assert said.returncode == 0
     command = tunebook("render", "in-pods", "--as", "kubernetes", results=place.results).stdout
     assert f"lab/simulated@sha256:{'1f' * 32}" in command
+
+
+def test_the_load_comes_from_a_pod_beside_the_engine(place: Place) -> None:
+    """Its rows and events come through the API server, and are those of a client that runs here."""
+    path = place.campaign(endpoint=f"http://127.0.0.1:{place.port}", load_image="lab/tunebook:1", load_cpus=1)
+    tunebook("run", path, results=place.results)
+    made = attempts(place.results)
+    assert [one["outcome"] for one in made] == ["measured"] * 2, [one["failure"] for one in made]
+    assert [[level["ok"] for level in one["levels"]] for one in made] == [[6, 6]] * 2
+    with duckdb.connect() as memory:
+        files = [f"{place.results}/records/attempt-{one['attempt_id']}/requests.parquet" for one in made]
+        memory.execute("SELECT count(*) FROM read_parquet(?) WHERE kind = 'measure'", [files])
+        assert memory.fetchone() == (24,)
+    assert place.objects() == []
+    assert_nothing_left(place.results)
+
+
+def test_a_load_generator_of_another_tunebook_measures_nothing(place: Place) -> None:
+    code = 'print(\'{"event": "remote", "code": "other"}\', flush=True); input()'
+    place.node.instead = [sys.executable, "-c", code]
+    path = place.campaign(endpoint=f"http://127.0.0.1:{place.port}", load_image="lab/tunebook:1")
+    tunebook("run", path, results=place.results, status=None)
+    [*made] = attempts(place.results)
+    assert {one["outcome"] for one in made} == {"infra"}
+    assert all("load_image has another tunebook" in one["failure"]["evidence"] for one in made), made[0]["failure"]
+    assert place.objects() == []
 
 
 def test_a_crash_is_the_trials_and_a_registry_is_not(place: Place) -> None:

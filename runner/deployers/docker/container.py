@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from runner.deployers import Engine
+from runner.deployers import Engine, LoadPlace
 from runner.deployers.docker.api import errors, told
 from runner.domain.trial import Endpoint, Exit, Placement
 from runner.errors import NotReady
@@ -28,6 +28,8 @@ _PAUSE = 0.05
 
 class Container:
     """An engine in a container. It belongs to whoever holds this object, until it is removed."""
+
+    load_place: LoadPlace | None = None
 
     def __init__(self, made: Any, endpoint: Endpoint, log: Path, grace: float, *, shares_network: bool) -> None:
         self.endpoint = endpoint

@@ -9,6 +9,7 @@ nothing without it is touched.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -16,10 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from runner.deployers import Deployer, Engine, PlaceRequest, unknown_options
-from runner.deployers.kubernetes import api, endpoint, needed, ome, plain, pod, strict
+from runner.deployers import Deployer, Engine, LoadPlace, PlaceRequest, unknown_options
+from runner.deployers.kubernetes import api, beside, endpoint, needed, ome, plain, pod, strict
 from runner.deployers.kubernetes.causes import newest, seen
-from runner.deployers.kubernetes.options import FORWARD, NAMES, Options, options_of, problems
+from runner.deployers.kubernetes.options import FORWARD, NAMES, SERVICE, Options, options_of, problems
 from runner.deployers.kubernetes.rendered import ATTEMPT, Rendered, object_name
 from runner.deployers.kubernetes.workload import Workload, events_of, pods_of, removed, swept
 from runner.domain.campaign import Deploy
@@ -105,11 +106,14 @@ class Kubernetes:
             return failure
         for manifest in wanted.manifests:
             cluster.create(manifest)
-        found = _running(cluster, wanted, chosen, request, deadline)
+        found = _running(cluster, wanted.pods, wanted.container, chosen, request, deadline)
         if isinstance(found, Failure):
             return found
         if (failure := unlike(found, wanted, launch)) is not None:
             return failure
+        place = _load_place(cluster, wanted, chosen, launch, placement, request, deadline)
+        if isinstance(place, Failure):
+            return place
         request.on_phase(Phase.START)
         name = str(found["metadata"]["name"])
         tunnel = None
@@ -121,6 +125,7 @@ class Kubernetes:
         return Workload(
             cluster, request.attempt_id, wanted.pods, wanted.container, found,
             Endpoint(url, launch.served or placement.served_model), request.log_path, request.grace, tunnel,
+            place,
         )  # fmt: skip
 
     def reap(self, labels: Mapping[str, str], log_path: Path | None = None, deploy: Deploy | None = None) -> list[str]:
@@ -190,14 +195,36 @@ def _model_is_ready(cluster: api.Cluster, wanted: Rendered, request: PlaceReques
     return None
 
 
+def _load_place(
+    cluster: api.Cluster,
+    wanted: Rendered,
+    chosen: Options,
+    launch: Launch,
+    placement: Placement,
+    request: PlaceRequest,
+    deadline: float,
+) -> LoadPlace | Failure | None:
+    """None: the load comes from this machine. In the cluster it takes the Service, or the campaign's own address."""
+    if wanted.load is None:
+        return None
+    found = _running(cluster, wanted.load, beside.CONTAINER, chosen, request, deadline)
+    if isinstance(found, Failure):
+        return replace(found, cause=Cause.INFRA, evidence=f"the load generator's pod: {found.evidence}"[:500])
+    inside = replace(chosen, endpoint=SERVICE) if chosen.endpoint == FORWARD else chosen
+    url = endpoint.address(cluster, inside, wanted.service, wanted.port)
+    where = (str(found["metadata"]["name"]), cluster.namespace, cluster.context)
+    command = (sys.executable, "-m", beside.__name__, *where)
+    return LoadPlace(Endpoint(url, launch.served or placement.served_model), command)
+
+
 def _running(
-    cluster: api.Cluster, wanted: Rendered, chosen: Options, request: PlaceRequest, deadline: float
+    cluster: api.Cluster, pods: str, container: str, chosen: Options, request: PlaceRequest, deadline: float
 ) -> Mapping[str, Any] | Failure:
     """The pod whose container runs."""
     told, homeless = float("-inf"), None
     while True:
-        found = newest(cluster.find("Pod", wanted.pods))
-        state = seen(found, wanted.container, events_of(cluster, object_name(request.attempt_id)))
+        found = newest(cluster.find("Pod", pods))
+        state = seen(found, container, events_of(cluster, object_name(request.attempt_id)))
         now = time.monotonic()
         if state.runs:
             assert found is not None

@@ -41,6 +41,8 @@ def _all(cluster: Cluster, chosen: Options, gpus: int) -> Iterator[tuple[str, st
     lacked = [line for kind in kinds for line in forbidden(cluster, kind)] + of_secrets(cluster)
     if chosen.endpoint == FORWARD:  # a WebSocket is a GET; newer servers ask for `create` beside it
         lacked += [f"{verb} pods/portforward" for verb in ("get", "create") if not cluster.may(verb, "", FORWARDED)]
+    if chosen.load_image is not None:
+        lacked += [f"{verb} pods/exec" for verb in ("get", "create") if not cluster.may(verb, "", "pods/exec")]
     if lacked:
         yield f"in the namespace {cluster.namespace} we may not: {', '.join(lacked)}", ROLE
     if gpus:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.deployers import PlaceRequest
+from runner.deployers.kubernetes.load import load_job, load_of
 from runner.deployers.kubernetes.options import Options
 from runner.deployers.kubernetes.pod import config_map, container, secret, volumes, where, words
 from runner.deployers.kubernetes.presets import base_model, base_models, serving_runtime, serving_runtimes
@@ -115,7 +116,8 @@ def render(
             },
         },
     }
-    first = (secret(secrets, request, namespace), config_map(launch, request, namespace), runtime)
+    load = load_job(request, chosen, namespace)
+    first = (secret(secrets, request, namespace), config_map(launch, request, namespace), load, runtime)
     used = [ref for ref, made in ((model_ref, model), (runtime_ref, runtime)) if made is None]
     return Rendered(
         manifests=(*(one for one in first if one is not None), service),
@@ -123,6 +125,7 @@ def render(
         container=CONTAINER,
         port=PORT,
         service=f"{name}-engine",
+        load=load_of(request) if load else None,
         models=() if model is None else (model,),
         existing=tuple((ref["kind"], ref["name"]) for ref in used),
     )

@@ -26,7 +26,7 @@ _URI = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
 class Options:
     """`memory` and `shm_size` are bytes, `cpus` cores, `deadline` and `unschedulable_after` seconds; None is no limit.
     `secrets`: variable -> (name of the Secret, its key). `base_model` and `serving_runtime` belong to OME: the name of
-    one that exists, or a mapping (`objects.Wanted`)."""
+    one that exists, or a mapping (`ome.KEYS`). With a `load_image` the load generator has a pod of its own."""
 
     renderer: str = "plain"
     context: str | None = None
@@ -49,6 +49,8 @@ class Options:
     runtime_class: str | None = None
     deadline: float = 6 * 3600.0
     unschedulable_after: float = 600.0
+    load_image: str | None = None
+    load_cpus: float | None = None
     base_model: Any = None
     serving_runtime: Any = None
 
@@ -58,7 +60,7 @@ OF_OME = ("base_model", "serving_runtime")
 OF_PLAIN = ("workload",)
 _AS_THEY_ARE = (
     "renderer", "context", "namespace", "workload", "endpoint", "port", "weights", "gpu_resource", "gpu_product",
-    "service_account", "priority_class", "runtime_class", "base_model", "serving_runtime",
+    "service_account", "priority_class", "runtime_class", "base_model", "serving_runtime", "load_image",
 )  # fmt: skip
 
 
@@ -75,6 +77,7 @@ def options_of(given: Mapping[str, Any]) -> Options:
         **sizes,
         **times,
         cpus=float(given["cpus"]) if "cpus" in given else None,
+        load_cpus=float(given["load_cpus"]) if "load_cpus" in given else None,
         node_selector={str(name): str(value) for name, value in given.get("node_selector", {}).items()},
         tolerations=tuple(dict(one) for one in given.get("tolerations", ())),
         image_pull_secrets=tuple(given.get("image_pull_secrets", ())),
@@ -225,6 +228,8 @@ _WANTED: dict[str, Any] = {
     "runtime_class": _an_object,
     "deadline": _a_duration,
     "unschedulable_after": _a_duration,
+    "load_image": _a_text,
+    "load_cpus": _a_number,
     "base_model": _wanted_object,
     "serving_runtime": _wanted_object,
 }

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.deployers import PlaceRequest
+from runner.deployers.kubernetes.load import load_job, load_of
 from runner.deployers.kubernetes.options import Options
 from runner.deployers.kubernetes.pod import config_map, container, secret, volumes, where
 from runner.deployers.kubernetes.rendered import ATTEMPT, OURS, Rendered, metadata, object_name
@@ -61,6 +62,8 @@ def render(
         "apiVersion": "v1", "kind": "Service", "metadata": about,
         "spec": {"selector": selector, "ports": [{"name": "http", "port": chosen.port, "targetPort": "http"}]},
     }  # fmt: skip
-    first = (secret(secrets, request, namespace), config_map(launch, request, namespace))
+    load = load_job(request, chosen, namespace)
+    first = (secret(secrets, request, namespace), config_map(launch, request, namespace), load)
     manifests = (*(one for one in first if one is not None), service, own)
-    return Rendered(manifests, f"{ATTEMPT}={request.attempt_id}", CONTAINER, chosen.port, name)
+    of_load = load_of(request) if load else None
+    return Rendered(manifests, f"{ATTEMPT}={request.attempt_id}", CONTAINER, chosen.port, name, load=of_load)

@@ -9,6 +9,8 @@ from typing import Any
 ATTEMPT, RUN, DRIVER = "tunebook.attempt", "tunebook.run", "tunebook.driver"
 MANAGED = "app.kubernetes.io/managed-by"
 OURS: Mapping[str, str] = {MANAGED: "tunebook"}
+LOAD = "tunebook.load"
+"""Label of the load generator's pod. It has not the attempt's: the Service would send requests to it."""
 SHARED = "tunebook.model"
 """Label of a model's object. It outlives the attempts, since its weights were fetched for all of them."""
 
@@ -24,6 +26,7 @@ class Rendered:
     port: int
     service: str
     models: tuple[Mapping[str, Any], ...] = ()
+    load: str | None = None  # selects the load generator's pod
     existing: tuple[tuple[str, str], ...] = field(default=())  # (kind, name) that must be there, and is only used
 
 

@@ -53,7 +53,10 @@ class Tunnel:
                 keepalive_ping_interval_seconds=None,
             ) as socket:
                 await _both_ways(reader, writer, socket)
-        except (HTTPError, HTTPXWSException, OSError) as error:
+        except (HTTPError, HTTPXWSException, OSError, ExceptionGroup) as caught:
+            error = first_of(caught)
+            if not isinstance(error, HTTPError | HTTPXWSException | OSError):
+                raise
             _say(f"a connection ended: {type(error).__name__}: {error}")
         finally:
             writer.close()
@@ -91,6 +94,13 @@ async def _both_ways(reader: asyncio.StreamReader, writer: asyncio.StreamWriter,
         for way in ways:
             way.cancel()
         await asyncio.gather(*ways, return_exceptions=True)
+
+
+def first_of(error: Exception) -> Exception:
+    """What a task group wraps."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _say(text: str) -> None:

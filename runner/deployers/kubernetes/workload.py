@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from runner.deployers import Engine
+from runner.deployers import Engine, LoadPlace
 from runner.deployers.kubernetes.api import OF_THE_CLUSTER, Away, Cluster, Refused
 from runner.deployers.kubernetes.causes import newest, seen
 from runner.deployers.kubernetes.endpoint import Forward
 from runner.deployers.kubernetes.ome import OF_POD
-from runner.deployers.kubernetes.rendered import ATTEMPT, DRIVER, MANAGED, object_name
+from runner.deployers.kubernetes.rendered import ATTEMPT, DRIVER, LOAD, MANAGED, object_name
 from runner.domain.trial import Endpoint, Exit, Placement
 from runner.errors import NotReady
 from runner.util import hurry
@@ -45,8 +45,10 @@ class Workload:
         log: Path,
         grace: float,
         tunnel: Forward | None,
+        load_place: LoadPlace | None,
     ) -> None:
         self.endpoint = endpoint
+        self.load_place = load_place
         self._cluster = cluster
         self._hasty = replace(cluster, patience=0.0)  # for a poll, which must not wait
         self._attempt, self._pods, self._container, self._pod = attempt_id, pods, container, pod
@@ -104,7 +106,7 @@ class Workload:
             self._end = Exit(None)
         try:
             self._log.save()
-            removed(self._cluster, self._attempt, (self._pods,), grace, hurry.listen().is_set)
+            removed(self._cluster, self._attempt, pods_of(self._attempt), grace, hurry.listen().is_set)
         finally:
             if self._tunnel is not None:
                 self._tunnel.close()
@@ -179,7 +181,7 @@ def swept(cluster: Cluster, lives: Callable[[str], bool | None]) -> list[str]:
 
 def pods_of(attempt_id: str) -> tuple[str, ...]:
     """Selectors of an attempt's pods, whichever renderer made them."""
-    return f"{ATTEMPT}={attempt_id}", f"{OF_POD}={object_name(attempt_id)}"
+    return f"{ATTEMPT}={attempt_id}", f"{OF_POD}={object_name(attempt_id)}", f"{LOAD}={attempt_id}"
 
 
 def events_of(cluster: Cluster, prefix: str) -> list[dict[str, Any]]:

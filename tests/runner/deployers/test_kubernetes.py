@@ -30,6 +30,7 @@ ALL: dict[str, Any] = {
     "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}], "shm_size": "8GB", "memory": "64GiB", "cpus": 8,
     "image_pull_secrets": ["registry"], "secrets": {"HF_TOKEN": "hub/token"}, "service_account": "engine",
     "priority_class": "low", "runtime_class": "nvidia", "deadline": "2h", "unschedulable_after": "90s",
+    "load_image": "lab/tunebook:1", "load_cpus": 4,
 }  # fmt: skip
 
 

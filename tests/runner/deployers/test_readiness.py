@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from runner.deployers import Engine
+from runner.deployers import Engine, LoadPlace
 from runner.deployers._readiness import Ready, wait_ready
 from runner.domain.campaign import Timeouts
 from runner.domain.failure import Cause, Phase
@@ -40,6 +40,8 @@ class Stub:
 
     def pids(self) -> set[int] | None:
         return self.processes
+
+    load_place: LoadPlace | None = None
 
     def landed(self, placement: Placement) -> Placement:
         return placement

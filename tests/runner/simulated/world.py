@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from runner.deployers import LoadPlace
 from runner.domain.trial import Endpoint, Exit, Placement
 from runner.util import net, process
 from runner.util.process import Owned
@@ -35,6 +36,8 @@ class World:
 
     def poll(self) -> Exit | None:
         return self.owned.poll()
+
+    load_place: LoadPlace | None = None
 
     def landed(self, placement: Placement) -> Placement:
         return placement
