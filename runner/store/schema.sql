@@ -439,7 +439,7 @@ CREATE TABLE store.foreign_result (
 CREATE TABLE store.foreign_level (
   foreign_id VARCHAR NOT NULL, -- the file
   position INTEGER NOT NULL, -- order in the file, from 0
-  load_kind VARCHAR CHECK (load_kind IN ('concurrency', 'rate')), -- NULL where the file does not say it
+  load_kind VARCHAR CHECK (load_kind IN ({LoadKind})), -- NULL where the file does not say it
   load_value DOUBLE CHECK (isfinite(load_value)), -- requests in flight, or requests per second
   ok INTEGER, -- answered in full
   failed INTEGER, -- ended with an error

@@ -359,7 +359,7 @@ CREATE TABLE store.foreign_result (
 CREATE TABLE store.foreign_level (
   foreign_id VARCHAR NOT NULL,
   position INTEGER NOT NULL,
-  load_kind VARCHAR CHECK (load_kind IN ('concurrency', 'rate')),
+  load_kind VARCHAR CHECK (load_kind IN ('concurrency', 'rate', 'ramp', 'burst', 'speed')),
   load_value DOUBLE CHECK (isfinite(load_value)),
   ok INTEGER,
   failed INTEGER,
