@@ -124,6 +124,12 @@ class NotReady(TunebookError):
     slug, status = "not-ready", 4
 
 
+class LeftBehind(NotReady):
+    """Something of an attempt may still be there, and can not be ended now: its running file stays for `reap`."""
+
+    slug = "left-behind"
+
+
 class ModelMissing(NotReady):
     slug = "model-missing"
 

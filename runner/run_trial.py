@@ -29,7 +29,7 @@ from runner.domain.trial import (
     LevelResult,
     PhaseTime,
 )
-from runner.errors import NoSpace, StoreError, TunebookError, Unwritable
+from runner.errors import LeftBehind, NoSpace, StoreError, TunebookError, Unwritable
 from runner.measure import Measured, measure
 from runner.order import Order, campaign_of, first_facts, place_request, requests_of, running_facts
 from runner.running_file import Progress, remove_running, scratch_folder, write_running
@@ -68,6 +68,8 @@ def run_trial(order: Order, stop: Stop, notify: Notify) -> Attempt:
                 trial.note_exit(engine)
     except (NoSpace, Unwritable, StoreError):
         raise  # no record can be sealed: the run ends, and says why
+    except LeftBehind as error:
+        trial.leave(error)
     except TunebookError as error:  # it was ready when the run began: the machine changed under us
         trial.fail(Failure(trial.phase, Cause.INFRA, redact(error.what)))
     except Exception as error:  # noqa: BLE001 - the boundary of a trial: our bug is recorded, and the run goes on
@@ -101,6 +103,7 @@ class _Trial:
     exit: Exit | None = None
     starved: bool = False
     failure: Failure | None = None
+    left: bool = False  # something that carries the attempt's label may still be there
     measured: Measured | None = None
     warnings: list[str] = field(default_factory=list)
     files: dict[str, Path] = field(default_factory=dict)
@@ -255,6 +258,14 @@ class _Trial:
                 self._write_running()
         self.notify({"event": "phase", "number": self.order.number, "phase": phase.value})
 
+    def leave(self, error: LeftBehind) -> None:
+        """What could not be ended stays written down, for `reap`. It takes nothing from what was measured before."""
+        self.left = True
+        if self.phase is Phase.DONE or self.failure is not None:
+            self.warnings.append(redact(error.what))
+        else:
+            self.fail(Failure(self.phase, Cause.INFRA, redact(error.what)))
+
     def fail(self, failure: Failure) -> None:
         self.failure = failure
 
@@ -321,8 +332,9 @@ class _Trial:
         rows = self.measured.rows if self.measured else None
         files = gpu_file(self.measured.samples if self.measured else (), self.clock, self.scratch)
         seal_attempt(results, self.attempt, rows, self.engine_log, self.client_log, {**files, **self.files})
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        remove_running(results, self.order.attempt_id)  # last: as long as it stands, `reap` finds what is left
+        if not self.left:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            remove_running(results, self.order.attempt_id)  # last: as long as it stands, `reap` finds what is left
         judgement = judge(self.attempt, rules_of(self.campaign))
         self.notify(
             {

@@ -33,8 +33,9 @@ class Kubelet(StandIn):
         self.running: dict[str, subprocess.Popen[bytes]] = {}  # by the pod's uid
         self._named: dict[str, subprocess.Popen[bytes]] = {}
         self._ending: dict[str, float] = {}
+        self.closes_tunnels = False
         self.instead: list[str] | None = None  # of any program that is asked for
-        self._server = NodeServer(api, self.log_of, self._writes, lambda: self.instead)
+        self._server = NodeServer(api, self.log_of, self._writes, lambda: self.instead, lambda: self.closes_tunnels)
 
     def __enter__(self) -> Kubelet:
         self._server.start()
@@ -88,7 +89,7 @@ class Kubelet(StandIn):
         env = {one["name"]: self._value(one) for one in container.get("env", [])}
         with self.log_of(pod["metadata"]["name"]).open("wb") as log:
             self._named[pod["metadata"]["name"]] = started = subprocess.Popen(
-                [word.replace("$$(", "$(") for word in words], env={**os.environ, **env}, stdout=log, stderr=log,
+                [word.replace("$$", "$") for word in words], env={**os.environ, **env}, stdout=log, stderr=log,
                 stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         return started

@@ -39,9 +39,11 @@ class NodeServer:
         log_of: Callable[[str], Path],
         lives: Callable[[str], bool],
         instead: Callable[[], list[str] | None],
+        closes: Callable[[], bool],
     ) -> None:
         self.port = 0
-        self._api, self._log_of, self._lives, self._instead = api, log_of, lives, instead
+        self._api, self._log_of, self._lives = api, log_of, lives
+        self._instead, self._closes = instead, closes
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="kubelet")
         self._runner: web.AppRunner | None = None
@@ -146,6 +148,8 @@ class NodeServer:
     async def _forward(self, request: web.Request) -> web.WebSocketResponse:
         """One connection."""
         self._know(request)
+        if self._closes():
+            raise web.HTTPBadGateway
         port = int(request.query["port"])
         answer = web.WebSocketResponse(protocols=[PROTOCOL])
         await answer.prepare(request)

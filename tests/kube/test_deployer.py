@@ -188,6 +188,19 @@ def test_a_tunnel_leads_into_the_pod(bench: Bench) -> None:
     assert procfs.labelled(process.LABEL, bench.request.attempt_id) == []
 
 
+def test_a_way_that_is_broken_is_the_clusters_fault(bench: Bench) -> None:
+    """The pod runs, and no connection gets to it: nothing of that is told of the engine."""
+    bench = bench.with_options(endpoint="port-forward")
+    with bench.started() as engine:
+        assert bench.wait(engine).failure is None
+        bench.node.closes_tunnels = True
+        until(lambda: not _answers(engine.endpoint.base_url) and engine.poll() is not None)
+        ended = engine.poll()
+        assert ended is not None
+        assert "the way to the pod is broken" in ended.host_fault
+    assert bench.left() == []
+
+
 def _answers(address: str) -> bool:
     try:
         return net.get(f"{address}/health", 5)[0] == 200
@@ -287,7 +300,7 @@ def test_a_pod_that_does_not_go_is_named(bench: Bench, monkeypatch: pytest.Monke
     monkeypatch.setattr("runner.deployers.kubernetes.workload.PATIENCE", 1.0)
     engine = bench.started()
     bench.node.lets_go = False
-    with pytest.raises(NotReady, match="may be left in the cluster: pod tb-"):
+    with pytest.raises(NotReady, match=r"may be left in the cluster: .*pod tb-"):
         engine.stop(0.5)
     bench.node.lets_go = True
     assert any(line.startswith("pod tb-") for line in DEPLOYER.reap(bench.request.labels, None, bench.deploy))

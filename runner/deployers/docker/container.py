@@ -14,7 +14,7 @@ from typing import Any
 from runner.deployers import Engine, LoadPlace
 from runner.deployers.docker.api import errors, told
 from runner.domain.trial import Endpoint, Exit, Placement
-from runner.errors import NotReady
+from runner.errors import LeftBehind
 from runner.util import hurry, procfs
 
 FRESH = 0.2
@@ -106,7 +106,7 @@ class Container:
         return False
 
     def stop(self, grace: float) -> Exit | None:
-        """SIGTERM, `grace` seconds, SIGKILL, removed. Raises NotReady when the Engine is away for too long: the
+        """SIGTERM, `grace` seconds, SIGKILL, removed. Raises LeftBehind when the Engine is away for too long: the
         container may be left, and `tunebook reap` ends it."""
         if self._removed:
             return self._end
@@ -117,7 +117,7 @@ class Container:
                 return self._end
             except errors() as error:
                 if time.monotonic() > deadline:
-                    raise NotReady(
+                    raise LeftBehind(
                         f"container {self._made.name} may be left: {told(error)}",
                         hint="when Docker runs again, `tunebook reap` ends it",
                     ) from error

@@ -9,10 +9,11 @@ nothing without it is touched.
 
 from __future__ import annotations
 
+import json
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,13 @@ from runner.domain.campaign import Deploy
 from runner.domain.failure import Cause, Failure, Phase
 from runner.domain.trial import Endpoint, Launch, Placement
 from runner.domain.units import format_duration
-from runner.errors import NotReady, Problem
-from runner.util import environment
+from runner.errors import LeftBehind, NotReady, Problem
 from runner.util.files import disk_errors
 
 REAP_GRACE = 2.0
+WHERE = "cluster.json"
+WEBHOOK = 5.0
+"""Seconds in which an operator has heard of what was made before."""
 _PAUSE, _TELL_EVERY = 1.0, 30.0
 """Seconds between two looks at a pod that does not run yet, and between two words about it."""
 _NO_MODEL = "the model lies in a file here, and the cluster does not see it; write weights: pvc://claim/folder"
@@ -56,6 +59,8 @@ class Kubernetes:
                 return needed.problems(cluster, chosen, gpus)
         except NotReady as error:
             return [Problem(NotReady.slug, error.what, hint=error.hint)]
+        except api.Refused as error:
+            return [Problem(NotReady.slug, f"the API server refuses to say: {error}"[:500], hint=needed.ROLE)]
 
     def place(self, request: PlaceRequest, deploy: Deploy) -> Placement | Failure:
         chosen = options_of(deploy.options)
@@ -79,6 +84,7 @@ class Kubernetes:
             request.log_path.touch()
         chosen = options_of({name: value for name, value in request.options.items() if name in NAMES})
         cluster = api.connect(chosen.context, chosen.namespace)
+        _note(request.work_dir, cluster)
         try:
             started = self._started(cluster, chosen, launch, placement, request)
         except api.Refused as error:
@@ -90,7 +96,11 @@ class Kubernetes:
             _clean(cluster, request)
             raise
         if isinstance(started, Failure):
-            _clean(cluster, request)
+            try:
+                _clean(cluster, request)
+            except LeftBehind as left:
+                told = f"{started.evidence}; {left.what}"
+                raise LeftBehind(told[:500], hint=left.hint) from left
         return started
 
     def _started(
@@ -105,7 +115,7 @@ class Kubernetes:
         if (failure := _model_is_ready(cluster, wanted, request, deadline)) is not None:
             return failure
         for manifest in wanted.manifests:
-            cluster.create(manifest)
+            _create(cluster, manifest)
         found = _running(cluster, wanted.pods, wanted.container, chosen, request, deadline)
         if isinstance(found, Failure):
             return found
@@ -134,7 +144,8 @@ class Kubernetes:
         if not attempt:
             return []
         chosen = options_of(deploy.options if deploy else {})
-        with api.connected(chosen.context, chosen.namespace) as cluster:
+        context, namespace = _noted(log_path) or (chosen.context, chosen.namespace)
+        with api.connected(context, namespace) as cluster:
             _save_log(cluster, attempt, log_path)
             return removed(cluster, attempt, pods_of(attempt), REAP_GRACE)
 
@@ -166,7 +177,7 @@ def unlike(found: Mapping[str, Any], wanted: Rendered, launch: Launch) -> Failur
 
 
 def _rendered(cluster: api.Cluster, chosen: Options, launch: Launch, request: PlaceRequest) -> Rendered:
-    secrets = environment.passed_through(pod.passed(request))
+    secrets = pod.environment_of(request)
     if chosen.renderer == "plain":
         return plain.render(launch, request, chosen, cluster.namespace, secrets)
     return ome.render(launch, request, chosen, cluster.namespace, secrets, needed.kinds_of(cluster, ome.named(chosen)))
@@ -176,8 +187,13 @@ def _model_is_ready(cluster: api.Cluster, wanted: Rendered, request: PlaceReques
     """Of OME: make the model unless it is there, and wait until its weights are. An existing one is never changed."""
     made = [(str(one["kind"]), str(one["metadata"]["name"]), one) for one in wanted.models]
     for kind, name, manifest in made:
-        if cluster.get(kind, name) is None:
-            cluster.create(manifest)
+        there = cluster.get(kind, name)
+        if there is None:
+            with suppress_conflict():  # another attempt makes the same one
+                cluster.create(manifest)
+        elif wrong := _differs(there.get("spec") or {}, manifest["spec"]):
+            about = f"there is a {kind} called {name}, and it says otherwise: {wrong}; it is never changed"
+            return Failure(Phase.START, Cause.INFRA, about[:500], rule="conflict")
     named = [(kind, name) for kind, name, _ in made] + [one for one in wanted.existing if one[0] in ome.MODEL_KINDS]
     for kind, name in named:
         told = float("-inf")
@@ -223,7 +239,7 @@ def _running(
     """The pod whose container runs."""
     told, homeless = float("-inf"), None
     while True:
-        found = newest(cluster.find("Pod", pods))
+        found = newest([one for one in cluster.find("Pod", pods) if "deletionTimestamp" not in one["metadata"]])
         state = seen(found, container, events_of(cluster, object_name(request.attempt_id)))
         now = time.monotonic()
         if state.runs:
@@ -260,12 +276,62 @@ def _model_path(request: PlaceRequest, chosen: Options) -> str | None:
     return None if request.model_path.startswith("/") else request.model_path
 
 
+def _create(cluster: api.Cluster, manifest: Mapping[str, Any]) -> None:
+    """OME's webhook looks at a copy of what there is, which may be a moment old: a runtime that was just made is not
+    found. Then it is asked again."""
+    deadline = time.monotonic() + WEBHOOK
+    while True:
+        try:
+            cluster.create(manifest)
+            return
+        except api.Refused as error:
+            late = time.monotonic() > deadline
+            if late or manifest["kind"] != "InferenceService" or "not found" not in error.message:
+                raise
+        time.sleep(_PAUSE)
+
+
+@contextmanager
+def suppress_conflict() -> Iterator[None]:
+    try:
+        yield
+    except api.Refused as error:
+        if error.status != 409:
+            raise
+
+
+def _differs(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """The first field of `wanted` that is another one there; the server adds defaults of its own."""
+    for name, value in wanted.items():
+        if isinstance(value, Mapping) and isinstance(there.get(name), Mapping):
+            if found := _differs(there[name], value):
+                return f"{name}.{found}"
+        elif there.get(name) != value:
+            return f"{name} is {there.get(name)!r}, not {value!r}"
+    return ""
+
+
+def _note(folder: Path, cluster: api.Cluster) -> None:
+    """Where the attempt's objects are, for whoever finds its driver dead: contexts and defaults may have changed."""
+    text = json.dumps({"context": cluster.context, "namespace": cluster.namespace})
+    with disk_errors(folder):
+        (folder / WHERE).write_text(text, encoding="utf-8")
+
+
+def _noted(log_path: Path | None) -> tuple[str, str] | None:
+    """None where nothing was noted: the campaign's options, and the current context, say it then."""
+    with suppress(OSError, ValueError, KeyError):
+        if log_path is not None:
+            found = json.loads((log_path.parent / WHERE).read_text(encoding="utf-8"))
+            return str(found["context"]), str(found["namespace"])
+    return None
+
+
 def _clean(cluster: api.Cluster, request: PlaceRequest) -> None:
-    """After a failed start. What can not be removed now is found by its label."""
+    """After a failed start. Raises LeftBehind for what can not be removed now."""
     try:
         _save_log(cluster, request.attempt_id, request.log_path)
-        with suppress(NotReady):
-            removed(cluster, request.attempt_id, pods_of(request.attempt_id), request.grace)
+        removed(cluster, request.attempt_id, pods_of(request.attempt_id), request.grace)
     finally:
         cluster.http.close()
 

@@ -170,6 +170,7 @@ class Cluster:
         """What the container has written, in parts; with `follow` until it ends or the connection does. Raises
         Refused and Away."""
         from httpx2 import HTTPError, Timeout
+        from lightkube.core.exceptions import ConfigError
 
         asked = {"container": container, "follow": _word(follow), "previous": _word(previous)}
         patient = Timeout(ONE_ANSWER, read=None) if follow else Timeout(ONE_ANSWER)
@@ -179,7 +180,7 @@ class Cluster:
                     answer.read()
                     raise refused(answer)
                 yield from answer.iter_bytes()
-        except HTTPError as error:
+        except (HTTPError, ConfigError, OSError) as error:
             raise Away(_told(error)) from error
 
     def _path(self, kind: str) -> str:
@@ -190,6 +191,7 @@ class Cluster:
     def _json(self, method: str, path: str, *, tried: list[Exception] | None = None, **asked: Any) -> dict[str, Any]:
         """Asked again while the server is away or busy, up to `patience`; `tried` collects why."""
         from httpx2 import HTTPError
+        from lightkube.core.exceptions import ConfigError
 
         deadline, pause = time.monotonic() + self.patience, _PAUSE
         while True:
@@ -203,7 +205,7 @@ class Cluster:
                 if answer.status_code not in BUSY:
                     raise problem
                 wait = max(pause, _retry_after(answer))
-            except HTTPError as error:
+            except (HTTPError, ConfigError, OSError) as error:  # a plugin that gives tokens may fail, or be no program
                 problem = Away(_told(error))
             except ValueError as error:  # a proxy's page, most likely
                 raise Away(f"{self.server} does not answer as an API server does") from error

@@ -52,6 +52,8 @@ def seen(pod: Mapping[str, Any] | None, container: str, events: Sequence[Mapping
     state = own.get("state") or {}
     if "running" in state:
         return Seen(runs=True)
+    if (stuck := _stuck(status.get("initContainerStatuses") or [])) is not None:
+        return Seen(failure=stuck)
     for one in [*(status.get("initContainerStatuses") or []), own]:
         if (failure := _refused((one.get("state") or {}).get("waiting") or {})) is not None:
             return Seen(failure=failure)
@@ -75,14 +77,27 @@ def _unmade(events: Sequence[Mapping[str, Any]]) -> Seen:
         return Seen(failure=_failure(Phase.PULL, Cause.INFRA, told, "quota"))
     if told:
         return Seen(failure=_failure(Phase.PULL, Cause.INFRA, told, "failed-create"))
-    return Seen(waits="waits for its pod to be made")
+    warned = next((e for e in reversed(events) if e.get("type") == "Warning"), None)
+    why = f"; {warned.get('reason', '')}: {warned.get('message', '')}" if warned else ""
+    return Seen(waits=_line(f"waits for its pod to be made{why}"))
+
+
+def _stuck(before: Sequence[Mapping[str, Any]]) -> Failure | None:
+    """A container that has to be done before the engine starts, and fails again and again."""
+    for one in before:
+        waiting = (one.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") == "CrashLoopBackOff":
+            last = (one.get("lastState") or {}).get("terminated") or {}
+            told = f"init container {one.get('name')}: {last.get('reason', '')}, exit {last.get('exitCode', '')}"
+            return _failure(Phase.START, Cause.INFRA, told, "init-container")
+    return None
 
 
 def _ended(
     pod: Mapping[str, Any], status: Mapping[str, Any], own: Mapping[str, Any], events: Sequence[Mapping[str, Any]]
 ) -> Exit | None:
     reason = str(status.get("reason") or "")
-    if status.get("phase") == "Failed" and reason in TAKEN_AWAY:
+    if status.get("phase") == "Failed" and (reason in TAKEN_AWAY or not own.get("state", {}).get("terminated")):
         return Exit(None, host_fault=_line(f"the cluster ended the pod: {reason}: {status.get('message', '')}"))
     if status.get("phase") == "Unknown":
         return Exit(None, host_fault=_line(f"the node {_node(pod)} does not answer any more"))
@@ -97,7 +112,7 @@ def _ended(
     last = (own.get("state") or {}).get("terminated") or (own.get("lastState") or {}).get("terminated")
     if last is None:
         return None  # a container that was started again has ended: what it was measured with is gone
-    if probed and int(last.get("exitCode", 0)) in (137, 143):
+    if probed:
         return Exit(None, host_fault=_line(f"the cluster ended the engine: {probed}"))
     return _exit(last)
 

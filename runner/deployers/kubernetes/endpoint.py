@@ -7,6 +7,7 @@ from pathlib import Path
 
 from runner.deployers.kubernetes.api import Cluster
 from runner.deployers.kubernetes.options import SERVICE, Options
+from runner.deployers.kubernetes.tunnel import BROKEN
 from runner.util import net, process
 
 HOST = "127.0.0.1"
@@ -30,8 +31,11 @@ class Forward:
 
     def hold(self) -> str | None:
         """See that it is there. Returns why it can not be, once it has ended too often."""
-        if self._owned is not None and self._owned.poll() is None:
+        end = self._owned.poll() if self._owned is not None else None
+        if self._owned is not None and end is None:
             return None
+        if end is not None and end.code == BROKEN:
+            return f"the way to the pod is broken: {self._last_line()}"
         if self._starts > ONCE_MORE:
             return f"the tunnel to the pod ended {self._starts} times: {self._last_line()}"
         self._starts += 1

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from runner.deployers.kubernetes.api import Cluster, Refused, connected
-from runner.deployers.kubernetes.needed import AGENT, OME_NAMESPACE, PRODUCT, forbidden, has, of_secrets
+from runner.deployers.kubernetes.needed import AGENT, OME_NAMESPACE, PRODUCT, forbidden, has, of_pods
 from runner.deployers.kubernetes.options import Options
 from runner.deployers.kubernetes.workload import OME, PLAIN
 
@@ -27,7 +27,7 @@ def cluster_here() -> str:
 def of_cluster() -> list[tuple[str, str]]:
     """(what is wrong, what to do). Raises NotReady where there is no cluster."""
     with connected(None, None, PATIENCE) as cluster:
-        found = [line for kind in PLAIN for line in forbidden(cluster, kind)] + of_secrets(cluster)
+        found = [line for kind in PLAIN for line in forbidden(cluster, kind)] + of_pods(cluster)
         return [(f"we may not: {', '.join(found)}", "bind the Role of the guide to this user")] if found else []
 
 

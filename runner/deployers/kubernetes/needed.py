@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from runner.deployers.kubernetes.api import KINDS, Cluster, Refused
+from runner.deployers.kubernetes.api import KINDS, OF_THE_CLUSTER, Cluster, Refused
 from runner.deployers.kubernetes.ome import named, storage_path
 from runner.deployers.kubernetes.options import FORWARD, Options
 from runner.deployers.kubernetes.workload import OME, PLAIN
@@ -26,19 +26,29 @@ def problems(cluster: Cluster, chosen: Options, gpus: int) -> list[Problem]:
     return [Problem(NotReady.slug, what, hint=hint) for what, hint in _all(cluster, chosen, gpus)]
 
 
-def kinds_of(cluster: Cluster, named: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Name -> kind of the existing objects: the first of the kinds in which there is one. Others are left out."""
-    return {
-        name: kind
-        for name, kinds in named.items()
-        for kind in reversed(kinds)  # the last one written here is the nearest
-        if cluster.get(kind, name) is not None
-    }
+def kinds_of(cluster: Cluster, named: Mapping[str, tuple[str, tuple[str, ...]]]) -> dict[str, str]:
+    """Option -> kind of the existing object that it names: the first of the kinds in which there is one. Others are
+    left out; a kind of the whole cluster that we may not look at has none for us."""
+    found = {}
+    for option, (name, kinds) in named.items():
+        for kind in kinds:
+            try:
+                there = cluster.get(kind, name) is not None
+            except Refused as refused:
+                if refused.status != 403 or kind not in OF_THE_CLUSTER:
+                    raise
+                there = False
+            if there:
+                found[option] = kind
+                break
+    return found
 
 
 def _all(cluster: Cluster, chosen: Options, gpus: int) -> Iterator[tuple[str, str]]:
     kinds = (*PLAIN, *OME) if chosen.renderer == "ome" else PLAIN
-    lacked = [line for kind in kinds for line in forbidden(cluster, kind)] + of_secrets(cluster)
+    lacked = [line for kind in kinds for line in forbidden(cluster, kind)] + of_pods(cluster)
+    if chosen.renderer == "ome":
+        lacked += [f"{verb} basemodels" for verb in ("create", "get") if not cluster.may(verb, "ome.io", "basemodels")]
     if chosen.endpoint == FORWARD:  # a WebSocket is a GET; newer servers ask for `create` beside it
         lacked += [f"{verb} pods/portforward" for verb in ("get", "create") if not cluster.may(verb, "", FORWARDED)]
     if chosen.load_image is not None:
@@ -59,21 +69,21 @@ def forbidden(cluster: Cluster, kind: str) -> list[str]:
     return [f"{verb} {plural}" for verb in ("create", "list", "delete") if not cluster.may(verb, group, plural)]
 
 
-def of_secrets(cluster: Cluster) -> list[str]:
-    """We make them for what an entry passes through, and read none."""
-    return [f"{verb} secrets" for verb in ("create", "delete") if not cluster.may(verb, "", "secrets")]
+def of_pods(cluster: Cluster) -> list[str]:
+    """Others make the pods; we see how they are, read their logs, and delete them."""
+    asked = [("list", "pods"), ("delete", "pods"), ("get", "pods/log")]
+    return [f"{verb} {what}" for verb, what in asked if not cluster.may(verb, "", what)]
 
 
 def products(cluster: Cluster, chosen: Options) -> Iterator[tuple[str, str]]:
     """What is wrong with the GPUs of the nodes. Attempts on GPUs of two kinds are not comparable, and a scheduler takes
-    what is free."""
-    if chosen.gpu_product is not None or chosen.node_selector:
+    what is free. No such node may be one that an autoscaler has yet to make."""
+    if chosen.gpu_product is not None:
         return
     with suppress(Refused):  # who may not list nodes is told nothing of them: the record names the node
-        nodes = [one for one in cluster.find("Node") if has(one, chosen.gpu_resource)]
+        selector = ",".join(f"{name}={value}" for name, value in chosen.node_selector.items())
+        nodes = [one for one in cluster.find("Node", selector) if has(one, chosen.gpu_resource)]
         kinds = sorted({str((one["metadata"].get("labels") or {}).get(PRODUCT, "without a name")) for one in nodes})
-        if not nodes:
-            yield f"no node of the cluster has {chosen.gpu_resource}", "install the device plugin, or name gpu_resource"
         if len(kinds) > 1:
             hint = f"choose one: deploy: {{kind: kubernetes, gpu_product: {kinds[0]}}}"
             yield f"the cluster has GPUs of {len(kinds)} kinds ({', '.join(kinds)}): attempts would not compare", hint
@@ -92,8 +102,8 @@ def _ome(cluster: Cluster, chosen: Options) -> Iterator[tuple[str, str]]:
         return
     wanted = named(chosen)
     there = kinds_of(cluster, wanted)
-    for name, kinds in wanted.items():
-        if name not in there:
+    for option, (name, kinds) in wanted.items():
+        if option not in there:
             yield f"there is no {' and no '.join(kinds)} called {name}", f"kubectl get {KINDS[kinds[0]][1]}"
     yield from _paths(cluster, chosen)
 

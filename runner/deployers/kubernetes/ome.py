@@ -9,6 +9,7 @@ Fields: https://github.com/ome-projects/ome/tree/main/pkg/apis/ome/v1beta1
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,6 +47,10 @@ def problems(options: Mapping[str, Any]) -> list[Problem]:
         if not isinstance(given, Mapping):
             continue
         told = [(f"no key {key!r}", f"known: {', '.join(KEYS)}") for key in given if key not in KEYS]
+        if option == "serving_runtime" and {"name", "kind"} & set(given) and {"preset", "spec"} & set(given):
+            told.append(
+                ("a runtime that we make has a name of its own", "name one that exists, or write preset and spec")
+            )
         if given.get("kind", kinds[0]) not in kinds:
             told.append((f"no kind {given['kind']!r}", f"one of {', '.join(kinds)}"))
         if "preset" in given and given["preset"] not in known:
@@ -53,6 +58,13 @@ def problems(options: Mapping[str, Any]) -> list[Problem]:
         if not isinstance(given.get("spec", {}), Mapping):
             told.append(("spec is no mapping", "fields of the object's own spec"))
         found += [Problem("option-value", f"deploy kubernetes: {option!r}: {what}", hint=hint) for what, hint in told]
+    model = options.get("base_model")
+    exists = isinstance(model, str) or (
+        isinstance(model, Mapping) and "name" in model and set(model) <= {"name", "kind"}
+    )
+    if "weights" in options and exists:
+        what = "deploy kubernetes: 'weights' means nothing beside a 'base_model' that exists"
+        found.append(Problem("option-value", what, hint="leave one of them out"))
     return found + _claims(options)
 
 
@@ -94,7 +106,7 @@ def render(
     secrets: Mapping[str, str],
     found: Mapping[str, str],
 ) -> Rendered:
-    """`found`: name -> kind of the existing objects that the options name, as the cluster has them."""
+    """`found`: option -> kind of the existing object that it names, as the cluster has them."""
     name = object_name(request.attempt_id)
     about = metadata(name, namespace, request.labels)
     model, model_ref = _model(chosen, namespace, found)
@@ -131,35 +143,36 @@ def render(
     )
 
 
-def named(chosen: Options) -> dict[str, tuple[str, ...]]:
-    """Existing objects that the options name -> the kinds that each may be of, the nearer one first."""
-    found: dict[str, tuple[str, ...]] = {}
-    for wanted, kinds in ((chosen.base_model, MODEL_KINDS), (chosen.serving_runtime, RUNTIME_KINDS)):
+def named(chosen: Options) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Option -> (the existing object that it names, the kinds that it may be of, the nearer one first)."""
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for option, kinds in (("base_model", MODEL_KINDS), ("serving_runtime", RUNTIME_KINDS)):
+        wanted = getattr(chosen, option)
         if isinstance(wanted, str):
-            found[wanted] = kinds
+            found[option] = (wanted, kinds)
         elif isinstance(wanted, Mapping) and "name" in wanted and not {"preset", "spec"} & set(wanted):
-            found[str(wanted["name"])] = (str(wanted["kind"]),) if "kind" in wanted else kinds
+            found[option] = (str(wanted["name"]), (str(wanted["kind"]),) if "kind" in wanted else kinds)
     return found
 
 
-def model_name(storage: str) -> str:
-    """Of a model that we make: the same for the same weights, so that they are fetched once."""
-    return f"tunebook-{hashlib.sha256(storage.encode()).hexdigest()[:12]}"
+def model_name(spec: Mapping[str, Any]) -> str:
+    """Of a model that we make: the same for the same spec, so that weights are fetched once, and anew with a key that
+    was lacking."""
+    told = json.dumps(spec, sort_keys=True)
+    return f"tunebook-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
 
 def _model(chosen: Options, namespace: str, found: Mapping[str, str]) -> tuple[dict[str, Any] | None, dict[str, str]]:
     """(manifest, or None for one that exists; how the service names it)."""
     wanted = chosen.base_model
-    existing = next((name for name in named(chosen) if found.get(name) in MODEL_KINDS), None)
-    if existing is not None:
-        return None, {"name": existing, "kind": found[existing]}
+    if "base_model" in found:
+        return None, {"name": named(chosen)["base_model"][0], "kind": found["base_model"]}
     given = dict(wanted) if isinstance(wanted, Mapping) else {}
     kind = str(given.get("kind", "BaseModel"))
     spec = merged(base_model(given.get("preset")), given.get("spec", {}))
     if chosen.weights is not None:
         spec = merged(spec, {"storage": {"storageUri": chosen.weights}})
-    storage = str((spec.get("storage") or {}).get("storageUri", ""))
-    name = str(given.get("name") or model_name(storage))
+    name = str(given.get("name") or model_name(spec))
     about: dict[str, Any] = {"name": name, "labels": {**OURS, SHARED: name}}
     if kind == "BaseModel":
         about["namespace"] = namespace
@@ -171,9 +184,8 @@ def _runtime(
 ) -> tuple[dict[str, Any] | None, dict[str, str]]:
     """The same of the runtime. One of ours lives as long as its attempt: it has nothing that is worth keeping."""
     wanted = chosen.serving_runtime
-    existing = next((name for name in named(chosen) if found.get(name) in RUNTIME_KINDS), None)
-    if existing is not None:
-        return None, {"name": existing, "kind": found[existing]}
+    if "serving_runtime" in found:
+        return None, {"name": named(chosen)["serving_runtime"][0], "kind": found["serving_runtime"]}
     given = dict(wanted) if isinstance(wanted, Mapping) else {}
     command, args = words(launch)
     runner = {

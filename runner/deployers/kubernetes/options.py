@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,7 +58,7 @@ class Options:
 
 NAMES = tuple(Options.__dataclass_fields__)
 OF_OME = ("base_model", "serving_runtime")
-OF_PLAIN = ("workload",)
+OF_PLAIN = ("workload", "port", "deadline")
 _AS_THEY_ARE = (
     "renderer", "context", "namespace", "workload", "endpoint", "port", "weights", "gpu_resource", "gpu_product",
     "service_account", "priority_class", "runtime_class", "base_model", "serving_runtime", "load_image",
@@ -89,13 +90,17 @@ def problems(deploy: Deploy) -> list[Problem]:
     """One problem for each value that is none of its kind, and for options that belong to the other renderer; what is
     not known at all is somebody else's to say."""
     found = []
+    timed = "deadline" in deploy.options and "load_image" not in deploy.options  # its Job has one in any case
+    if deploy.options.get("workload") == "deployment" and timed:
+        what = "deploy kubernetes: the option 'deadline' means nothing to a Deployment, which nobody ends by time"
+        found.append(Problem("option-value", what, hint="write workload: job, or leave it out"))
     for name, value in deploy.options.items():
         if name in _WANTED and (hint := _WANTED[name](value)):
             what = f"deploy kubernetes: the value of {name!r} is wrong: {value!r}"
             found.append(Problem("option-value", what, hint=hint))
     renderer = deploy.options.get("renderer", "plain")
     for name in OF_OME if renderer == "plain" else OF_PLAIN if renderer == "ome" else ():
-        if name in deploy.options:
+        if name in deploy.options and (name != "deadline" or timed):
             what = f"deploy kubernetes: {name!r} means nothing to the renderer {renderer}"
             hint = "write renderer: ome, or leave it out" if renderer == "plain" else "leave it out"
             found.append(Problem("option-value", what, hint=hint))
@@ -164,8 +169,12 @@ def _objects(value: Any) -> str:
 
 
 def _an_endpoint(value: Any) -> str:
-    if value in (FORWARD, SERVICE) or (isinstance(value, str) and re.fullmatch(r"https?://\S+", value)):
+    if value in (FORWARD, SERVICE):
         return ""
+    if isinstance(value, str) and re.fullmatch(r"https?://\S+", value):
+        with suppress(LookupError, ValueError):
+            value.format(name="", namespace="", port=0)
+            return ""
     return "port-forward, service (where tunebook runs in the cluster), or https://{name}.example.org"
 
 

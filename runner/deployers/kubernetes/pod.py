@@ -11,6 +11,7 @@ from runner.deployers import PlaceRequest
 from runner.deployers.kubernetes.options import Options
 from runner.deployers.kubernetes.rendered import metadata, object_name
 from runner.domain.trial import Launch
+from runner.util.environment import passed_through
 
 MODELS = "/model"
 """Where a claim is mounted in a pod of ours."""
@@ -29,8 +30,8 @@ def claim(weights: str | None) -> tuple[str, str] | None:
 
 
 def words(launch: Launch) -> tuple[list[str], list[str]]:
-    """(command, args): the launch to the word. Kubernetes would fill in what follows `$(`; only OME's own is meant."""
-    told = [word.replace("$(", "$$(").replace(f"${MODEL_PATH}", MODEL_PATH) for word in launch.argv]
+    """(command, args): the launch to the word. Kubernetes fills in `$(NAME)`, halves `$$`; only OME's is meant."""
+    told = [_literal(word).replace(f"${MODEL_PATH}", MODEL_PATH) for word in launch.argv]
     return told[:1], told[1:]
 
 
@@ -40,7 +41,7 @@ def environment(launch: Launch, request: PlaceRequest, chosen: Options) -> list[
     plain = sorted(launch.env.items())
     found: list[dict[str, Any]] = [{"name": name, "value": _literal(value)} for name, value in plain]
     own = object_name(request.attempt_id)
-    references = {name: (own, name) for name in passed(request)} | dict(chosen.secrets)
+    references = {name: (own, name) for name in environment_of(request)} | dict(chosen.secrets)
     found += [
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
         for name, (secret, key) in sorted(references.items())
@@ -48,9 +49,9 @@ def environment(launch: Launch, request: PlaceRequest, chosen: Options) -> list[
     return found
 
 
-def passed(request: PlaceRequest) -> tuple[str, ...]:
-    """Names of the variables that the entry passes through."""
-    return tuple(request.options.get("pass_env", ()))
+def environment_of(request: PlaceRequest) -> dict[str, str]:
+    """The variables that the entry passes through, as far as they are set here. Hidden from then on."""
+    return passed_through(request.options.get("pass_env", ()))
 
 
 def secret(values: Mapping[str, str], request: PlaceRequest, namespace: str) -> dict[str, Any] | None:
@@ -150,4 +151,4 @@ def where(request: PlaceRequest, chosen: Options) -> dict[str, Any]:
 
 
 def _literal(value: str) -> str:
-    return value.replace("$(", "$$(")
+    return value.replace("$", "$$")

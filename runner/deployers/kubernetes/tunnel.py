@@ -25,6 +25,9 @@ HOST = "127.0.0.1"
 PROTOCOL = "v4.channel.k8s.io"
 DATA, ERROR = 0, 1
 CHUNK = 2**16
+IN_A_ROW = 5
+"""Connections that fail one after the other, until the way itself is held for broken."""
+BROKEN = 3
 HANDSHAKE = 20.0
 """Seconds for the API server and the kubelet to take a connection."""
 
@@ -34,17 +37,19 @@ class Tunnel:
 
     def __init__(self, client: AsyncClient, path: str, port: int) -> None:
         self._client, self._path, self._port = client, path, port
+        self._refused = 0
+        self._broken = asyncio.Event()
 
     async def serve(self, local: int) -> None:
-        """Until it is ended. Raises OSError when the local port is taken."""
-        server = await asyncio.start_server(self._carry, HOST, local)
-        async with server:
-            await server.serve_forever()
+        """Until it is ended, or no connection gets through any more. Raises OSError when the local port is taken."""
+        async with await asyncio.start_server(self._carry, HOST, local):
+            await self._broken.wait()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         from httpx2 import HTTPError
         from httpx2.websockets import HTTPXWSException
 
+        through = False
         try:
             async with self._client.websocket(
                 self._path,
@@ -52,12 +57,17 @@ class Tunnel:
                 params={"ports": str(self._port)},
                 keepalive_ping_interval_seconds=None,
             ) as socket:
+                through, self._refused = True, 0
                 await _both_ways(reader, writer, socket)
         except (HTTPError, HTTPXWSException, OSError, ExceptionGroup) as caught:
             error = first_of(caught)
             if not isinstance(error, HTTPError | HTTPXWSException | OSError):
                 raise
-            _say(f"a connection ended: {type(error).__name__}: {error}")
+            if not through:  # one that got through ends so too, when the pod's side closes it
+                _say(f"no connection to the pod: {type(error).__name__}: {error}")
+                self._refused += 1
+            if self._refused >= IN_A_ROW:
+                self._broken.set()
         finally:
             writer.close()
             with suppress(OSError):
@@ -127,7 +137,7 @@ def main(words: list[str]) -> int:
     except (OSError, NotReady) as error:
         _say(str(error))
         return 1
-    return 0
+    return BROKEN
 
 
 if __name__ == "__main__":

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from runner.deployers import Engine, LoadPlace
-from runner.deployers.kubernetes.api import OF_THE_CLUSTER, Away, Cluster, Refused
-from runner.deployers.kubernetes.causes import newest, seen
+from runner.deployers.kubernetes.api import Away, Cluster, Refused
+from runner.deployers.kubernetes.causes import restarts, seen
 from runner.deployers.kubernetes.endpoint import Forward
 from runner.deployers.kubernetes.ome import OF_POD
 from runner.deployers.kubernetes.rendered import ATTEMPT, DRIVER, LOAD, MANAGED, object_name
 from runner.domain.trial import Endpoint, Exit, Placement
-from runner.errors import NotReady
+from runner.errors import LeftBehind
 from runner.util import hurry
 
 FRESH = 1.0
@@ -25,6 +25,8 @@ FRESH = 1.0
 PATIENCE = 60.0
 """Seconds beyond the grace in which what was deleted is seen to be gone, and in which an API server comes back."""
 _PAUSE = 0.2
+FIRST = ("InferenceService", "Job", "Deployment", "Pod")
+"""Go before the rest: OME lets no service go whose runtime is gone, and a container may still want its files."""
 PLAIN = ("Job", "Deployment", "Service", "ConfigMap")
 OME = ("InferenceService", "ServingRuntime")
 
@@ -56,6 +58,7 @@ class Workload:
         self._log = Log(cluster, str(pod["metadata"]["name"]), container, log)
         self._end: Exit | None = None
         self._removed = False
+        self._hurry = hurry.listen()
         self._asked = time.monotonic()
         self._away_since: float | None = None
 
@@ -79,9 +82,10 @@ class Workload:
 
     def _look(self, now: float) -> Exit | None:
         try:
-            pod = newest(self._hasty.find("Pod", self._pods))
+            uid = self._pod["metadata"]["uid"]  # another one in its place is not what is measured
+            pod = next((one for one in self._hasty.find("Pod", self._pods) if one["metadata"]["uid"] == uid), None)
             if pod is None:
-                return Exit(None, host_fault="somebody else deleted the pod")
+                return Exit(None, host_fault="the pod is gone: somebody deleted it, or its node was drained")
             found = seen(pod, self._container)
             if found.end is not None:
                 found = seen(pod, self._container, events_of(self._hasty, str(pod["metadata"]["name"])))
@@ -90,6 +94,8 @@ class Workload:
             gone = now - self._away_since > PATIENCE
             return Exit(None, host_fault=f"the API server does not answer any more: {error}"[:500]) if gone else None
         self._away_since, self._pod = None, pod
+        if found.end is not None and restarts(pod, self._container):
+            self._log.save(previous=True)  # what ended is not what writes now
         if found.end is None and self._tunnel is not None and (why := self._tunnel.hold()) is not None:
             return Exit(None, host_fault=why[:500])
         return found.end
@@ -99,20 +105,20 @@ class Workload:
 
     def stop(self, grace: float) -> Exit | None:
         """SIGTERM, `grace` seconds, SIGKILL, by the cluster; then its objects are gone, or it is said which are not.
-        Raises NotReady when it can not be seen: `tunebook reap` ends what is left."""
+        Raises LeftBehind when it can not be seen: `tunebook reap` ends what is left."""
         if self._removed:
             return self._end
         if self._end is None:
             self._end = Exit(None)
+        self._removed = True
         try:
             self._log.save()
-            removed(self._cluster, self._attempt, pods_of(self._attempt), grace, hurry.listen().is_set)
+            removed(self._cluster, self._attempt, pods_of(self._attempt), grace, self._hurry.is_set)
         finally:
             if self._tunnel is not None:
                 self._tunnel.close()
-        self._log.finish()
-        self._removed = True
-        self._cluster.http.close()
+            self._log.finish()
+            self._cluster.http.close()
         return self._end
 
     def __enter__(self) -> Engine:
@@ -130,21 +136,26 @@ def removed(
     hurried: Callable[[], bool] = lambda: False,
 ) -> list[str]:
     """Delete what carries the attempt's label, and its pods; wait until all of it is gone. Returns what was there, one
-    line each. Raises NotReady with what is left after `grace` and `PATIENCE` seconds."""
+    line each. Raises LeftBehind with what is left after `grace` and `PATIENCE` seconds, or what we may not look at."""
     deadline = time.monotonic() + grace + PATIENCE
     told: dict[str, str] = {}
-    asked: set[str] = set()
+    asked: set[tuple[str, bool]] = set()
     while True:
         try:
-            left = {str(one["metadata"]["uid"]): one for one in _of_attempt(cluster, attempt_id, pods)}
+            found, unseen = _of_attempt(cluster, attempt_id, pods)
+            left = {str(one["metadata"]["uid"]): one for one in found}
+            first = any(one["kind"] in FIRST for one in found)
             for uid, one in left.items():
                 told.setdefault(uid, f"{one['kind'].lower()} {one['metadata']['name']}")
-                if uid not in asked:
-                    seconds = (0.0 if hurried() else grace) if one["kind"] == "Pod" else None
+                at_once = one["kind"] == "Pod" and hurried()
+                if (uid, at_once) not in asked and (one["kind"] in FIRST or not first):
+                    seconds = (0.0 if at_once else grace) if one["kind"] == "Pod" else None
                     cluster.delete(one["kind"], one["metadata"]["name"], uid, seconds)
-                    asked.add(uid)
+                    asked.add((uid, at_once))
         except (Away, Refused) as error:
             raise _left([attempt_id], str(error)) from error
+        if unseen and not left:
+            raise _left([f"what belongs to {attempt_id}"], "; ".join(unseen))
         if not left:
             return sorted(told.values()) + _secret_removed(cluster, attempt_id)
         if time.monotonic() > deadline:
@@ -194,22 +205,25 @@ def events_of(cluster: Cluster, prefix: str) -> list[dict[str, Any]]:
     return []
 
 
-def _of_attempt(cluster: Cluster, attempt_id: str, pods: tuple[str, ...]) -> list[dict[str, Any]]:
+def _of_attempt(cluster: Cluster, attempt_id: str, pods: tuple[str, ...]) -> tuple[list[dict[str, Any]], list[str]]:
+    """(what there is of it, why some of it could not be seen). One kind that we may not list hides no other."""
     found: list[dict[str, Any]] = []
-    for kind in (*OME, *PLAIN):
+    unseen: list[str] = []
+    asked = [(kind, f"{ATTEMPT}={attempt_id}") for kind in (*OME, *PLAIN)] + [("Pod", selector) for selector in pods]
+    for kind, selector in asked:
         try:
-            found += cluster.find(kind, f"{ATTEMPT}={attempt_id}")
+            found += cluster.find(kind, selector)
         except Refused as refused:
-            if refused.status != 403 or kind not in OME:
+            if refused.status != 403:
                 raise
-    for selector in pods:
-        found += cluster.find("Pod", selector)
-    return [one for one in found if one["kind"] not in OF_THE_CLUSTER]
+            if kind not in OME:  # no business of a role for the plain renderer
+                unseen.append(str(refused))
+    return found, unseen
 
 
-def _left(what: list[str], why: str) -> NotReady:
+def _left(what: list[str], why: str) -> LeftBehind:
     told = f"may be left in the cluster: {', '.join(what)}: {why}"
-    return NotReady(told[:500], hint="`tunebook reap` ends it when the API server answers")
+    return LeftBehind(told[:500], hint="`tunebook reap` ends it when the API server answers")
 
 
 class Log:
@@ -227,27 +241,28 @@ class Log:
     def _follow(self) -> None:
         while not self._ended.is_set():
             with contextlib.suppress(Away, Refused, OSError):
-                skip = self._written
+                at = 0
                 for part in self._cluster.log(self._pod, self._container, follow=True):
-                    fresh = part[skip:]
-                    skip = max(0, skip - len(part))
-                    self._append(fresh)
+                    self._append(part, at)
+                    at += len(part)
             self._ended.wait(1.0)
 
-    def _append(self, part: bytes) -> None:
+    def _append(self, part: bytes, at: int) -> None:
+        """What of `part`, which begins at the byte `at` of the log, is not in the file yet."""
         with self._lock, self._path.open("ab", buffering=0) as file:
-            file.write(part)
-            self._written += len(part)
+            fresh = part[max(0, self._written - at) :]
+            file.write(fresh)
+            self._written += len(fresh)
 
-    def save(self) -> None:
+    def save(self, previous: bool = False) -> None:
         """All that it has written until now, when that is more than what we have. Called before the pod is deleted:
-        its log goes with it."""
+        its log goes with it. `previous`: instead, what the container before the last restart has written."""
         with contextlib.suppress(Away, Refused, OSError):
-            whole = b"".join(replace(self._cluster, patience=5.0).log(self._pod, self._container))
+            whole = b"".join(self._cluster.log(self._pod, self._container, previous=previous))
             with self._lock:
-                if len(whole) > self._written:
+                if len(whole) > self._written or (previous and whole):
                     self._path.write_bytes(whole)
-                    self._written = len(whole)
+                    self._written = max(len(whole), self._written)
 
     def finish(self) -> None:
         """The last lines too."""

@@ -24,7 +24,7 @@ from runner.runtimes import runtimes
 
 DEPLOYER = deployers.get("kubernetes")
 ALL: dict[str, Any] = {
-    "renderer": "plain", "context": "lab", "namespace": "tune", "workload": "deployment", "endpoint": "service",
+    "renderer": "plain", "context": "lab", "namespace": "tune", "workload": "job", "endpoint": "service",
     "port": 9000, "weights": "pvc://models/qwen3-8b", "gpu_resource": "nvidia.com/gpu",
     "gpu_product": "NVIDIA-H100-80GB-HBM3", "node_selector": {"pool": "gpus"},
     "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}], "shm_size": "8GB", "memory": "64GiB", "cpus": 8,
@@ -53,6 +53,15 @@ ALL: dict[str, Any] = {
         ({"privileged": True}, "privileged"),
         ({"base_model": "qwen3"}, "base_model"),
         ({"renderer": "ome", "weights": "pvc://m/q", "workload": "job"}, "workload"),
+        ({"renderer": "ome", "weights": "pvc://m/q", "port": 9000}, "port"),
+        ({"renderer": "ome", "weights": "pvc://m/q", "deadline": "1h"}, "deadline"),
+        ({"workload": "deployment", "deadline": "1h"}, "deadline"),
+        ({"endpoint": "https://{name}.{region}.example.org"}, "endpoint"),
+        ({"renderer": "ome", "weights": "pvc://m/q", "base_model": "qwen3"}, "weights"),
+        (
+            {"renderer": "ome", "weights": "pvc://m/q", "serving_runtime": {"name": "x", "preset": "vllm"}},
+            "serving_runtime",
+        ),
         ({"renderer": "ome", "base_model": {"preset": "none"}}, "base_model"),
         ({"renderer": "ome", "weights": "pvc://m/q", "serving_runtime": {"named": "x"}}, "serving_runtime"),
         ({"renderer": "ome", "weights": "pvc://tune:m/q"}, "weights"),
@@ -102,7 +111,7 @@ def manifests(name: str, renderer: str, tmp_path: Path) -> str:
     options = {**ALL, "renderer": renderer, "workload": "job"}
     if renderer == "ome":
         options |= {"serving_runtime": {"preset": name}}
-        options.pop("workload")
+        del options["workload"], options["port"]
     deploy = Deploy("kubernetes", options)
     assert DEPLOYER.check(deploy) == []
     asked = request(tmp_path, images[name], pass_env=("TOKEN",), **options)
@@ -121,17 +130,21 @@ def manifests(name: str, renderer: str, tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("renderer", ["plain", "ome"])
 @pytest.mark.parametrize("name", ["vllm", "sglang"])
-def test_the_manifests(name: str, renderer: str, tmp_path: Path, golden: Callable[[str, str], None]) -> None:
+def test_the_manifests(
+    name: str, renderer: str, tmp_path: Path, golden: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "a-secret-of-the-hub")
     golden(f"kubernetes/{renderer}-{name}.yaml", manifests(name, renderer, tmp_path))
 
 
 def test_what_a_runtime_asks_is_in_the_manifest_to_the_word(tmp_path: Path) -> None:
-    argv = ("serve", "--json", '{"a": "b c"}', "$(reboot)", "$(MODEL_PATH)/x", "")
+    argv = ("serve", "--json", '{"a": "b c"}', "$(reboot)", "$(MODEL_PATH)/x", "", "$$", "$HOME")
     launch = Launch(argv, {"A": "$(B)"}, Health(), ())
     made = plain.render(launch, request(tmp_path), options_of({}), "tune", {}).manifests[-1]
     own = made["spec"]["template"]["spec"]["containers"][0]
     assert (own["command"], own["args"][:2]) == (["serve"], ["--json", '{"a": "b c"}'])
-    assert own["args"][2:] == ["$$(reboot)", "$(MODEL_PATH)/x", ""], "Kubernetes would fill in what follows $("
+    filled = ["$$(reboot)", "$(MODEL_PATH)/x", "", "$$$$", "$$HOME"]
+    assert own["args"][2:] == filled, "Kubernetes fills in what follows $( and halves $$"
     assert own["env"] == [{"name": "A", "value": "$$(B)"}]
 
 
@@ -155,6 +168,19 @@ def test_a_file_of_this_machine_is_in_no_cluster(tmp_path: Path) -> None:
     )
     assert not isinstance(there, Failure)
     assert there.model_path == "/model/b/a.gguf"
+
+
+def test_what_is_not_set_here_is_not_asked_of_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOBODY_SET_IT", raising=False)
+    asked = request(tmp_path, pass_env=("NOBODY_SET_IT",))
+    made = plain.render(Launch(("serve",), {}, Health(), ()), asked, options_of({}), "tune", {}).manifests
+    assert "NOBODY_SET_IT" not in str(made)
+
+
+def test_a_model_with_another_spec_is_another_model() -> None:
+    one = {"storage": {"storageUri": "hf://org/gated"}}
+    assert ome.model_name(one) == ome.model_name({"storage": {"storageUri": "hf://org/gated"}})
+    assert ome.model_name(one) != ome.model_name(merged(one, {"storage": {"key": "hub-token"}}))
 
 
 def test_a_launcher_of_ours_goes_along(tmp_path: Path) -> None:
@@ -191,7 +217,7 @@ def test_existing_objects_of_ome_are_only_named(tmp_path: Path) -> None:
     chosen = options_of(
         {"renderer": "ome", "base_model": "qwen3", "serving_runtime": {"name": "srt", "kind": "ServingRuntime"}}
     )
-    found = {"qwen3": "ClusterBaseModel", "srt": "ServingRuntime"}
+    found = {"base_model": "ClusterBaseModel", "serving_runtime": "ServingRuntime"}
     made = ome.render(Launch(("serve",), {}, Health(), ()), request(tmp_path), chosen, "tune", {}, found)
     assert [one["kind"] for one in made.manifests] == ["InferenceService"]
     assert made.models == ()
@@ -242,6 +268,8 @@ def own(**state: Any) -> dict[str, Any]:
         (own(state={"running": {}}, lastState={"terminated": {"exitCode": 2, "reason": "Error"}}), Exit(2)),
         (a_pod(phase="Failed", reason="Evicted", message="low on disk"),
          Exit(None, host_fault="the cluster ended the pod: Evicted: low on disk")),
+        (a_pod(phase="Failed", reason="OutOfnvidia.com/gpu", message="was 1"),
+         Exit(None, host_fault="the cluster ended the pod: OutOfnvidia.com/gpu: was 1")),
         (a_pod(phase="Unknown"), Exit(None, host_fault="the node n1 does not answer any more")),
     ],
 )  # fmt: skip
@@ -280,6 +308,15 @@ def test_what_no_waiting_cures(reason: str, message: str, phase: Phase, cause: C
     assert failure is not None
     assert (failure.phase, failure.cause) == (phase, cause)
     assert message in failure.evidence
+
+
+def test_a_container_before_the_engine_that_fails_again_and_again() -> None:
+    last = {"terminated": {"reason": "Error", "exitCode": 3}}
+    before = {"name": "fetch", "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": last}
+    failure = seen(a_pod(phase="Pending", initContainerStatuses=[before]), "engine").failure
+    assert failure is not None
+    assert (failure.rule, failure.cause) == ("init-container", Cause.INFRA)
+    assert "init container fetch: Error, exit 3" in failure.evidence
 
 
 def test_what_is_waited_for() -> None:

@@ -20,7 +20,7 @@ from runner.deployers.kubernetes.workload import Log, removed
 from runner.domain.campaign import Deploy
 from runner.domain.failure import Cause, Failure
 from runner.domain.trial import Health, Launch, Placement
-from runner.errors import NotReady
+from runner.errors import LeftBehind, NotReady
 
 DEPLOYER = deployers.get("kubernetes")
 JOBS = "/apis/batch/v1/namespaces/tune/jobs"
@@ -208,6 +208,26 @@ def test_a_server_that_dies_in_the_middle_is_infra(
     failure = DEPLOYER.start(Launch(("serve",), {}, Health(), ()), place, request)
     assert isinstance(failure, Failure)
     assert (failure.cause, failure.rule) == (Cause.INFRA, "api-server")
+
+
+def test_one_kind_that_may_not_be_listed_hides_no_other(server: Server, cluster: api.Cluster) -> None:
+    there = {**JOB, "metadata": {"name": "tb-1", "uid": "u"}}
+    server.answers[f"GET {JOBS}"] = [found({"items": [there]}), found({"items": []})]
+    server.answers[f"DELETE {JOBS}/tb-1"] = [found(there)]
+    server.answers["GET /api/v1/namespaces/tune/pods"] = [status(403, "Forbidden", "cannot list pods")]
+    with pytest.raises(LeftBehind, match="cannot list pods"):
+        removed(cluster, "1", ("tunebook.attempt=1",), 0.0)
+    assert f"DELETE {JOBS}/tb-1" in server.asked
+
+
+def test_a_plugin_for_tokens_that_fails_is_said(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "kubeconfig"
+    config = json.loads(file.read_text())
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "no-such-plugin"}
+    config["users"][0]["user"] = {"exec": plugin}
+    file.write_text(json.dumps(config))
+    [problem] = DEPLOYER.needs(Deploy("kubernetes"))
+    assert "no-such-plugin" in problem.what
 
 
 def test_without_a_kubeconfig_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
