@@ -21,6 +21,7 @@ class LocalEngine:
     """An engine in a session of its own. It belongs to whoever holds this object."""
 
     listens_itself = True
+    load_place: LoadPlace | None = None
 
     def __init__(self, owned: process.Owned, endpoint: Endpoint, grace: float) -> None:
         self.endpoint = endpoint
@@ -29,8 +30,6 @@ class LocalEngine:
 
     def pids(self) -> Set[int] | None:
         return {stat.pid for stat in procfs.members(self._owned.pid) if not stat.zombie}
-
-    load_place: LoadPlace | None = None
 
     def landed(self, placement: Placement) -> Placement:
         return placement

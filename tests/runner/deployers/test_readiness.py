@@ -37,11 +37,10 @@ class Stub:
 
     processes: set[int] | None = None
     listens_itself = True
+    load_place: LoadPlace | None = None
 
     def pids(self) -> set[int] | None:
         return self.processes
-
-    load_place: LoadPlace | None = None
 
     def landed(self, placement: Placement) -> Placement:
         return placement

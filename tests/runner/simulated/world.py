@@ -23,6 +23,7 @@ class World:
     """The engine as `measure` wants to see it, and the truth it holds about each request."""
 
     listens_itself = True
+    load_place: LoadPlace | None = None
 
     def __init__(self, owned: Owned, port: int, log: Path) -> None:
         self.owned = owned
@@ -36,8 +37,6 @@ class World:
 
     def poll(self) -> Exit | None:
         return self.owned.poll()
-
-    load_place: LoadPlace | None = None
 
     def landed(self, placement: Placement) -> Placement:
         return placement
