@@ -8,7 +8,6 @@ stdin: first the job, one line of JSON; then the orders, as the client takes the
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,9 +16,12 @@ from tempfile import TemporaryDirectory
 from typing import IO
 
 from runner.loadgens import loadgens
+from runner.util import process
 from runner.util.code import code_hash
 from runner.util.stdin import lines
 
+GRACE = 5.0
+"""Seconds from its last word to its end."""
 ROW = b'{"row": '
 
 
@@ -36,7 +38,9 @@ def main(argv: list[str]) -> int:
         job_path.touch(mode=0o600)  # it may hold the key of the endpoint
         job_path.write_bytes(job)
         command = loadgens.get(client).command(job_path, rows_path)
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        with process.start(
+            command, label=client, stdin=process.PIPE, stdout=process.PIPE, stderr=sys.stderr.fileno()
+        ) as child:
             assert child.stdin is not None
             assert child.stdout is not None
             threading.Thread(target=_pass_on, args=(orders, child.stdin), daemon=True).start()
@@ -45,7 +49,8 @@ def main(argv: list[str]) -> int:
                     _tell(rows)
                     _write(line)
                 _tell(rows)
-        return child.returncode
+            end = child.wait(GRACE)
+        return 0 if end is not None and end.code == 0 else 1
 
 
 def _pass_on(orders: Iterator[bytes], client: IO[bytes]) -> None:

@@ -102,7 +102,7 @@ def _public(name: str, value: Any, aliases: Aliases) -> Any:
             told = aliases.plain(value)
             return tuple(told) if isinstance(value, tuple) else told
         case Treat.HOST:
-            return value if value in _BIND else aliases.host(value)
+            return value if value in _BIND or not value else aliases.host(value)
         case Treat.DROPPED:
             return type(value)() if isinstance(value, str | tuple) else {}
     raise ValueError(f"the text {name!r} is not named in {__name__}: nobody has said what it may tell")

@@ -12,31 +12,26 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from runner.deployers import Deployer, Engine, LoadPlace, PlaceRequest, unknown_options
-from runner.deployers.kubernetes import api, beside, endpoint, needed, ome, plain, pod, strict
-from runner.deployers.kubernetes.causes import newest, seen
+from runner.deployers.kubernetes import api, beside, connection, endpoint, needed, ome, plain, pod, strict
+from runner.deployers.kubernetes.awaited import create, model_is_ready, running
 from runner.deployers.kubernetes.options import FORWARD, NAMES, SERVICE, Options, options_of, problems
-from runner.deployers.kubernetes.rendered import ATTEMPT, Rendered, object_name
-from runner.deployers.kubernetes.workload import Workload, events_of, pods_of, removed, swept
+from runner.deployers.kubernetes.rendered import ATTEMPT, Rendered
+from runner.deployers.kubernetes.workload import Workload, pods_of, removed, swept
 from runner.domain.campaign import Deploy
 from runner.domain.failure import Cause, Failure, Phase
 from runner.domain.trial import Endpoint, Launch, Placement
-from runner.domain.units import format_duration
 from runner.errors import LeftBehind, NotReady, Problem
 from runner.util.files import disk_errors
 
 REAP_GRACE = 2.0
 WHERE = "cluster.json"
-WEBHOOK = 5.0
-"""Seconds in which an operator has heard of what was made before."""
-_PAUSE, _TELL_EVERY = 1.0, 30.0
-"""Seconds between two looks at a pod that does not run yet, and between two words about it."""
 _NO_MODEL = "the model lies in a file here, and the cluster does not see it; write weights: pvc://claim/folder"
 
 
@@ -55,7 +50,7 @@ class Kubernetes:
     def needs(self, deploy: Deploy, gpus: int = 0) -> list[Problem]:
         chosen = options_of(deploy.options)
         try:
-            with api.connected(chosen.context, chosen.namespace, patience=5.0) as cluster:
+            with connection.connected(chosen.context, chosen.namespace, patience=5.0) as cluster:
                 return needed.problems(cluster, chosen, gpus)
         except NotReady as error:
             return [Problem(NotReady.slug, error.what, hint=error.hint)]
@@ -83,7 +78,7 @@ class Kubernetes:
         with disk_errors(request.log_path):
             request.log_path.touch()
         chosen = options_of({name: value for name, value in request.options.items() if name in NAMES})
-        cluster = api.connect(chosen.context, chosen.namespace)
+        cluster = connection.connect(chosen.context, chosen.namespace)
         _note(request.work_dir, cluster)
         try:
             started = self._started(cluster, chosen, launch, placement, request)
@@ -112,11 +107,11 @@ class Kubernetes:
                 return Failure(Phase.START, Cause.INFRA, "; ".join(wrong)[:500], rule="manifest")
         request.on_phase(Phase.PULL)
         deadline = time.monotonic() + request.pull_timeout
-        if (failure := _model_is_ready(cluster, wanted, request, deadline)) is not None:
+        if (failure := model_is_ready(cluster, wanted, request, deadline)) is not None:
             return failure
         for manifest in wanted.manifests:
-            _create(cluster, manifest)
-        found = _running(cluster, wanted.pods, wanted.container, chosen, request, deadline)
+            create(cluster, manifest)
+        found = running(cluster, wanted.pods, wanted.container, chosen, request, deadline)
         if isinstance(found, Failure):
             return found
         if (failure := unlike(found, wanted, launch)) is not None:
@@ -145,14 +140,14 @@ class Kubernetes:
             return []
         chosen = options_of(deploy.options if deploy else {})
         context, namespace = _noted(log_path) or (chosen.context, chosen.namespace)
-        with api.connected(context, namespace) as cluster:
+        with connection.connected(context, namespace) as cluster:
             _save_log(cluster, attempt, log_path)
             return removed(cluster, attempt, pods_of(attempt), REAP_GRACE)
 
     def sweep(self, lives: Callable[[str], bool | None]) -> list[str]:
         """In the current context's namespace: which others there are is written in running files, and `reap` reads
         them."""
-        with suppress(NotReady, api.Refused), api.connected(None, None, patience=5.0) as cluster:
+        with suppress(NotReady, api.Refused), connection.connected(None, None, patience=5.0) as cluster:
             return swept(cluster, lives)
         return []
 
@@ -183,34 +178,6 @@ def _rendered(cluster: api.Cluster, chosen: Options, launch: Launch, request: Pl
     return ome.render(launch, request, chosen, cluster.namespace, secrets, needed.kinds_of(cluster, ome.named(chosen)))
 
 
-def _model_is_ready(cluster: api.Cluster, wanted: Rendered, request: PlaceRequest, deadline: float) -> Failure | None:
-    """Of OME: make the model unless it is there, and wait until its weights are. An existing one is never changed."""
-    made = [(str(one["kind"]), str(one["metadata"]["name"]), one) for one in wanted.models]
-    for kind, name, manifest in made:
-        there = cluster.get(kind, name)
-        if there is None:
-            with suppress_conflict():  # another attempt makes the same one
-                cluster.create(manifest)
-        elif wrong := _differs(there.get("spec") or {}, manifest["spec"]):
-            about = f"there is a {kind} called {name}, and it says otherwise: {wrong}; it is never changed"
-            return Failure(Phase.START, Cause.INFRA, about[:500], rule="conflict")
-    named = [(kind, name) for kind, name, _ in made] + [one for one in wanted.existing if one[0] in ome.MODEL_KINDS]
-    for kind, name in named:
-        told = float("-inf")
-        while (state := ome.model_state(cluster.get(kind, name))) != ome.READY:
-            about = f"the model {name} is {state or 'without a state: does the OME controller run?'}"
-            if state == ome.FAILED or time.monotonic() > deadline:
-                limit = None if state == ome.FAILED else "timeouts.pull"
-                return Failure(Phase.PULL, Cause.INFRA, about[:500], rule="model-not-ready", limit=limit)
-            if request.should_stop():
-                return Failure(Phase.PULL, Cause.INTERRUPTED, "stopped on request")
-            if time.monotonic() - told >= _TELL_EVERY:
-                request.on_progress(about)
-                told = time.monotonic()
-            time.sleep(_PAUSE)
-    return None
-
-
 def _load_place(
     cluster: api.Cluster,
     wanted: Rendered,
@@ -223,7 +190,7 @@ def _load_place(
     """None: the load comes from this machine. In the cluster it takes the Service, or the campaign's own address."""
     if wanted.load is None:
         return None
-    found = _running(cluster, wanted.load, beside.CONTAINER, chosen, request, deadline)
+    found = running(cluster, wanted.load, beside.CONTAINER, chosen, request, deadline)
     if isinstance(found, Failure):
         return replace(found, cause=Cause.INFRA, evidence=f"the load generator's pod: {found.evidence}"[:500])
     inside = replace(chosen, endpoint=SERVICE) if chosen.endpoint == FORWARD else chosen
@@ -233,40 +200,6 @@ def _load_place(
     return LoadPlace(Endpoint(url, launch.served or placement.served_model), command)
 
 
-def _running(
-    cluster: api.Cluster, pods: str, container: str, chosen: Options, request: PlaceRequest, deadline: float
-) -> Mapping[str, Any] | Failure:
-    """The pod whose container runs."""
-    told, homeless = float("-inf"), None
-    while True:
-        found = newest([one for one in cluster.find("Pod", pods) if "deletionTimestamp" not in one["metadata"]])
-        state = seen(found, container, events_of(cluster, object_name(request.attempt_id)))
-        now = time.monotonic()
-        if state.runs:
-            assert found is not None
-            return found
-        if state.failure is not None:
-            return state.failure
-        if state.end is not None:
-            if not state.end.host_fault:
-                assert found is not None
-                return found  # it ended at once: whoever waits for it tells how, with its log
-            return Failure(Phase.START, Cause.INFRA, state.end.host_fault[:500], rule="host")
-        homeless = (homeless or now) if state.unschedulable else None
-        if homeless is not None and now - homeless > chosen.unschedulable_after:
-            why = f"{state.waits}; for {format_duration(chosen.unschedulable_after)}"
-            return Failure(Phase.PULL, Cause.INFRA, why[:500], rule="unschedulable", limit="deploy.unschedulable_after")
-        if now > deadline:
-            why = f"it did not run within {format_duration(request.pull_timeout)}: {state.waits}"
-            return Failure(Phase.PULL, Cause.INFRA, why[:500], rule="not-running", limit="timeouts.pull")
-        if request.should_stop():
-            return Failure(Phase.PULL, Cause.INTERRUPTED, "stopped on request")
-        if now - told >= _TELL_EVERY:
-            request.on_progress(state.waits)
-            told = now
-        time.sleep(_PAUSE)
-
-
 def _model_path(request: PlaceRequest, chosen: Options) -> str | None:
     """Where the engine will see its weights; a hub id is the engine's own business. None: nowhere."""
     if chosen.renderer == "ome":
@@ -274,41 +207,6 @@ def _model_path(request: PlaceRequest, chosen: Options) -> str | None:
     if (named := pod.claim(chosen.weights)) is not None:
         return f"{pod.MODELS}/{named[1]}"
     return None if request.model_path.startswith("/") else request.model_path
-
-
-def _create(cluster: api.Cluster, manifest: Mapping[str, Any]) -> None:
-    """OME's webhook looks at a copy of what there is, which may be a moment old: a runtime that was just made is not
-    found. Then it is asked again."""
-    deadline = time.monotonic() + WEBHOOK
-    while True:
-        try:
-            cluster.create(manifest)
-            return
-        except api.Refused as error:
-            late = time.monotonic() > deadline
-            if late or manifest["kind"] != "InferenceService" or "not found" not in error.message:
-                raise
-        time.sleep(_PAUSE)
-
-
-@contextmanager
-def suppress_conflict() -> Iterator[None]:
-    try:
-        yield
-    except api.Refused as error:
-        if error.status != 409:
-            raise
-
-
-def _differs(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """The first field of `wanted` that is another one there; the server adds defaults of its own."""
-    for name, value in wanted.items():
-        if isinstance(value, Mapping) and isinstance(there.get(name), Mapping):
-            if found := _differs(there[name], value):
-                return f"{name}.{found}"
-        elif there.get(name) != value:
-            return f"{name} is {there.get(name)!r}, not {value!r}"
-    return ""
 
 
 def _note(folder: Path, cluster: api.Cluster) -> None:

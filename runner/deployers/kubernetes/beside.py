@@ -71,7 +71,7 @@ async def _run(pod: str, namespace: str, context: str, client: str, job: bytes, 
     from httpx2 import Timeout
     from lightkube.config.client_adapter import AsyncClient, ConnectionParams
 
-    from runner.deployers.kubernetes.api import configuration
+    from runner.deployers.kubernetes.connection import configuration
 
     words = ("python3", "-m", REMOTE, client)
     asked: list[tuple[str, str | int | float | bool | None]]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from runner.deployers.kubernetes.api import Cluster, Refused, connected
+from runner.deployers.kubernetes.api import Cluster, Refused
+from runner.deployers.kubernetes.connection import connected
 from runner.deployers.kubernetes.needed import AGENT, OME_NAMESPACE, PRODUCT, forbidden, has, of_pods
 from runner.deployers.kubernetes.options import Options
 from runner.deployers.kubernetes.workload import OME, PLAIN

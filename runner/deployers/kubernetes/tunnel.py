@@ -123,7 +123,7 @@ async def _run(pod: str, port: int, local: int, namespace: str, context: str | N
     from lightkube.config.client_adapter import AsyncClient as client
     from lightkube.config.client_adapter import ConnectionParams
 
-    from runner.deployers.kubernetes.api import configuration
+    from runner.deployers.kubernetes.connection import configuration
 
     single = configuration(context)
     async with client(single, ConnectionParams(timeout=Timeout(HANDSHAKE, read=None))) as http:

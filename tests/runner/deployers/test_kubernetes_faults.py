@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from runner.deployers import PlaceRequest, deployers
-from runner.deployers.kubernetes import api, refusal, workload
+from runner.deployers.kubernetes import api, connection, refusal, workload
 from runner.deployers.kubernetes.workload import Log, removed
 from runner.domain.campaign import Deploy
 from runner.domain.failure import Cause, Failure
@@ -105,7 +105,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 @pytest.fixture
 def cluster(server: Server) -> Iterator[api.Cluster]:
-    with api.connected(None, None, patience=2.0) as one:
+    with connection.connected(None, None, patience=2.0) as one:
         yield one
 
 
@@ -156,7 +156,7 @@ def test_a_refusal_is_a_value_of_the_attempt(
 
 def test_who_is_not_known_is_told_once(server: Server) -> None:
     server.answers["GET /version"] = [status(401, "Unauthorized", "Unauthorized")]
-    with pytest.raises(NotReady, match="does not know us"), api.connected(None, None, 1.0) as cluster:
+    with pytest.raises(NotReady, match="does not know us"), connection.connected(None, None, 1.0) as cluster:
         cluster.version()
 
 
@@ -197,7 +197,7 @@ def test_a_server_that_dies_in_the_middle_is_infra(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api, "PATIENCE", 0.2)
-    monkeypatch.setattr(api.connect, "__defaults__", (0.2,))
+    monkeypatch.setattr(connection.connect, "__defaults__", (0.2,))
     monkeypatch.setattr(workload, "PATIENCE", 0.2)
     server.answers[f"POST {JOBS}"] = [None]
     request = PlaceRequest(
