@@ -8,6 +8,7 @@
     ├── UnknownId              2   no run, trial, attempt or campaign of that name, or more than one
     ├── QueryRefused           2   `tunebook sql` reads and nothing else
     ├── NotReady               4   the environment lacks something: model, engine package, folder, tool
+    │   ├── LeftBehind         4   what an attempt started can not be ended now
     │   ├── ModelMissing       4
     │   ├── ModelDamaged       4   a model file whose header can not be true
     │   ├── EngineMissing      4
