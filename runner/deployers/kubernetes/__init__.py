@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from runner.deployers import Deployer, Engine, LoadPlace, PlaceRequest, unknown_options
-from runner.deployers.kubernetes import api, beside, connection, endpoint, needed, ome, plain, pod, strict
+from runner.deployers.kubernetes import api, beside, connection, endpoint, needed
 from runner.deployers.kubernetes.awaited import create, model_is_ready, running
+from runner.deployers.kubernetes.manifests import ome, plain, pod, strict
+from runner.deployers.kubernetes.manifests.rendered import ATTEMPT, Rendered
 from runner.deployers.kubernetes.options import FORWARD, NAMES, SERVICE, Options, options_of, problems
-from runner.deployers.kubernetes.rendered import ATTEMPT, Rendered
 from runner.deployers.kubernetes.workload import Workload, pods_of, removed, swept
 from runner.domain.campaign import Deploy
 from runner.domain.failure import Cause, Failure, Phase

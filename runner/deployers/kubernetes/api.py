@@ -100,11 +100,10 @@ class Cluster:
                 return None
             raise
 
-    def find(self, kind: str, labels: str = "", fields: str = "") -> list[dict[str, Any]]:
-        """By selectors, as kubectl takes them. A kind that the cluster does not know has no objects."""
-        asked = {"labelSelector": labels, "fieldSelector": fields}
+    def find(self, kind: str, labels: str = "") -> list[dict[str, Any]]:
+        """By a label selector, as kubectl takes it. A kind that the cluster does not know has no objects."""
         try:
-            found = self._json("GET", self._path(kind), params={name: text for name, text in asked.items() if text})
+            found = self._json("GET", self._path(kind), params={"labelSelector": labels} if labels else {})
         except Refused as refused:
             if refused.status == 404:
                 return []

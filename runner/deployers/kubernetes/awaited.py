@@ -10,9 +10,9 @@ from typing import Any
 from runner.deployers import PlaceRequest
 from runner.deployers.kubernetes.api import Cluster, Refused
 from runner.deployers.kubernetes.causes import newest, seen
-from runner.deployers.kubernetes.ome import FAILED, MODEL_KINDS, READY, model_state
+from runner.deployers.kubernetes.manifests.ome import FAILED, MODEL_KINDS, READY, model_state
+from runner.deployers.kubernetes.manifests.rendered import Rendered, object_name
 from runner.deployers.kubernetes.options import Options
-from runner.deployers.kubernetes.rendered import Rendered, object_name
 from runner.deployers.kubernetes.workload import events_of
 from runner.domain.failure import Cause, Failure, Phase
 from runner.domain.units import format_duration

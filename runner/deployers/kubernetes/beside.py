@@ -15,7 +15,8 @@ import threading
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from runner.deployers.kubernetes.tunnel import first_of
+from runner.deployers.kubernetes.sockets import PROTOCOL, first_of
+from runner.deployers.kubernetes.sockets import client as dialled
 from runner.errors import NotReady
 from runner.util.code import code_hash
 from runner.util.redact import redact
@@ -24,11 +25,8 @@ from runner.util.stdin import lines
 REMOTE = "runner.loadgens._remote"
 ROW = b'{"row": '
 """How a line of the far end begins that is a row (runner.loadgens._remote)."""
-PROTOCOL = "v4.channel.k8s.io"
 IN, OUT, ERROR_OUT, STATUS = range(4)
 CONTAINER = "load"
-HANDSHAKE = 20.0
-"""Seconds for the API server and the kubelet to begin."""
 
 
 class Stopped(Exception):
@@ -68,19 +66,13 @@ class Relay:
 
 
 async def _run(pod: str, namespace: str, context: str, client: str, job: bytes, rows: BinaryIO) -> int:
-    from httpx2 import Timeout
-    from lightkube.config.client_adapter import AsyncClient, ConnectionParams
-
-    from runner.deployers.kubernetes.connection import configuration
-
     words = ("python3", "-m", REMOTE, client)
     asked: list[tuple[str, str | int | float | bool | None]]
     asked = [("container", CONTAINER), ("stdin", "true"), ("stdout", "true"), ("stderr", "true")]
     asked += [("command", word) for word in words]
     path = f"/api/v1/namespaces/{namespace}/pods/{pod}/exec"
-    parameters = ConnectionParams(timeout=Timeout(HANDSHAKE, read=None))
     async with (
-        AsyncClient(configuration(context), parameters) as http,
+        dialled(context) as http,
         http.websocket(path, subprotocols=[PROTOCOL], params=asked, keepalive_ping_interval_seconds=None) as socket,
     ):
         await socket.send_bytes(bytes((IN,)) + job)

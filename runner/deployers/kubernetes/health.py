@@ -3,9 +3,10 @@ the guide's page on troubleshooting has the same list, and more that only people
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from runner.deployers.kubernetes.api import Cluster, Refused
 from runner.deployers.kubernetes.connection import connected
@@ -88,7 +89,7 @@ def _ome(cluster: Cluster) -> Iterator[tuple[str, str]]:
             yield f"the model agent does not run on {lacking} nodes", f"kubectl -n {OME_NAMESPACE} get pods -l {AGENT}"
 
 
-def _has_predictor(crd: dict[str, object]) -> bool:
-    versions = crd.get("spec", {}).get("versions", [])  # type: ignore[attr-defined]
+def _has_predictor(crd: Mapping[str, Any]) -> bool:
+    versions = crd.get("spec", {}).get("versions", [])
     schemas = (one.get("schema", {}).get("openAPIV3Schema", {}).get("properties", {}) for one in versions)
     return any("predictor" in schema.get("spec", {}).get("properties", {}) for schema in schemas)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from runner.deployers.kubernetes.api import KINDS, OF_THE_CLUSTER, Cluster, Refused
-from runner.deployers.kubernetes.ome import named, storage_path
+from runner.deployers.kubernetes.manifests.ome import named, storage_path
 from runner.deployers.kubernetes.options import FORWARD, Options
 from runner.deployers.kubernetes.workload import OME, PLAIN
 from runner.errors import NotReady, Problem

@@ -15,6 +15,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from runner.deployers.kubernetes.sockets import PROTOCOL, client, first_of
 from runner.errors import NotReady
 from runner.util.redact import redact
 
@@ -22,14 +23,11 @@ if TYPE_CHECKING:
     from httpx2 import AsyncClient
 
 HOST = "127.0.0.1"
-PROTOCOL = "v4.channel.k8s.io"
 DATA, ERROR = 0, 1
 CHUNK = 2**16
 IN_A_ROW = 5
 """Connections that fail one after the other, until the way itself is held for broken."""
 BROKEN = 3
-HANDSHAKE = 20.0
-"""Seconds for the API server and the kubelet to take a connection."""
 
 
 class Tunnel:
@@ -106,27 +104,13 @@ async def _both_ways(reader: asyncio.StreamReader, writer: asyncio.StreamWriter,
         await asyncio.gather(*ways, return_exceptions=True)
 
 
-def first_of(error: Exception) -> Exception:
-    """What a task group wraps."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
 def _say(text: str) -> None:
     sys.stderr.write(redact(" ".join(text.split()))[:500] + "\n")
     sys.stderr.flush()
 
 
 async def _run(pod: str, port: int, local: int, namespace: str, context: str | None) -> None:
-    from httpx2 import Timeout
-    from lightkube.config.client_adapter import AsyncClient as client
-    from lightkube.config.client_adapter import ConnectionParams
-
-    from runner.deployers.kubernetes.connection import configuration
-
-    single = configuration(context)
-    async with client(single, ConnectionParams(timeout=Timeout(HANDSHAKE, read=None))) as http:
+    async with client(context) as http:
         await Tunnel(http, f"/api/v1/namespaces/{namespace}/pods/{pod}/portforward", port).serve(local)
 
 

@@ -14,8 +14,8 @@ from runner.deployers import Engine, LoadPlace
 from runner.deployers.kubernetes.api import Away, Cluster, Refused
 from runner.deployers.kubernetes.causes import restarts, seen
 from runner.deployers.kubernetes.endpoint import Forward
-from runner.deployers.kubernetes.ome import OF_POD
-from runner.deployers.kubernetes.rendered import ATTEMPT, DRIVER, LOAD, MANAGED, object_name
+from runner.deployers.kubernetes.manifests.ome import OF_POD
+from runner.deployers.kubernetes.manifests.rendered import ATTEMPT, DRIVER, LOAD, MANAGED, object_name
 from runner.domain.trial import Endpoint, Exit, Placement
 from runner.errors import LeftBehind
 from runner.util import hurry

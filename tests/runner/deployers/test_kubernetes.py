@@ -10,12 +10,13 @@ import pytest
 import yaml
 
 from runner.deployers import PlaceRequest, deployers
-from runner.deployers.kubernetes import ome, plain, pod, unlike
+from runner.deployers.kubernetes import unlike
 from runner.deployers.kubernetes.causes import newest, seen
+from runner.deployers.kubernetes.manifests import ome, plain, pod
+from runner.deployers.kubernetes.manifests.presets import base_models, serving_runtimes
+from runner.deployers.kubernetes.manifests.rendered import Rendered, merged
+from runner.deployers.kubernetes.manifests.strict import unknown
 from runner.deployers.kubernetes.options import NAMES, options_of
-from runner.deployers.kubernetes.presets import base_models, serving_runtimes
-from runner.deployers.kubernetes.rendered import Rendered, merged
-from runner.deployers.kubernetes.strict import unknown
 from runner.domain.campaign import Deploy, Entry
 from runner.domain.failure import Cause, Failure, Phase
 from runner.domain.parameters import Scalar

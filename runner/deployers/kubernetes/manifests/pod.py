@@ -8,8 +8,8 @@ from typing import Any
 
 from runner import __file__ as ours
 from runner.deployers import PlaceRequest
+from runner.deployers.kubernetes.manifests.rendered import metadata, object_name
 from runner.deployers.kubernetes.options import Options
-from runner.deployers.kubernetes.rendered import metadata, object_name
 from runner.domain.trial import Launch
 from runner.util.environment import passed_through
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from runner.deployers import PlaceRequest
 from runner.deployers.kubernetes.beside import CONTAINER
+from runner.deployers.kubernetes.manifests.rendered import LOAD, OURS, metadata, object_name
 from runner.deployers.kubernetes.options import Options
-from runner.deployers.kubernetes.rendered import LOAD, OURS, metadata, object_name
 
 
 def load_job(request: PlaceRequest, chosen: Options, namespace: str) -> dict[str, Any] | None:

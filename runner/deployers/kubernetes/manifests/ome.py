@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.deployers import PlaceRequest
-from runner.deployers.kubernetes.load import load_job, load_of
+from runner.deployers.kubernetes.manifests.load import load_job, load_of
+from runner.deployers.kubernetes.manifests.pod import config_map, container, secret, volumes, where, words
+from runner.deployers.kubernetes.manifests.presets import base_model, base_models, serving_runtime, serving_runtimes
+from runner.deployers.kubernetes.manifests.rendered import OURS, SHARED, Rendered, merged, metadata, object_name
 from runner.deployers.kubernetes.options import Options
-from runner.deployers.kubernetes.pod import config_map, container, secret, volumes, where, words
-from runner.deployers.kubernetes.presets import base_model, base_models, serving_runtime, serving_runtimes
-from runner.deployers.kubernetes.rendered import OURS, SHARED, Rendered, merged, metadata, object_name
 from runner.domain.trial import Launch
 from runner.errors import Problem
 

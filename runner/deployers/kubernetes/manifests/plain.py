@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.deployers import PlaceRequest
-from runner.deployers.kubernetes.load import load_job, load_of
+from runner.deployers.kubernetes.manifests.load import load_job, load_of
+from runner.deployers.kubernetes.manifests.pod import config_map, container, secret, volumes, where
+from runner.deployers.kubernetes.manifests.rendered import ATTEMPT, OURS, Rendered, metadata, object_name
 from runner.deployers.kubernetes.options import Options
-from runner.deployers.kubernetes.pod import config_map, container, secret, volumes, where
-from runner.deployers.kubernetes.rendered import ATTEMPT, OURS, Rendered, metadata, object_name
 from runner.domain.trial import Launch
 
 CONTAINER = "engine"

@@ -18,10 +18,10 @@ MODULES: Mapping[str, str] = {
     "ConfigMap": "lightkube.models.core_v1",
     "Deployment": "lightkube.models.apps_v1",
     "Job": "lightkube.models.batch_v1",
-    "BaseModel": "runner.deployers.kubernetes.ome_types",
-    "ClusterBaseModel": "runner.deployers.kubernetes.ome_types",
-    "ServingRuntime": "runner.deployers.kubernetes.ome_types",
-    "InferenceService": "runner.deployers.kubernetes.ome_types",
+    "BaseModel": "runner.deployers.kubernetes.manifests.ome_types",
+    "ClusterBaseModel": "runner.deployers.kubernetes.manifests.ome_types",
+    "ServingRuntime": "runner.deployers.kubernetes.manifests.ome_types",
+    "InferenceService": "runner.deployers.kubernetes.manifests.ome_types",
 }
 """Kind -> where its type is."""
 
