@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,8 @@ import pytest
 
 from runner.deployers import Deployer, Engine, PlaceRequest, deployers
 from runner.deployers._readiness import Ready, wait_ready
+from runner.deployers.kubernetes.connection import connected
+from runner.deployers.kubernetes.workload import swept
 from runner.domain.campaign import Deploy, Timeouts
 from runner.domain.failure import Cause, Failure, Phase
 from runner.domain.trial import Health, Launch, Placement
@@ -37,6 +38,7 @@ from tests.kube.stand_in import (
     Fate,
     register,
 )
+from tests.kube.waiting import until
 from tests.kube_server import KubeApi
 
 pytestmark = pytest.mark.kube
@@ -127,13 +129,6 @@ def bench(kube_api: KubeApi, namespace: str, tmp_path: Path, monkeypatch: pytest
         kube_api.do("POST", place, {**foreign, "spec": {"template": template}})
         yield Bench(kube_api, node, namespace, request, Deploy("kubernetes", options))
         assert kube_api.ask("GET", f"{place}/of-somebody-else").status == 200, "what is not ours was touched"
-
-
-def until(condition: Callable[[], object]) -> None:
-    limit = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < limit, "it never came"
-        time.sleep(0.02)
 
 
 def test_success_leaves_nothing(bench: Bench) -> None:
@@ -303,7 +298,7 @@ def test_a_pod_that_does_not_go_is_named(bench: Bench, monkeypatch: pytest.Monke
     with pytest.raises(NotReady, match=r"may be left in the cluster: .*pod tb-"):
         engine.stop(0.5)
     bench.node.lets_go = True
-    assert any(line.startswith("pod tb-") for line in DEPLOYER.reap(bench.request.labels, None, bench.deploy))
+    assert f"service {bench.name}" in DEPLOYER.reap(bench.request.labels, None, bench.deploy), "it waited for the pod"
     assert bench.left() == []
 
 
@@ -315,6 +310,24 @@ def test_reap_and_sweep_end_what_is_ours_and_nothing_else(bench: Bench) -> None:
         ended = DEPLOYER.reap(bench.request.labels, bench.request.log_path, bench.deploy)
         assert f"job {bench.name}" in ended
     assert bench.left() == []
+
+
+def test_a_sweep_tells_what_went_though_another_does_not_go(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.deployers.kubernetes.workload.PATIENCE", 1.0)
+    place = f"/apis/batch/v1/namespaces/{bench.namespace}/jobs"
+    template = {
+        "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x", "command": ["sleep", "9"]}]}
+    }
+    for name, held in (("tb-held", ["example.org/wait"]), ("tb-free", [])):
+        labels = {"app.kubernetes.io/managed-by": "tunebook", "tunebook.attempt": name.removeprefix("tb-")}
+        about = {"name": name, "labels": labels, "annotations": {"tunebook.driver": "h/b/1"}, "finalizers": held}
+        bench.node.tell(name, READY)
+        bench.api.do("POST", place, {"metadata": about, "spec": {"template": template}})
+    with connected(None, bench.namespace) as cluster:
+        assert "job tb-free" in swept(cluster, lambda label: False if label == "h/b/1" else None)
+    assert bench.api.ask("GET", f"{place}/tb-held").status == 200
+    bench.api.do("PATCH", f"{place}/tb-held", {"metadata": {"finalizers": None}})
+    until(lambda: bench.left() == [])
 
 
 def test_a_wrong_field_is_refused_before_anything_is_made(bench: Bench) -> None:

@@ -6,8 +6,7 @@ import json
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,24 +17,13 @@ import pytest
 from runner.util import net
 from tests.kube.kubelet import Kubelet
 from tests.kube.stand_in import register
+from tests.kube.waiting import until
 from tests.kube_server import KubeApi
-from tests.stories._world import assert_nothing_left, attempts, start, tunebook
+from tests.stories._world import CONTAINED, assert_nothing_left, attempts, start, tunebook
 
 pytestmark = [pytest.mark.kube, pytest.mark.story]
 
-CAMPAIGN: dict[str, Any] = {
-    "tunebook": 1,
-    "name": "in-pods",
-    "model": {"id": "simulated/tiny"},
-    "workload": {
-        "scenarios": ["D(16,8)"],
-        "load": {"concurrency": [1, 2]},
-        "each_level": {"duration": "5s", "requests": 6, "warmup": 1, "request_timeout": "10s"},
-    },
-    "objective": {"metric": "output_throughput"},
-    "search": {"sampler": "random", "trials": 2, "seed": 3, "startup": 2},
-    "timeouts": {"pull": "20s", "load": "30s", "ready": "20s", "level": "30s", "no_progress": "20s", "stop": "1s"},
-}
+CAMPAIGN: dict[str, Any] = {**CONTAINED, "name": "in-pods"}
 
 
 @dataclass
@@ -79,13 +67,6 @@ def place(tmp_path: Path, kube_api: KubeApi, namespace: str, monkeypatch: pytest
     logs.mkdir()
     with Kubelet(kube_api, namespace, logs) as node:
         yield Place(tmp_path, kube_api, node, namespace, net.free_port("127.0.0.1"))
-
-
-def until(condition: Callable[[], object]) -> None:
-    limit = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < limit, "it never came"
-        time.sleep(0.05)
 
 
 def test_campaign_to_record(place: Place) -> None:

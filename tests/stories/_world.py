@@ -37,6 +37,21 @@ timeouts: {{load: 20s, ready: 10s, level: 20s, no_progress: 5s, stop: 1s}}
 """
 
 
+CONTAINED: dict[str, Any] = {
+    "tunebook": 1,
+    "model": {"id": "simulated/tiny"},
+    "workload": {
+        "scenarios": ["D(16,8)"],
+        "load": {"concurrency": [1, 2]},
+        "each_level": {"duration": "5s", "requests": 6, "warmup": 1, "request_timeout": "10s"},
+    },
+    "objective": {"metric": "output_throughput"},
+    "search": {"sampler": "random", "trials": 2, "seed": 3, "startup": 2},
+    "timeouts": {"pull": "20s", "load": "30s", "ready": "20s", "level": "30s", "no_progress": "20s", "stop": "1s"},
+}
+"""A campaign whose engines are put into something: it lacks a name, `deploy` and `runtimes`."""
+
+
 def write_campaign(folder: Path, **changes: Any) -> Path:
     """A campaign on the simulated engine: seconds, not minutes."""
     values = {"name": "story", "flags": "", "sampler": "random", "trials": 3, "top": 0, "loads": "[1, 2]", **changes}

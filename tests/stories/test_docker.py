@@ -21,23 +21,19 @@ from runner.hardware.lease import leases
 from runner.util import net
 from tests.docker_engine import BASE_PYTHON, EMPTY, PATHS, ROOT, DockerEngine, image_with, within
 from tests.stories._copied import answers, filled, running
-from tests.stories._world import assert_nothing_left, assert_quiet, assert_seen_dead, attempts, start, tunebook
+from tests.stories._world import (
+    CONTAINED,
+    assert_nothing_left,
+    assert_quiet,
+    assert_seen_dead,
+    attempts,
+    start,
+    tunebook,
+)
 
 pytestmark = [pytest.mark.docker, pytest.mark.story]
 
-CAMPAIGN: dict[str, Any] = {
-    "tunebook": 1,
-    "name": "contained",
-    "model": {"id": "simulated/tiny"},
-    "workload": {
-        "scenarios": ["D(16,8)"],
-        "load": {"concurrency": [1, 2]},
-        "each_level": {"duration": "5s", "requests": 6, "warmup": 1, "request_timeout": "10s"},
-    },
-    "objective": {"metric": "output_throughput"},
-    "search": {"sampler": "random", "trials": 2, "seed": 3, "startup": 2},
-    "timeouts": {"pull": "20s", "load": "30s", "ready": "20s", "level": "30s", "no_progress": "20s", "stop": "1s"},
-}
+CAMPAIGN: dict[str, Any] = {**CONTAINED, "name": "contained"}
 
 
 @dataclass

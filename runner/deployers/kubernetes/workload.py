@@ -180,14 +180,18 @@ def _secret_removed(cluster: Cluster, attempt_id: str) -> list[str]:
 
 def swept(cluster: Cluster, lives: Callable[[str], bool | None]) -> list[str]:
     """The same for every attempt of the namespace whose driver is dead."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, None] = {}
     for kind in (*OME, *PLAIN):
         with contextlib.suppress(Refused):  # OME's kinds are no business of a role for the plain renderer
             for one in cluster.find(kind, f"{MANAGED}=tunebook,{ATTEMPT}"):
                 about = one["metadata"]
                 if lives((about.get("annotations") or {}).get(DRIVER, "")) is False:
-                    found.setdefault(str(about["labels"][ATTEMPT]), []).append(str(about["name"]))
-    return [line for attempt in found for line in removed(cluster, attempt, pods_of(attempt), 0.0)]
+                    found[str(about["labels"][ATTEMPT])] = None
+    lines: list[str] = []
+    for attempt in found:
+        with contextlib.suppress(LeftBehind):  # it is found again next time, and keeps nobody else's from going
+            lines += removed(cluster, attempt, pods_of(attempt), 0.0)
+    return lines
 
 
 def pods_of(attempt_id: str) -> tuple[str, ...]:
