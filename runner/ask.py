@@ -71,10 +71,11 @@ def ask(
     scratch: Path,
     client_log: Path,
     should_stop: Callable[[], bool],
+    cpus: Sequence[int] = (),
 ) -> Asked:
     """Every prompt once, at temperature 0. Any end is a value: an engine that does not answer one within the timeout of
-    a request hangs; there is no other deadline, so that no busy machine makes answers wrong. Raises OSError when the
-    child could not be started."""
+    a request hangs; there is no other deadline, so that no busy machine makes answers wrong. `cpus`: where the child is
+    pinned to. Raises OSError when it could not be started."""
     chosen = prompt_set()
     job_path, out = scratch / "answers-job.json", scratch / "answers.jsonl"
     job = AnswersJob(
@@ -96,6 +97,7 @@ def ask(
         stdin=process.PIPE,
         stdout=process.DEVNULL,
         stderr=client_log,
+        cpus=cpus,
     ) as child:
         failure = _watched(child, engine, should_stop)
         child.stop(0.0)

@@ -13,6 +13,7 @@
     │   ├── ModelDamaged       4   a model file whose header can not be true
     │   ├── EngineMissing      4
     │   ├── NoGpu              4   too few GPUs of the wanted kind, or none of them came free
+    │   ├── NoCpu              4   the same of CPUs for a pinned engine
     │   └── Unwritable         4
     ├── StoreError             5   the store can not be used as it is
     │   ├── StoreLocked        5
@@ -145,6 +146,10 @@ class EngineMissing(NotReady):
 
 class NoGpu(NotReady):
     slug = "no-gpu"
+
+
+class NoCpu(NotReady):
+    slug = "no-cpu"
 
 
 class Unwritable(NotReady):

@@ -23,7 +23,8 @@ from runner.engines import environments
 from runner.errors import EngineMissing, NotReady, UsageError
 from runner.hardware.choice import Candidate
 from runner.hardware.facts import host_facts
-from runner.hardware.lease import VISIBLE, lease_path, read_lease, usable
+from runner.hardware.lease import VISIBLE, usable
+from runner.hardware.locks import lease_path, read_lease
 from runner.hardware.probes import PROBES, SIMULATED, asked, state_of
 from runner.loadgens import genai_bench
 from runner.running_file import runner_lives

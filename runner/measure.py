@@ -68,6 +68,7 @@ def measure(
     judge_level: Callable[[LevelResult], bool],
     label: str | None = None,
     gpus: Sequence[str] = (),
+    cpus: Sequence[int] = (),
     requests: Path | None = None,
 ) -> Measured:
     """Measure every level, lightest first, until one decides; where the load is searched, whichever the search asks
@@ -75,11 +76,10 @@ def measure(
 
     Called when the engine has answered its first completion. `scratch` exists and takes job.json and rows.jsonl;
     `label` names the attempt for `reap` (default: the name of `scratch`), `gpus` the UUIDs of its own, which are
-    watched meanwhile; `requests` holds the lines of its trace or dataset. `read_counters` gives the engine's own
-    counters now; when it raises OSError there are none.
-    `on_event` is told level_started, progress and level_ended. After a level for which `judge_level` is false no
-    heavier one is measured; that alone is no failure. The child has ended when this returns, on every path. Raises
-    OSError when it could not be started.
+    watched meanwhile, `cpus` the logical CPUs of its load generator; `requests` holds the lines of its trace or
+    dataset. `read_counters` gives the engine's counters; when it raises OSError there are none. `on_event` is told
+    level_started, progress and level_ended. After a level for which `judge_level` is false no heavier one is measured;
+    that alone is no failure. The child has ended when this returns. Raises OSError when it could not be started.
     """
     workload = campaign.workload
     place = engine.load_place
@@ -100,8 +100,10 @@ def measure(
     )
     name = label or scratch.name
     with (
-        Observer(engine.pids, gpus, (process.LABEL, name)) as observer,
-        Child(loadgens.get(workload.client), job, scratch, client_log, name, place.command if place else None) as child,
+        Observer(engine.pids, gpus, (process.LABEL, name), shared=campaign.hardware.cpus > 0) as observer,
+        Child(
+            loadgens.get(workload.client), job, scratch, client_log, name, place.command if place else None, cpus
+        ) as child,
     ):
         run = _Run(campaign, engine, child, read_counters, should_stop, on_event, observer)
         for plan in _course(campaign, run.results, judge_level):

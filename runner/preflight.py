@@ -12,6 +12,7 @@ from runner.domain.campaign import Campaign
 from runner.engines import environments
 from runner.engines.choice import remedied, with_engine
 from runner.errors import EngineMissing, NotReady, OtherHardware, Problem
+from runner.hardware.cores import cores_here
 from runner.hardware.lease import lacking
 from runner.inputs.places import fetch, is_here
 from runner.loadgens import loadgens
@@ -25,12 +26,8 @@ def refuse_unless_ready(campaign: Campaign, project: Path, ask_network: bool = T
     """Raises OtherHardware, EngineMissing, ModelMissing or ModelDamaged with what to do, and UsageError for a bad
     TUNEBOOK_FAKE_GPUS; returns quietly when the campaign can start here. The hardware comes first: elsewhere the engine
     is no question. A hub is asked only for a model that is not complete here, and not at all without `ask_network`."""
-    if campaign.hardware.gpus and deployers.get(campaign.deploy.kind).leases_gpus:
-        why = lacking(campaign.hardware)
-        if why is not None:
-            what = f"campaign {campaign.name!r} asks for {campaign.hardware.label} and {why}"
-            hint = "run it where such GPUs are; `run --matching` skips it here"
-            raise OtherHardware([Problem(OtherHardware.slug, what, None, hint)])
+    if deployers.get(campaign.deploy.kind).leases:
+        _refuse_other_hardware(campaign)
     for problem in deployers.get(campaign.deploy.kind).needs(campaign.deploy, campaign.hardware.gpus):
         raise NotReady(problem.what, hint=problem.hint)
     if campaign.deploy.kind == "local":
@@ -55,6 +52,18 @@ def refuse_unless_ready(campaign: Campaign, project: Path, ask_network: bool = T
                 raise NotReady(what, hint=f"run `tunebook engine install transformers`, which can convert it; or {own}")
     if campaign.deploy.kind != "attach":
         model_facts(campaign.model, project)  # half a file is found now, and not by each engine in its own words
+
+
+def _refuse_other_hardware(campaign: Campaign) -> None:
+    wanted = campaign.hardware
+    for label, kind, why in (
+        (wanted.gpu_label, "GPUs", lacking(wanted) if wanted.gpus else None),
+        (wanted.cpu_label, "CPUs", cores_here().missing(wanted) if wanted.cpus else None),
+    ):
+        if why is not None:
+            what = f"campaign {campaign.name!r} asks for {label} and {why}"
+            hint = f"run it where such {kind} are; `run --matching` skips it here"
+            raise OtherHardware([Problem(OtherHardware.slug, what, None, hint)])
 
 
 def convert_models(

@@ -93,7 +93,7 @@ class RunSteps(RunState):
         """Where attempts run. Away, the machines are asked first; what an earlier run left there comes home. Raises
         UsageError for a deployer that starts nothing on the machines of an executor."""
         kind, name = self.campaign.deploy.kind, self.executor.name
-        if self.executor.away and not deployers.get(kind).leases_gpus:
+        if self.executor.away and not deployers.get(kind).leases:
             what = f"`deploy: {kind}` starts no engine on the machines of --executor {name}"
             raise UsageError(what, hint="run this campaign without --executor: its attempts are led from here")
         mine = self.executor, self.campaign, self.results, self.project

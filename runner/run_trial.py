@@ -17,7 +17,7 @@ from typing import Any
 
 from runner.advise import advised
 from runner.ask import ANSWERS, ask, facts_of, prompt_set, write_answers
-from runner.attempt_gpus import gpu_file, gpu_seconds, gpus_of
+from runner.attempt_hardware import NOTHING, Held, gpu_file, gpu_seconds, hardware_of
 from runner.deployers import Deployer, Engine, PlaceRequest, deployers
 from runner.deployers._readiness import wait_ready
 from runner.domain.answers import Answers
@@ -61,7 +61,7 @@ def run_trial(order: Order, stop: Stop, notify: Notify) -> Attempt:
     trial = _Trial.of(order, stop, notify)
     trial.register()
     try:
-        with disk_errors(trial.scratch), trial.leased() as gpus, trial.started(gpus) as engine:
+        with disk_errors(trial.scratch), trial.leased() as held, trial.started(held) as engine:
             if engine is not None:
                 if trial.becomes_ready(engine) and trial.is_measured(engine) and trial.has_answered(engine):
                     trial.reached(Phase.DONE)
@@ -99,6 +99,7 @@ class _Trial:
     phase: Phase = Phase.PRECHECK
     phase_utc: str = field(default_factory=utc_now)
     phases: list[PhaseTime] = field(default_factory=list)
+    held: Held = NOTHING
     request: PlaceRequest | None = None
     exit: Exit | None = None
     starved: bool = False
@@ -146,18 +147,19 @@ class _Trial:
         facts = running_facts(self.order, self.campaign, self.attempt, self.phase, self.phase_utc)
         write_running(Path(self.order.results), self.order.attempt_id, facts)
 
-    def leased(self) -> AbstractContextManager[tuple[str, ...]]:
-        """The GPUs that the campaign asks for. They are given back after the engine is gone, on every path."""
-        return gpus_of(self.campaign, self.deployer, self.order.attempt_id, self.stop, self.reached, self._waits)
+    def leased(self) -> AbstractContextManager[Held]:
+        """GPUs and CPUs that the campaign asks for. They are given back after the engine is gone, on every path."""
+        return hardware_of(self.campaign, self.deployer, self.order.attempt_id, self.stop, self.reached, self._waits)
 
     def _waits(self, reason: str) -> None:
         self._event("waiting", {"reason": reason})
 
-    def started(self, gpus: tuple[str, ...]) -> AbstractContextManager[Engine | None]:
+    def started(self, held: Held) -> AbstractContextManager[Engine | None]:
         """Place and start. The engine is a context manager that ends everything it started; without one, `failure`
         says why."""
+        self.held = held
         self.request = replace(
-            place_request(self.order, self.campaign, self.scratch, gpus),
+            place_request(self.order, self.campaign, self.scratch, held.gpus),
             should_stop=self.stop,
             on_phase=self.reached,
             on_progress=lambda text: self._event("waiting", {"reason": text}),
@@ -166,6 +168,7 @@ class _Trial:
         if isinstance(placement, Failure):
             self.fail(placement)
             return nullcontext()
+        placement = replace(placement, cpus=held.cpus.engine, client_cpus=held.cpus.client)
         self.reached(Phase.START)
         launch = self.runtime.launch(self.order.configuration, self.entry, placement)
         self.attempt = replace(self.attempt, placement=placement, launch=launch)
@@ -215,7 +218,8 @@ class _Trial:
             should_stop=self.stop,
             on_event=self._event,
             judge_level=lambda level: after_level(level, rules) is Ascent.GO_ON,
-            gpus=self.request.gpus if self.request else (),
+            gpus=self.held.gpus,
+            cpus=self.held.cpus.client,
             requests=requests_of(self.campaign, Path(self.order.project)),
         )
         if self.measured.failure is not None:
@@ -230,7 +234,8 @@ class _Trial:
         if guard is None:
             return True
         self.reached(Phase.SLO)
-        asked = ask(self.campaign, engine.endpoint, engine, self.scratch, self.client_log, self.stop)
+        cpus = self.held.cpus.client
+        asked = ask(self.campaign, engine.endpoint, engine, self.scratch, self.client_log, self.stop, cpus)
         answers = Answers(self.order.attempt_id, self.entry.name, prompt_set().id, asked.answers)
         mine = self.entry.name == guard.reference and self.order.configuration.is_default
         facts = facts_of(answers, guard.reference, self.order.reference, is_reference=mine)

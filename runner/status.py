@@ -14,7 +14,7 @@ from typing import Any
 
 from runner.domain.records import RecordKind
 from runner.errors import StoreDamaged
-from runner.hardware.lease import leases
+from runner.hardware.locks import leases
 from runner.lineage_lock import owners
 from runner.running_file import read_progress, read_running, runner_lives, scratch_folder
 from runner.store.record import read_record, record_folders
@@ -148,7 +148,7 @@ def _of_owner(results: Path, owner: Mapping[str, Any], running: Sequence[Mapping
     start = starts.of_lineage(owner["search_key"], owner["since"]) or {}
     process = ("host", "boot_id", "pid", "pid_started")
     mine = [facts for facts in running if all(facts[key] == owner[key] for key in process)]
-    gpus = [lease for lease in leases() if all(lease.get(key) == owner[key] for key in process)]
+    held = [lease for lease in leases() if all(lease.get(key) == owner[key] for key in process)]
     return RunNow(
         state=ELSEWHERE if runner_lives(owner) is None else ALIVE,
         campaign=str(owner["campaign"]),
@@ -159,8 +159,13 @@ def _of_owner(results: Path, owner: Mapping[str, Any], running: Sequence[Mapping
         attempts=tuple(_attempt(results, facts) for facts in mine),
         series=start.get("series"),
         trials=start.get("trials_planned"),
-        leases=(f"lineage {owner['search_key'][:16]}", *(f"{lease['gpu']} ({lease['uuid']})" for lease in gpus)),
+        leases=(f"lineage {owner['search_key'][:16]}", *map(_lease, held)),
     )
+
+
+def _lease(lease: Mapping[str, Any]) -> str:
+    """A GPU with its UUID; a core's label has its numbers already."""
+    return str(lease["label"]) if lease["label"].startswith("CPU ") else f"{lease['label']} ({lease['name']})"
 
 
 def _of_attempts(results: Path, run_id: str, files: Sequence[Mapping[str, Any]], starts: _Starts) -> RunNow:

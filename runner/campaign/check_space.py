@@ -48,7 +48,7 @@ def _constants(file: CampaignFile) -> Mapping[str, Scalar]:
         entries=(),
         workload=build_workload(file.workload),
         objective=Objective("", Goal.MAXIMIZE),
-        hardware=Hardware(gpus=file.hardware.gpus),
+        hardware=Hardware(gpus=file.hardware.gpus, cpus=file.hardware.cpus),
     )
     return campaign.space.constants
 

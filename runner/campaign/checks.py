@@ -157,7 +157,10 @@ def _mentioned(problem: Problem, section: EntrySection, document: Document, i: i
 
 
 def _hardware(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
-    if not reading.sound("hardware") or file.hardware.gpus:
+    if not reading.sound("hardware"):
+        return
+    yield from _pinned(file, document, reading)
+    if file.hardware.gpus:
         return
     if file.hardware.gpu is not None:
         where = document.at_value("hardware", "gpu")
@@ -165,6 +168,20 @@ def _hardware(file: CampaignFile, document: Document, reading: Reading) -> Itera
     if reading.sound("budget") and file.budget.gpu_hours is not None:
         where = document.at_value("budget", "gpu_hours")
         yield Problem("wrong-value", "budget.gpu_hours without GPUs never ends a search", where, "use wall")
+
+
+def _pinned(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:
+    given = file.hardware
+    if "client_cpus" in given.model_fields_set and not given.cpus:
+        where = document.at_value("hardware", "client_cpus")
+        what = "hardware.client_cpus without cpus: nothing is pinned"
+        yield Problem("wrong-value", what, where, "say how many the engine has: cpus: 4")
+    kind = file.deploy.kind if reading.sound("deploy") else ""
+    if given.cpus and kind in deployers and not deployers.get(kind).leases:
+        where = document.at_value("hardware", "cpus")
+        what = f"hardware.cpus: deploy {kind} starts no engine on this machine, and can pin none"
+        hint = "deploy.cpus is what a pod gets" if kind == "kubernetes" else "leave it out"
+        yield Problem("wrong-value", what, where, hint)
 
 
 def _deploy(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:

@@ -16,14 +16,15 @@ _YOUNGER = ("task", "shape", "prefix", *_FILES, "load_search")
 """Fields that came later. A workload that does not use one says nothing of it, and keeps the hashes it had."""
 _USUAL_SEARCH = Search()
 _YOUNGER_SEARCH = ("history", "stop", "precheck")
+_PINNED = ("cpus", "client_cpus")
 _WHERE_IT_LIES = ("path", "url", "max_size", "longest", "requests")
 _OUTSIDE_VERSION = ("extended", "path", "version_sha256", "search_key")
 
 
 def resolved(campaign: Campaign) -> dict[str, Any]:
     """The campaign as plain JSON: what a run_start record keeps. Without a quality guard it says nothing of one, so
-    that the version of a file that has none is what it was before there were any; so with further objectives, shapes of
-    load, prefixes, files of requests, and repeats beyond those that were planned."""
+    that the version of a file that has none is what it was before there were any; so with further objectives, pinned
+    CPUs, shapes of load, prefixes, files of requests, and repeats beyond those that were planned."""
     plain: dict[str, Any] = to_plain(campaign)
     if plain["quality"] is None:
         del plain["quality"]
@@ -34,6 +35,9 @@ def resolved(campaign: Campaign) -> dict[str, Any]:
         del plain["also"]
     if plain["confirm"]["at_most"] is None:
         del plain["confirm"]["at_most"]
+    if not campaign.hardware.cpus:
+        for name in _PINNED:
+            del plain["hardware"][name]
     plain["workload"] = _plain_workload(campaign.workload)
     for name in _YOUNGER_SEARCH:
         if getattr(campaign.search, name) == getattr(_USUAL_SEARCH, name):
@@ -65,7 +69,7 @@ def search_key(campaign: Campaign) -> str:
     return content_hash(
         {
             "model": plain["model"],
-            "hardware": {"gpus": hardware["gpus"], "gpu": hardware["gpu"]},
+            "hardware": {name: hardware[name] for name in ("gpus", "gpu", *_PINNED) if name in hardware},
             "deploy": plain["deploy"],
             "runtimes": [_entry_key(entry) for entry in sorted(campaign.entries, key=lambda e: e.name)],
             "workload": workload_identity(campaign.workload),

@@ -73,6 +73,12 @@ class HardwareSection(Section):
     gpu: Text | None = Field(None, description="Name the GPUs must have, such as H100; a part of it is enough.")
     price_per_gpu_hour: Annotated[Number, Field(ge=0)] | None = Field(None, description="For the cost page only.")
     currency: Text = Field("USD", description="Of the price.")
+    cpus: Annotated[Whole, Field(ge=0, le=4096)] = Field(
+        0, description="CPUs that the engine of one attempt is pinned to, in whole cores; 0 = all, nothing is pinned."
+    )
+    client_cpus: Annotated[Whole, Field(ge=0, le=64)] = Field(
+        1, description="With cpus: further ones for its load generator; 0 = it shares those of the engine."
+    )
 
 
 class DeploySection(BaseModel):

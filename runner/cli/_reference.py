@@ -27,9 +27,9 @@ Of an option, an environment variable and `tunebook.toml` the first that is give
 | `TUNEBOOK_CACHE` | `~/.cache/tunebook` | where models and installed engines are kept |
 | `TUNEBOOK_LOCK_WAIT` | 30; `build` 120 | seconds to wait for a process that holds the store or builds the same pages |
 | `TUNEBOOK_FAKE_GPUS` | not set | simulated GPUs, then the only ones seen: `none`, `H100:2`, `H100:2,L4:1` |
-| `TUNEBOOK_GPU_WAIT` | 3600 | seconds that an attempt waits for a GPU which another one uses |
+| `TUNEBOOK_GPU_WAIT` | 3600 | seconds that an attempt waits for GPUs or CPUs which another one uses |
 | `TUNEBOOK_GENAI_BENCH` | what `engine install` made | Python, or folder of the environment, that has genai-bench |
-| `TUNEBOOK_LEASES` | `/var/lock/tunebook` or `/tmp/tunebook-leases` | where GPU leases lie, the same for all users |
+| `TUNEBOOK_LEASES` | `/var/lock/tunebook` or `/tmp/tunebook-leases` | where leases lie, the same for all users |
 | `RAY_ADDRESS` | not set | head of the Ray cluster for `run --executor ray`; the option is `--address` |
 | `NO_COLOR` | not set | set to anything: the progress of `run` has no colour |
 

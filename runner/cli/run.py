@@ -53,7 +53,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
     type=click.IntRange(min=1),
     default=1,
     metavar="N",
-    help="Up to N attempts of a search at a time, each on GPUs of its own; one on CPU. Confirming goes one by one.",
+    help="Up to N attempts of a search at a time, each on GPUs or pinned CPUs of its own. Confirming goes one by one.",
 )
 @click.option(
     "--executor",

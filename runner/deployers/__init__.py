@@ -90,7 +90,7 @@ class Deployer(Protocol):
     title: str
     options: tuple[str, ...]  # keys of `deploy:` beside kind
     needs_image: bool  # each entry names the image that its engine is in
-    leases_gpus: bool  # its engines use GPUs of this host: those of the request, which the attempt has leased
+    leases: bool  # its engines use GPUs and CPUs of this host: those that the attempt has leased
 
     def check(self, deploy: Deploy) -> list[Problem]:
         """Problems of `deploy:` that need no hardware: unknown option, wrong value, a secret. `tunebook check` shows

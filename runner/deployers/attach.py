@@ -58,7 +58,7 @@ class Attach:
     title = "Attached server"
     options: tuple[str, ...] = ("url", "model", "api_key_env")
     needs_image = False
-    leases_gpus = False  # the server has them already
+    leases = False  # the server has them already
 
     def check(self, deploy: Deploy) -> list[Problem]:
         found = unknown_options(deploy, self.options)

@@ -58,7 +58,7 @@ class Local:
     title = "Local process"
     options: tuple[str, ...] = ()
     needs_image = False
-    leases_gpus = True
+    leases = True
 
     def check(self, deploy: Deploy) -> list[Problem]:
         return unknown_options(deploy, self.options)
@@ -90,6 +90,7 @@ class Local:
                 env=_environment(launch.env, request, placement),
                 cwd=Path(placement.work_dir),
                 stdout=request.log_path,
+                cpus=placement.cpus,
             )
         except OSError as error:
             raise EngineMissing(

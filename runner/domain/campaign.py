@@ -41,14 +41,32 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
+    """Of one attempt. `cpus` are logical CPUs that its engine is pinned to, and `client_cpus` those of its load
+    generator (0: it shares the engine's); without `cpus` nothing is pinned and the attempt has the whole machine."""
+
     gpus: int = 0
     gpu: str | None = None
     price_per_gpu_hour: float | None = None
     currency: str = "USD"
+    cpus: int = 0
+    client_cpus: int = 1
 
     @property
     def label(self) -> str:
-        return f"{self.gpus}x {self.gpu or 'GPU'}" if self.gpus else "CPU"
+        pinned = (self.cpu_label,) if self.cpus else ()
+        return ", ".join((self.gpu_label, *pinned) if self.gpus else pinned or ("CPU",))
+
+    @property
+    def gpu_label(self) -> str:
+        return f"{self.gpus}x {self.gpu or 'GPU'}"
+
+    @property
+    def cpu_label(self) -> str:
+        return "1 CPU" if self.cpus == 1 else f"{self.cpus} CPUs"
+
+    @property
+    def all_cpus(self) -> int:
+        return self.cpus + self.client_cpus
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +358,8 @@ class Campaign:
             "request_tokens": self.workload.longest,
             "max_concurrency": int(max(self.workload.loads)) if self.workload.load_kind is LoadKind.CONCURRENCY else 0,
         }
+        if self.hardware.cpus:
+            constants["cpus"] = self.hardware.cpus
         return Space(tuple(entry.space for entry in self.entries), constants)
 
     def entry(self, name: str) -> Entry:

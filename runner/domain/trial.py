@@ -45,6 +45,8 @@ class Placement:
     image_digest: str | None = None
     revision: str | None = None
     node: str = ""  # the machine that the engine runs on, where a scheduler chose it
+    cpus: tuple[int, ...] = ()  # logical CPUs that the engine is pinned to; empty: it may use all
+    client_cpus: tuple[int, ...] = ()  # the same of the load generator
 
 
 @dataclass(frozen=True, slots=True)

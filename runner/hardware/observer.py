@@ -29,12 +29,18 @@ class Observed:
 
 class Observer:
     """A context manager round all levels. `pids` gives the engine's processes, None where they are not on this host;
-    `gpus` are the UUIDs that were leased, `labelled` says whether a process carries this attempt's label."""
+    `gpus` are the UUIDs that were leased, `label` is what the environment of this attempt's processes has. `shared`:
+    other attempts may run on other cores of the same CPU packages, and their energy says nothing of this one."""
 
     def __init__(
-        self, pids: Callable[[], Set[int] | None], gpus: Sequence[str] = (), label: tuple[str, str] | None = None
+        self,
+        pids: Callable[[], Set[int] | None],
+        gpus: Sequence[str] = (),
+        label: tuple[str, str] | None = None,
+        shared: bool = False,
     ) -> None:
         self._pids = pids
+        self._shared = shared
         self._label = label
         self._meter = Meter(pids)
         self._telemetry = Telemetry(gpus, beside=self._meter.look)
@@ -60,6 +66,8 @@ class Observer:
         mark, over = self._meter.look(), begin + seconds
         samples = self._telemetry.samples(begin, over)
         values = _used(self._mark, mark, seconds) | energy(samples, begin, over)
+        if self._shared:
+            values.pop("cpu_energy", None)
         ours = None if self._pids() is None else self._is_ours  # else: other numbers, or no label
         others = foreign(samples, ours)
         return Observed(

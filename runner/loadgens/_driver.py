@@ -47,10 +47,11 @@ class Child:
         log: Path,
         label: str,
         through: Sequence[str] | None = None,
+        cpus: Sequence[int] = (),
     ) -> None:
         """Writes job.json and an empty rows.jsonl into `scratch` and starts the child; where the client runs on another
         machine `through` is the command that stands for it here, and takes its name, the job and the rows. It is ours,
-        and needs our environment to find the way."""
+        and needs our environment to find the way. `cpus`: logical CPUs that the child is pinned to."""
         self._listed = job.levels
         self.rows_path = scratch / "rows.jsonl"
         self.rows_path.touch()
@@ -67,6 +68,7 @@ class Child:
             stdin=process.PIPE,
             stdout=process.PIPE,
             stderr=log,
+            cpus=cpus,
         )
         self._read = self._before = 0  # bytes of the rows file, up to the last look and to the one before it
         self._contended: list[range] = []  # bytes

@@ -21,7 +21,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from typing import IO
 
 from runner.domain.trial import Exit
 from runner.util import procfs
+from runner.util.affinity import pinned
 from runner.util.procfs import Stat
 from runner.util.signals import plain_signals
 
@@ -59,8 +60,9 @@ def start(
     stdin: int = DEVNULL,
     stdout: Path | int = DEVNULL,
     stderr: Path | int = STDOUT,
+    cpus: Collection[int] = (),
 ) -> Owned:
-    """Start `argv` in a session of its own.
+    """Start `argv` in a session of its own, pinned to these logical `cpus`, all that comes from it too.
 
     `env` is the whole environment (None: ours); LABEL and TOKEN are added. A Path for `stdout` or `stderr` is
     opened for appending before the start, so that the first byte is in it. Raises OSError (no such program, no
@@ -81,7 +83,7 @@ def start(
     kills = procfs.oom_kills()
     try:
         out, err = stream(stdout), stream(stderr)
-        with plain_signals():
+        with plain_signals(), pinned(cpus):
             popen = subprocess.Popen(
                 list(argv),
                 stdin=stdin,

@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 from runner.cli.preflight import COMMAND
 from runner.domain.campaign import Hardware
 from runner.errors import NotReady, UsageError
-from runner.hardware.lease import lease_path, leased
+from runner.hardware.lease import leased
+from runner.hardware.locks import lease_path
 from runner.machine import CHECKS, _vulkan, look, wanted
 from runner.running_file import identity
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from runner.hardware.lease import leases
+from runner.hardware.locks import leases
 from runner.util import net
 from tests.docker_engine import BASE_PYTHON, EMPTY, PATHS, ROOT, DockerEngine, image_with, within
 from tests.stories._copied import answers, filled, running

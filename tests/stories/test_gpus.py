@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from runner.domain.campaign import Hardware
-from runner.hardware.lease import leased, leases
+from runner.hardware.lease import leased
+from runner.hardware.locks import leases
 from runner.hardware.probes.simulated import parse
 from runner.running_file import identity
 from tests.stories._world import (

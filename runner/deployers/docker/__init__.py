@@ -47,7 +47,7 @@ class Docker:
     title = "Docker container"
     options: tuple[str, ...] = NAMES
     needs_image = True
-    leases_gpus = True
+    leases = True
 
     def check(self, deploy: Deploy) -> list[Problem]:
         return unknown_options(deploy, self.options) + problems(deploy)
@@ -152,6 +152,8 @@ def wanted(launch: Launch, placement: Placement, request: PlaceRequest, chosen: 
         asked |= {"mem_limit": chosen.memory, "memswap_limit": chosen.memory}
     if chosen.cpus is not None:
         asked["nano_cpus"] = round(chosen.cpus * 1e9)
+    if placement.cpus:
+        asked["cpuset_cpus"] = ",".join(map(str, placement.cpus))
     if placement.gpus:
         asked["device_requests"] = [DeviceRequest(device_ids=list(placement.gpus), capabilities=[["gpu"]])]
     return asked

@@ -43,7 +43,7 @@ class Kubernetes:
     title = "Kubernetes pod"
     options: tuple[str, ...] = NAMES
     needs_image = True
-    leases_gpus = False  # the scheduler gives them out
+    leases = False  # the scheduler gives them out
 
     def check(self, deploy: Deploy) -> list[Problem]:
         return unknown_options(deploy, self.options) + problems(deploy) + ome.problems(deploy.options)

@@ -81,6 +81,10 @@ class LlamaCpp:
             flags = binary.words(configuration.flags)
             env = {"GGML_NO_BACKTRACE": "1", **env}  # an abort would start a debugger first: seconds, and a child
 
+        if placement.cpus and "threads" not in configuration.flags:
+            # The program counts all cores of the machine, whatever it is pinned to, and its threads wait in loops.
+            flags = (*flags, "--threads", str(len(placement.cpus)))
+
         def command(start: tuple[str, ...], model: str, host: str, port: str) -> tuple[str, ...]:
             place = ("--model", model, "--alias", placement.served_model, "--host", host, "--port", port)
             return (*start, *place, *flags)

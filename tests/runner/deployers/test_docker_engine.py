@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 import time
@@ -192,6 +193,17 @@ def test_gpus_are_asked_for_by_their_uuids(bench: Bench) -> None:
     failure = bench.refused(placement)
     assert failure.cause is Cause.DRIVER
     assert "could not select device driver" in failure.evidence
+
+
+def test_a_pinned_container_has_no_other_cpu(bench: Bench) -> None:
+    last = max(os.sched_getaffinity(0))
+    placement = replace(bench.placed(), cpus=(last,))
+    engine = bench.start(placement)
+    assert not isinstance(engine, Failure)
+    with engine:
+        pids = engine.pids()
+        assert pids
+        assert {frozenset(os.sched_getaffinity(pid)) for pid in pids} == {frozenset({last})}
 
 
 def test_a_runtime_that_docker_does_not_know(bench: Bench) -> None:

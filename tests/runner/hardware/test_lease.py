@@ -14,8 +14,9 @@ import pytest
 
 from runner.domain.campaign import Hardware
 from runner.errors import NoGpu, Unwritable
-from runner.hardware import lease
-from runner.hardware.lease import FOLDER, VISIBLE, WAIT, lacking, lease_folder, lease_path, leased, leases, read_lease
+from runner.hardware import locks
+from runner.hardware.lease import VISIBLE, lacking, leased
+from runner.hardware.locks import FOLDER, WAIT, lease_folder, lease_path, leases, read_lease
 from runner.hardware.probes import gpus_here
 
 ROOT = Path(__file__).parents[3]
@@ -60,8 +61,8 @@ def test_a_lease_says_who_holds_what_and_is_given_back(folder: Path) -> None:
     with leased(ONE, ME) as (gpu,):
         told = read_lease(lease_path(gpu.uuid))
         assert told is not None
-        assert (told["uuid"], told["gpu"], told["campaign"], told["pid"]) == (gpu.uuid, "GPU 0", "mine", os.getpid())
-        assert [one["uuid"] for one in leases()] == [gpu.uuid]
+        assert (told["name"], told["label"], told["campaign"], told["pid"]) == (gpu.uuid, "GPU 0", "mine", os.getpid())
+        assert [one["name"] for one in leases()] == [gpu.uuid]
     assert leases() == []
     assert [path.name for path in folder.iterdir()] == [f"{gpu.uuid}.lock"]
 
@@ -219,4 +220,4 @@ def test_the_folder_is_the_same_whoever_asks(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(("setting", "seconds"), [("12", 12.0), ("", 3600.0), ("-1", 0.0), ("soon", 3600.0)])
 def test_how_long_to_wait(setting: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(WAIT, setting)
-    assert lease._patience() == seconds
+    assert locks._patience() == seconds

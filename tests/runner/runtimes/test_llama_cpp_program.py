@@ -60,6 +60,16 @@ def test_the_launch_lines_are_golden(golden: Callable[[str, str], None]) -> None
     golden("launch/llama_cpp-program.txt", text)
 
 
+@pytest.mark.parametrize("options", [{}, {"binary": "llama-server"}])
+def test_a_pinned_engine_has_as_many_threads_as_cpus(options: dict[str, Any]) -> None:
+    pinned = replace(PLACEMENT, cpus=(4, 5, 6))
+    launch = RUNTIME.launch(one({"parallel": 2}), entry(**options), pinned)
+    assert launch.argv[-2:] == launch.portable[-2:] == ("--threads", "3")
+    chosen = RUNTIME.launch(one({"threads": 2}), entry(**options), pinned)
+    assert "3" not in chosen.argv
+    assert chosen.argv == RUNTIME.launch(one({"threads": 2}), entry(**options), PLACEMENT).argv
+
+
 @pytest.mark.parametrize(("options", "program", "published"), [
     ({}, None, None),
     ({"image": "llama-cpp:2026.10"}, None, None),

@@ -83,6 +83,26 @@ def test_the_child_carries_the_label_and_runs_in_its_own_session(tmp_path: Path)
     assert (tmp_path / "log").read_text() == "attempt-7 True\n"
 
 
+def test_a_pinned_one_has_no_other_cpu_from_its_first_instruction_nor_has_what_it_starts(tmp_path: Path) -> None:
+    before = os.sched_getaffinity(0)
+    last = max(before)
+    child = "import os; print(os.sched_getaffinity(0))"
+    script = (
+        f"import os, subprocess, sys; {child}; sys.stdout.flush(); subprocess.run([sys.executable, '-c', {child!r}])"
+    )
+    with process.start([PY, "-c", script], label="a", stdout=tmp_path / "log", cpus=(last,)) as owned:
+        assert owned.wait(60) == Exit(0)
+    assert (tmp_path / "log").read_text() == f"{{{last}}}\n" * 2
+    assert os.sched_getaffinity(0) == before, "and we have ours again"
+
+
+def test_a_cpu_that_is_not_there_starts_nothing() -> None:
+    before = os.sched_getaffinity(0)
+    with pytest.raises(OSError, match="Invalid argument"):
+        process.start([PY, "-c", ""], label="a", cpus=(1023,))
+    assert os.sched_getaffinity(0) == before
+
+
 def test_stubborn_engine_and_children_are_gone(tmp_path: Path, foreign: subprocess.Popen[bytes]) -> None:
     log = tmp_path / "log"
     with process.start([PY, "-c", STUBBORN], label="a", stdout=log) as owned:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from runner.attempt_gpus import gpu_seconds, gpus_of
+from runner.attempt_hardware import Held, gpu_seconds, hardware_of
 from runner.deployers import deployers
 from runner.domain.campaign import Deploy, Hardware
 from runner.domain.failure import Phase
 from runner.domain.trial import PhaseTime
-from runner.hardware.lease import leases
+from runner.hardware.locks import leases
 from runner.hardware.probes import gpus_here
 from tests import make
 
@@ -26,26 +26,36 @@ def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
 
-def step(deployer: str, gpus: int, reached: Callable[[Phase], None]) -> tuple[tuple[str, ...], list[str]]:
+def step(deployer: str, wanted: Hardware, reached: Callable[[Phase], None]) -> tuple[Held, list[str]]:
     """What the attempt got, and who held leases meanwhile."""
-    of = replace(make.campaign(), hardware=Hardware(gpus=gpus))
-    with gpus_of(of, deployers.get(deployer), "attempt-1", lambda: False, reached, lambda reason: None) as uuids:
-        return uuids, [f"{one['campaign']} {one['attempt_id']} {one['pid']}" for one in leases()]
+    of = replace(make.campaign(), hardware=wanted)
+    with hardware_of(of, deployers.get(deployer), "attempt-1", lambda: False, reached, lambda reason: None) as held:
+        return held, [f"{one['campaign']} {one['attempt_id']} {one['pid']}" for one in leases()]
 
 
 def test_a_local_engine_gets_leased_gpus() -> None:
     phases: list[Phase] = []
-    uuids, holders = step("local", 2, phases.append)
-    assert uuids == tuple(gpu.uuid for gpu in gpus_here())
+    held, holders = step("local", Hardware(gpus=2), phases.append)
+    assert held == Held(tuple(gpu.uuid for gpu in gpus_here()))
     assert holders == [f"smollm-cpu attempt-1 {os.getpid()}"] * 2
     assert phases == [Phase.LEASE]
     assert leases() == []
 
 
-@pytest.mark.parametrize(("deployer", "gpus"), [("local", 0), ("attach", 2)])
-def test_who_needs_none_here_leases_none(deployer: str, gpus: int) -> None:
+def test_cpus_are_leased_beside_gpus() -> None:
+    held, holders = step("local", Hardware(gpus=1, cpus=1, client_cpus=0), lambda phase: None)
+    assert len(held.gpus) == len(held.cpus.engine) == 1
+    assert held.cpus.client == held.cpus.engine, "it has none of its own"
+    assert len(holders) == 2
+    assert leases() == []
+
+
+@pytest.mark.parametrize(
+    ("deployer", "wanted"), [("local", Hardware()), ("attach", Hardware(gpus=2)), ("kubernetes", Hardware(cpus=1))]
+)
+def test_who_needs_none_here_leases_none(deployer: str, wanted: Hardware) -> None:
     phases: list[Phase] = []
-    assert step(deployer, gpus, phases.append) == ((), [])
+    assert step(deployer, wanted, phases.append) == (Held(), [])
     assert phases == []
 
 
