@@ -54,8 +54,8 @@ def campaign_on(hardware: str, folder: Path, **changes: Any) -> Path:
 
 def place(attempt: dict[str, Any]) -> str:
     """What it had to itself: a GPU or a CPU."""
-    [one] = [*attempt["placement"]["gpus"], *attempt["placement"]["cpus"]]
-    return str(one)
+    [one] = map(str, attempt["placement"]["gpus"] + attempt["placement"]["cpus"])
+    return one
 
 
 def spans(facts: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
