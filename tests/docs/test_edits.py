@@ -102,6 +102,10 @@ EDITS: dict[tuple[str, str], str | Change] = {
     ("nothing", "another spelling of the same value"): text("1m30s", "90s"),
     ("begins a new lineage", "model"): text("simulated/tiny", "simulated/small"),
     ("begins a new lineage", "hardware.gpus"): lambda c: value(hardware=replace(c.hardware, gpus=2))(c),
+    ("begins a new lineage", "hardware.cpus"): lambda c: value(hardware=replace(c.hardware, cpus=2))(c),
+    ("begins a new lineage", "hardware.client_cpus"): text(
+        "hardware: {price_per_gpu_hour: 2}", "hardware: {cpus: 1, client_cpus: 0}"
+    ),
     ("begins a new lineage", "deploy"): value(deploy=Deploy("attach", {"url": "http://127.0.0.1:1"})),
     ("begins a new lineage", "runtimes with an entry more"): text(TWO, TWO + TWO.replace("two", "three")),
     ("begins a new lineage", "runtimes.name"): text("name: one", "name: uno"),

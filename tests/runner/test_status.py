@@ -19,6 +19,7 @@ from runner.domain.campaign import Hardware
 from runner.domain.failure import EndReason
 from runner.domain.records import RecordKind
 from runner.domain.trial import Attempt
+from runner.hardware.cpu_lease import leased_cpus
 from runner.hardware.lease import leased
 from runner.lineage_lock import lock_path, owned_lineage
 from runner.reap import reap
@@ -75,6 +76,18 @@ def test_a_run_shows_its_gpus_and_not_those_of_others(tmp_path: Path, monkeypatc
     ):
         [run] = look(tmp_path, NOW).runs
         assert run.leases == (f"lineage {campaign.search_key[:16]}", f"GPU 0 ({mine.uuid})")
+
+
+def test_a_run_shows_its_cpus_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNEBOOK_LEASES", str(tmp_path / "leases"))
+    campaign, one = make.campaign(), Hardware(cpus=1, client_cpus=0)
+    with (
+        owned_lineage(tmp_path, campaign.search_key, campaign.name),
+        leased_cpus(one, running_file.identity()) as mine,
+    ):
+        [run] = look(tmp_path, NOW).runs
+    assert len(run.leases) == 2
+    assert run.leases[1].startswith(f"CPU {mine.engine[0]}")
 
 
 def test_an_attempt_that_waits_for_a_gpu_says_for_whom(tmp_path: Path) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from runner.hardware import observer
+from runner.hardware.observer import Observer
 from runner.hardware.usage import Mark, Meter
 
 BURNS = """
@@ -112,3 +116,19 @@ def test_energy_of_all_packages_over_a_counter_that_begins_anew(tmp_path: Path) 
 def test_counters_that_may_not_be_read_give_no_energy(broken: str, tmp_path: Path) -> None:
     (package(tmp_path, 0, 5) / broken).unlink()
     assert marked(Meter(lambda: {os.getpid()}, tmp_path)).joules is None
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_energy_of_packages_that_others_use_too_is_not_told(
+    shared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observer, "Meter", functools.partial(Meter, powercap=tmp_path))
+    zone = package(tmp_path, 0, 100)
+    with Observer(lambda: {os.getpid()}, shared=shared) as seen:
+        begun = time.monotonic()
+        seen.begin()
+        (zone / "energy_uj").write_text("900\n")
+        time.sleep(0.01)
+        values = seen.end(begun, time.monotonic() - begun).values
+    assert "engine_cpu" in values
+    assert ("cpu_energy" in values) is not shared
