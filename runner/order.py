@@ -26,6 +26,7 @@ from runner.models.fetch import locate
 from runner.runtimes import needs_folder
 from runner.util.clock import utc_now
 from runner.util.codec import to_plain
+from runner.util.environment import POD
 
 _HUB_ID = re.compile(r"(?<![\w./-])[A-Za-z0-9][\w.-]*/[\w.-]+(?![\w/])")
 
@@ -51,10 +52,12 @@ class Order:
     @property
     def labels(self) -> dict[str, str]:
         """What marks everything that this process starts for the attempt."""
+        pod = {"tunebook.pod": os.environ[POD]} if os.environ.get(POD) else {}
         return {
             "tunebook.run": self.run_id,
             "tunebook.attempt": self.attempt_id,
             "tunebook.driver": f"{os.uname().nodename}/{boot_id()}/{os.getpid()}",
+            **pod,
         }
 
 

@@ -67,7 +67,7 @@ def reap(results: Path, away: bool = True) -> list[Reaped]:
     found = []
     for path in sorted(running_folder(results).glob("*.json")):
         with _claimed(path) as facts:
-            if facts is not None and runner_lives(facts) is False and (away or not facts.get("away")):
+            if facts is not None and _is_dead(facts) and (away or not facts.get("away")):
                 found.append(_reap_one(results, facts))
     _clear(running_folder(results))
     return found
@@ -77,6 +77,18 @@ def sweep(names: Iterable[str]) -> list[str]:
     """End what is ours by its label, whose runner is dead, and which no running file may name any more; asked of the
     deployers of these names. Returns what was ended, one line each."""
     return [ended for name in names for ended in deployers.get(name).sweep(driver_lives)]
+
+
+def _is_dead(facts: Mapping[str, Any]) -> bool:
+    """Of a runner that is known to be. One in a pod had a host name of its own, and the cluster knows what became of
+    it."""
+    lives = runner_lives(facts)
+    pod = facts["labels"].get("tunebook.pod")
+    if lives is None and pod:
+        from runner.deployers.kubernetes.drivers import pod_lives
+
+        lives = pod_lives(pod)
+    return lives is False
 
 
 def _reap_one(results: Path, facts: Mapping[str, Any]) -> Reaped:

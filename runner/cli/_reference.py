@@ -30,6 +30,7 @@ Of an option, an environment variable and `tunebook.toml` the first that is give
 | `TUNEBOOK_GPU_WAIT` | 3600 | seconds that an attempt waits for GPUs or CPUs which another one uses |
 | `TUNEBOOK_GENAI_BENCH` | what `engine install` made | Python, or folder of the environment, that has genai-bench |
 | `TUNEBOOK_LEASES` | `/var/lock/tunebook` or `/tmp/tunebook-leases` | where leases lie, the same for all users |
+| `TUNEBOOK_POD` | not set | in a pod: which one it is, `namespace/name/uid`; the next one sees that it is gone |
 | `RAY_ADDRESS` | not set | head of the Ray cluster for `run --executor ray`; the option is `--address` |
 | `NO_COLOR` | not set | set to anything: the progress of `run` has no colour |
 

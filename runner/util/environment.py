@@ -10,6 +10,9 @@ from urllib.parse import unquote, urlsplit
 
 from runner.util.redact import hide
 
+POD = "TUNEBOOK_POD"
+"""Name of the variable that says which pod we are in: `namespace/name/uid`, see runner.deployers.kubernetes.drivers."""
+
 SECRET_NAME = re.compile(
     r"(?i)(?:^|[_-])(?:tokens?|secrets?|passw(?:or)?d|passwd|passphrase|pwd|pass|pat|api_?key|access_?key|private_?key"
     r"|account_?key|secret_?key|signing_?key|credentials?|auth|dsn|webhook)(?:$|_(?:id|url|b64|base64|\d+)$)|_key$"

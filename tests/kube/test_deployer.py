@@ -330,6 +330,21 @@ def test_a_sweep_tells_what_went_though_another_does_not_go(bench: Bench, monkey
     until(lambda: bench.left() == [])
 
 
+def test_a_sweep_asks_the_cluster_for_drivers_in_other_pods(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    pods = f"/api/v1/namespaces/{bench.namespace}/pods"
+    ours = bench.api.do(
+        "POST", pods, {"metadata": {"name": "us"}, "spec": {"containers": [{"name": "c", "image": "x"}]}}
+    )
+    monkeypatch.setenv("TUNEBOOK_POD", f"{bench.namespace}/us/{ours['metadata']['uid']}")
+    theirs = f"{bench.namespace}/gone/1"
+    bench.request = replace(bench.request, labels={**bench.request.labels, "tunebook.pod": theirs})
+    with bench.started(), connected(None, bench.namespace) as cluster:
+        assert swept(cluster, lambda label: True) == []
+        assert f"job {bench.name}" in swept(cluster, lambda label: None)
+    bench.api.do("DELETE", f"{pods}/us", {"gracePeriodSeconds": 0})
+    until(lambda: bench.left() == [])
+
+
 def test_a_wrong_field_is_refused_before_anything_is_made(bench: Bench) -> None:
     bench = bench.with_options(tolerations=[{"key": "gpu", "operater": "Exists"}])
     failure = bench.failed()

@@ -5,6 +5,7 @@ The server is older than CronJobs of batch/v1: it gets them as batch/v1beta1, wh
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from runner.deployers import deployers
 from runner.domain.campaign import Deploy
+from runner.util.environment import POD
 from tests.docs.recipes import manifests
 from tests.kube.stand_in import holds, register
 from tests.kube.waiting import until
@@ -58,6 +60,19 @@ def test_a_night_runs_as_nobody_and_writes_only_its_volumes() -> None:
         assert container["securityContext"]["readOnlyRootFilesystem"]
         assert container["securityContext"]["allowPrivilegeEscalation"] is False
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_a_night_knows_which_pod_it_is() -> None:
+    """A name that the kubelet puts in must stand before its use."""
+    [night] = [one for one in manifests() if one["kind"] == "CronJob"]
+    [container] = night["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    known: list[str] = []
+    for one in container["env"]:
+        assert set(re.findall(r"\$\((\w+)\)", one.get("value", ""))) <= set(known)
+        known.append(one["name"])
+    paths = [one["valueFrom"]["fieldRef"]["fieldPath"] for one in container["env"] if "valueFrom" in one]
+    assert paths == ["metadata.namespace", "metadata.name", "metadata.uid"]
+    assert container["env"][-1] == {"name": POD, "value": "$(POD_NAMESPACE)/$(POD_NAME)/$(POD_UID)"}
 
 
 def test_the_account_may_do_what_a_deployer_does_and_nothing_else(

@@ -51,6 +51,17 @@ class Place:
         )
         return path
 
+    def pod(self, name: str) -> str:
+        """A pod that runs, and what it would have in TUNEBOOK_POD."""
+        about = {"metadata": {"name": name}, "spec": {"containers": [{"name": "c", "image": "x"}]}}
+        made = self.api.do("POST", f"/api/v1/namespaces/{self.namespace}/pods", about)
+        self.becomes(name, "Running")
+        return f"{self.namespace}/{name}/{made['metadata']['uid']}"
+
+    def becomes(self, name: str, phase: str) -> None:
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{name}/status"
+        self.api.do("PATCH", path, {"status": {"phase": phase}})
+
     def objects(self) -> list[str]:
         """Of the namespace, models aside."""
         found = []
@@ -131,6 +142,29 @@ def test_a_driver_that_is_killed_leaves_what_reap_ends(place: Place) -> None:
     assert place.objects() == []
     assert place.node.living() == 0
     assert [one["outcome"] for one in attempts(place.results)] == ["interrupted"]
+
+
+def test_the_next_night_ends_what_a_killed_one_has_left(place: Place) -> None:
+    """Nights are pods of other names. What is told of one that still runs, or by who is in no pod, is nothing."""
+    last, this = place.pod("night-1"), place.pod("night-2")
+    path = place.campaign("slow_load:5000")
+    with start("run", path, results=place.results, TUNEBOOK_POD=last) as driver:
+        until(lambda: place.node.living())
+        os.kill(driver.pid, signal.SIGKILL)
+    [file] = (place.results / "running").glob("*.json")
+    file.write_text(json.dumps({**json.loads(file.read_text()), "host": "night-1"}), encoding="utf-8")
+    for pod in ("", this, "elsewhere/night-2/1", f"{place.namespace}/night-2/another-uid"):
+        tunebook("reap", results=place.results, TUNEBOOK_POD=pod)
+        assert place.node.living() == 1, "the last night may still run"
+    place.becomes("night-1", "Failed")
+    tunebook("reap", results=place.results)
+    assert place.node.living() == 1, "and who is in no pod can not know"
+    assert "job tb-" in tunebook("reap", results=place.results, TUNEBOOK_POD=this).stdout
+    assert place.node.living() == 0
+    assert [one["outcome"] for one in attempts(place.results)] == ["interrupted"]
+    for name in ("night-1", "night-2"):
+        place.api.do("DELETE", f"/api/v1/namespaces/{place.namespace}/pods/{name}", {"gracePeriodSeconds": 0})
+    assert place.objects() == []
 
 
 def test_a_cluster_that_is_not_there_is_one_message(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,11 +74,11 @@ def tunebook(
     return done
 
 
-def start(*words: str | Path, results: Path) -> subprocess.Popen[str]:
+def start(*words: str | Path, results: Path, **extra: str) -> subprocess.Popen[str]:
     """A command that the test will interrupt."""
     return subprocess.Popen(
         [sys.executable, "-m", "runner", *map(str, words)],
-        env=environment(results), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        env=environment(results, **extra), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
 
 

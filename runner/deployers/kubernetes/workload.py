@@ -13,9 +13,10 @@ from typing import Any
 from runner.deployers import Engine, LoadPlace
 from runner.deployers.kubernetes.api import Away, Cluster, Refused
 from runner.deployers.kubernetes.causes import restarts, seen
+from runner.deployers.kubernetes.drivers import lives_in
 from runner.deployers.kubernetes.endpoint import Forward
 from runner.deployers.kubernetes.manifests.ome import OF_POD
-from runner.deployers.kubernetes.manifests.rendered import ATTEMPT, DRIVER, LOAD, MANAGED, object_name
+from runner.deployers.kubernetes.manifests.rendered import ATTEMPT, DRIVER, LOAD, MANAGED, POD, object_name
 from runner.domain.trial import Endpoint, Exit, Placement
 from runner.errors import LeftBehind
 from runner.util import hurry
@@ -185,7 +186,11 @@ def swept(cluster: Cluster, lives: Callable[[str], bool | None]) -> list[str]:
         with contextlib.suppress(Refused):  # OME's kinds are no business of a role for the plain renderer
             for one in cluster.find(kind, f"{MANAGED}=tunebook,{ATTEMPT}"):
                 about = one["metadata"]
-                if lives((about.get("annotations") or {}).get(DRIVER, "")) is False:
+                notes = about.get("annotations") or {}
+                judged = lives(notes.get(DRIVER, ""))
+                if judged is None and notes.get(POD):
+                    judged = lives_in(cluster, notes[POD])
+                if judged is False:
                     found[str(about["labels"][ATTEMPT])] = None
     lines: list[str] = []
     for attempt in found:

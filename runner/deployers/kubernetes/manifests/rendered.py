@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-ATTEMPT, RUN, DRIVER = "tunebook.attempt", "tunebook.run", "tunebook.driver"
+ATTEMPT, RUN, DRIVER, POD = "tunebook.attempt", "tunebook.run", "tunebook.driver", "tunebook.pod"
 MANAGED = "app.kubernetes.io/managed-by"
 OURS: Mapping[str, str] = {MANAGED: "tunebook"}
 LOAD = "tunebook.load"
@@ -40,7 +40,7 @@ def metadata(name: str, namespace: str, labels: Mapping[str, str]) -> dict[str, 
     plain = {key: value for key, value in labels.items() if key in (ATTEMPT, RUN)}
     found: dict[str, Any] = {"name": name, "namespace": namespace, "labels": {**OURS, **plain}}
     if DRIVER in labels:
-        found["annotations"] = {DRIVER: labels[DRIVER]}
+        found["annotations"] = {key: labels[key] for key in (DRIVER, POD) if key in labels}
     return found
 
 
