@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from runner.deployers.kubernetes import connection
 from runner.deployers.kubernetes.api import Cluster, Refused
+from runner.deployers.kubernetes.connection import connected
 from runner.errors import NotReady
 from runner.util.environment import POD
 
@@ -20,7 +20,7 @@ ENDED = ("Succeeded", "Failed")
 
 def pod_lives(pod: str) -> bool | None:
     """Of the text of a pod's TUNEBOOK_POD. None: nobody can tell here."""
-    with suppress(NotReady, Refused), connection.connected(None, _parts(pod)[0], patience=5.0) as cluster:
+    with suppress(NotReady, Refused), connected(None, _parts(pod)[0], patience=5.0) as cluster:
         return lives_in(cluster, pod)
     return None
 
