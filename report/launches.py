@@ -54,6 +54,7 @@ def _served(row: Mapping[str, Any]) -> Served:
         file=row["model"],
         image=exact_image(row["image"], row["image_digest"]) if contained else None,
         gpus=row["gpus"],
+        cpus=row["cpus"],
         shared_memory=_shared_memory(row["shm_size"]) if contained else 0,
     )
 

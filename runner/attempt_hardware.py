@@ -50,9 +50,9 @@ def hardware_of(
         return
     reached(Phase.LEASE)
     owner = {**identity(), "campaign": campaign.name, "attempt_id": attempt_id}
-    with ExitStack() as stack:  # GPUs first, in every attempt: so no two wait for each other
-        gpus = stack.enter_context(leased(wanted, owner, should_stop, on_wait)) if wanted.gpus else ()
+    with ExitStack() as stack:  # CPUs first, in every attempt: so no two wait for each other, and no GPU waits for CPUs
         cpus = stack.enter_context(leased_cpus(wanted, owner, should_stop, on_wait)) if wanted.cpus else NO_CPUS
+        gpus = stack.enter_context(leased(wanted, owner, should_stop, on_wait)) if wanted.gpus else ()
         yield Held(tuple(gpu.uuid for gpu in gpus), cpus)
 
 

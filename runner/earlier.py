@@ -79,9 +79,10 @@ def earlier(results: Path, campaign: Campaign, host: HostFacts) -> Iterator[Earl
 
 
 def _same_hardware(campaign: Campaign, host: HostFacts, there: Campaign, other: HostFacts) -> bool:
-    """The same number of GPUs of the same model; without GPUs the same CPU model with as many cores."""
+    """The same number of GPUs of the same model, pinned to as many CPUs; without GPUs the same CPU model with as many
+    cores."""
     mine, theirs = campaign.hardware, there.hardware
-    if mine.gpus != theirs.gpus:
+    if (mine.gpus, mine.pinned) != (theirs.gpus, theirs.pinned):
         return False
     if not mine.gpus:
         return (host.cpu_model, host.cpu_count) == (other.cpu_model, other.cpu_count)

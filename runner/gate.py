@@ -138,7 +138,7 @@ def gate(
     then = baseline_of(baseline, campaign, results, project)
     gated = [_gated(campaign, one) for one in _wanted(then, defaults)]
     measured_by = _with_client(campaign, gated[0].then.client)
-    known = _refuse_the_incomparable(measured_by, gated)
+    known = _refuse_the_incomparable(measured_by, then, gated)
     doubts: list[str] = []
     if known:
         series, numbers = _places(campaign, then, gated, results)
@@ -188,7 +188,7 @@ def _with_client(campaign: Campaign, client: str) -> Campaign:
     return replace(campaign, workload=replace(campaign.workload, client=client))
 
 
-def _refuse_the_incomparable(campaign: Campaign, gated: Sequence[Gated]) -> list[Gated]:
+def _refuse_the_incomparable(campaign: Campaign, then: Baseline, gated: Sequence[Gated]) -> list[Gated]:
     """Those that are worth a measurement. What differs before anything is deployed is said without deploying."""
     host = host_facts()
     now = {
@@ -202,10 +202,10 @@ def _refuse_the_incomparable(campaign: Campaign, gated: Sequence[Gated]) -> list
         found = differences(now, one.then.facts, (*LOAD, *(name for name in HARDWARE if name in now)))
         if found:
             one.problem = found[0]
+        elif campaign.hardware.pinned != then.pinned:
+            one.problem = f"pinned CPUs: {campaign.hardware.pinned or 'none'} now, {then.pinned or 'none'} then"
         elif len(one.then.values) < 2:
-            one.problem = (
-                "the baseline was measured once, and its noise is not known: confirm: {repeats: 3} measures it"
-            )
+            one.problem = "the baseline was measured once, and its noise is not known: confirm: {repeats: 3} tells it"
         elif min(one.then.values) <= 0:
             one.problem = "a value of the baseline is not positive, so that no ratio can be said"
     return [one for one in gated if one.problem is None]

@@ -77,5 +77,6 @@ def served(campaign: Campaign, attempt: Attempt, image: str | None = None) -> Se
         file=campaign.model.label,
         image=image or (exact_image(str(entry.options["image"]), digest) if contained else None),
         gpus=campaign.hardware.gpus,
+        cpus=campaign.hardware.cpus,
         shared_memory=shared_memory(options.get("shm_size")) if contained else 0,
     )

@@ -11,6 +11,7 @@
 --   engine_version VARCHAR  its version
 --   hardware VARCHAR        CPU, or number and name of the GPUs
 --   gpus INTEGER            GPUs of an attempt
+--   cpus INTEGER            CPUs that its engine was pinned to; 0: all
 --   deploy VARCHAR          where engines ran
 --   shm_size VARCHAR        shared memory of a container, as the campaign has it
 --   image VARCHAR           container image of the entry, as the campaign has it
@@ -33,6 +34,7 @@ WITH chosen AS (
 )
 SELECT
   s.campaign, t.number, t.entry, t.is_best, a.launch, t.runtime, a.engine, a.engine_version, c.hardware, c.gpus,
+  coalesce((c.resolved ->> '$.hardware.cpus')::INTEGER, 0) AS cpus,
   c.deploy, c.resolved ->> '$.deploy.options.shm_size' AS shm_size, e.block ->> '$.options.image' AS image,
   a.image_digest, (e.block -> '$.pass_env')::VARCHAR[] AS pass_env, c.resolved ->> '$.model.id' AS hub_id, c.model
 FROM shown s

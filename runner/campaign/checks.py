@@ -182,6 +182,10 @@ def _pinned(file: CampaignFile, document: Document, reading: Reading) -> Iterato
         what = f"hardware.cpus: deploy {kind} starts no engine on this machine, and can pin none"
         hint = "deploy.cpus is what a pod gets" if kind == "kubernetes" else "leave it out"
         yield Problem("wrong-value", what, where, hint)
+    limit = (file.deploy.model_extra or {}).get("cpus") if kind == "docker" else None
+    if isinstance(limit, int | float) and limit < given.cpus:
+        what = f"deploy.cpus gives the container the time of {limit:g} CPUs, and hardware.cpus pins it to {given.cpus}"
+        yield Problem("wrong-value", what, document.at_value("deploy", "cpus"), "leave it out: it has the pinned ones")
 
 
 def _deploy(file: CampaignFile, document: Document, reading: Reading) -> Iterator[Problem]:

@@ -53,8 +53,16 @@ class Hardware:
 
     @property
     def label(self) -> str:
-        pinned = (self.cpu_label,) if self.cpus else ()
+        pinned = (self.pinned,) if self.cpus else ()
         return ", ".join((self.gpu_label, *pinned) if self.gpus else pinned or ("CPU",))
+
+    @property
+    def pinned(self) -> str:
+        """What numbers were measured on that may be compared; empty where nothing is pinned."""
+        if not self.cpus:
+            return ""
+        beside = {0: " shared with the client", 1: ""}.get(self.client_cpus, f" and {self.client_cpus} of the client")
+        return self.cpu_label + beside
 
     @property
     def gpu_label(self) -> str:

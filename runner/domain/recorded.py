@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runner.domain.campaign import Goal
+from runner.domain.campaign import Goal, Hardware
 from runner.domain.trial import Configuration
 
 FORMAT = 1
@@ -47,6 +47,12 @@ class Baseline:
     unit: str
     campaign: Mapping[str, Any]
     trials: tuple[Recorded, ...]
+
+    @property
+    def pinned(self) -> str:
+        """The CPUs that its engines were pinned to, as `Hardware.pinned` says them; empty: none."""
+        given = self.campaign.get("hardware", {})
+        return Hardware(cpus=given.get("cpus", 0), client_cpus=given.get("client_cpus", 1)).pinned
 
     @property
     def best(self) -> Recorded | None:

@@ -24,9 +24,10 @@ class Executor(Protocol):
     away: bool
     """Whether attempts run on other machines than ours, each with a results folder of its own."""
 
-    def open(self, slots: int, gpus: int = 0, address: str | None = None) -> None:
-        """Get ready for at most `slots` attempts at a time, each with so many GPUs of one machine. `address`: where the
-        machines are asked for, if attempts run away. Raises NotReady, NetworkError, UsageError."""
+    def open(self, slots: int, gpus: int = 0, address: str | None = None, alone: bool = False) -> None:
+        """Get ready for at most `slots` attempts at a time, each with so many GPUs of one machine, `alone` on it where
+        that is said. `address`: where the machines are asked for, if attempts run away. Raises NotReady, NetworkError,
+        UsageError."""
         ...
 
     def machines(self) -> list[str]:

@@ -19,8 +19,8 @@ class Local:
         self._stop = Event()
         self._pool: ThreadPoolExecutor | None = None
 
-    def open(self, slots: int, gpus: int = 0, address: str | None = None) -> None:
-        """The GPUs are leased by each attempt; there is no address."""
+    def open(self, slots: int, gpus: int = 0, address: str | None = None, alone: bool = False) -> None:
+        """GPUs and CPUs are leased by each attempt; there is no address."""
         self._stop.clear()
         self._pool = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="slot")
 

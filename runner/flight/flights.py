@@ -70,7 +70,8 @@ class Flights:
     def open(self, slots: int, address: str | None) -> Iterator[None]:
         """Where attempts run is ready for them. At the end machines away forget what is here."""
         self.slots = self._wanted = slots
-        self.executor.open(slots, self.campaign.hardware.gpus, address)
+        hardware = self.campaign.hardware
+        self.executor.open(slots, hardware.gpus, address, alone=hardware.cpus > 0)
         try:
             yield
             if self.executor.away:

@@ -162,7 +162,7 @@ def _several(host: HostFacts, campaign: Campaign) -> str:
 
 
 def _slots(hosts: Mapping[str, HostFacts], campaign: Campaign) -> int:
-    gpus = campaign.hardware.gpus
+    gpus = 0 if campaign.hardware.cpus else campaign.hardware.gpus
     return sum(len(host.gpus) // gpus if gpus else 1 for host in hosts.values())
 
 

@@ -22,15 +22,17 @@ SYS = Path("/sys/devices")
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """A physical core: the logical CPUs of it that we may use, ascending, by the kernel's numbers; its NUMA node."""
+    """A physical core: the logical CPUs of it that we may use, ascending, by the kernel's numbers; its NUMA node, and
+    the number of its first CPU, whether that is ours or not."""
 
     cpus: tuple[int, ...]
     node: int = 0
+    first: int = -1
 
     @property
     def name(self) -> str:
-        """Of its lease."""
-        return f"cpu-{self.cpus[0]}"
+        """Of its lease: the same for everybody, whichever of its CPUs they may use."""
+        return f"cpu-{self.cpus[0] if self.first < 0 else self.first}"
 
     @property
     def label(self) -> str:
@@ -101,7 +103,8 @@ def cores_here(root: Path = SYS) -> Cores:
     for cpu in sorted(mine):
         place = root / f"system/cpu/cpu{cpu}"
         siblings = numbers(_read(place / "topology/core_cpus_list") or _read(place / "topology/thread_siblings_list"))
-        core = Core(tuple(sorted((siblings | {cpu}) & mine)), nodes.get(cpu, 0))
+        every = siblings | {cpu}
+        core = Core(tuple(sorted(every & mine)), nodes.get(cpu, 0), min(every))
         capacity = _read(place / "cpu_capacity")
         kinds[core] = (cpu not in slow, int(capacity) if capacity.isdigit() else 0, len(core.cpus))
     best = max(kinds.values(), default=None)

@@ -36,6 +36,8 @@ def docker(served: Served) -> str:
     options = ["docker run --rm --init", f"--name {served.name}"]
     if served.gpus:
         options.append(f"--gpus {served.gpus}")
+    if served.cpus:
+        options.append(f"--cpus {served.cpus}")
     if served.shared_memory:
         options.append(f"--shm-size {served.shared_memory}")
     options.append('--publish 127.0.0.1:"$PORT":"$PORT"')
@@ -63,6 +65,8 @@ def compose(served: Served) -> str:
         service["environment"] = {**own, **{name: f"${{{name}}}" for name in served.pass_env}}
     if served.shared_memory:
         service["shm_size"] = served.shared_memory
+    if served.cpus:
+        service["cpus"] = served.cpus
     if served.gpus:
         device = {"driver": "nvidia", "count": served.gpus, "capabilities": ["gpu"]}
         service["deploy"] = {"resources": {"reservations": {"devices": [device]}}}
@@ -98,8 +102,9 @@ def kubernetes(served: Served) -> str:
         volumes.append({"name": "models", "persistentVolumeClaim": {"claimName": "models", "readOnly": True}})
     if env:
         container["env"] = env
-    if served.gpus:
-        container["resources"] = {"limits": {"nvidia.com/gpu": served.gpus}}
+    limits = {"cpu": served.cpus, "nvidia.com/gpu": served.gpus}
+    if any(limits.values()):
+        container["resources"] = {"limits": {name: number for name, number in limits.items() if number}}
     labels = {"app": served.name}
     pod = {"metadata": {"labels": labels}, "spec": {"containers": [container], "volumes": volumes}}
     deployment = {

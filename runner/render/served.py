@@ -22,6 +22,7 @@ class Served:
     """`words` and `env` are the portable launch as its record has it; `pass_env` names what the engine takes from its
     reader's environment. `model` is a hub id, or None for a file or folder of the reader's, called `file` where its
     name is known. `image` is None where no container was used: then only the shell can be told (`lacks_image`).
+    `cpus` are those that the engine was pinned to, 0 where it had all.
     `about` is one line on what this is."""
 
     name: str
@@ -34,6 +35,7 @@ class Served:
     image: str | None = None
     gpus: int = 0
     shared_memory: int = 0
+    cpus: int = 0
 
 
 def served_name(campaign: str) -> str:

@@ -313,7 +313,7 @@ def test_a_load_generator_that_forgets_the_rows_is_refused(tmp_path: Path, monke
 class Eager(Local):
     """As many attempts at a time as anybody submits."""
 
-    def open(self, slots: int, gpus: int = 0, address: str | None = None) -> None:
+    def open(self, slots: int, gpus: int = 0, address: str | None = None, alone: bool = False) -> None:
         super().open(8)
 
 

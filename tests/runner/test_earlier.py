@@ -109,6 +109,7 @@ def test_what_was_confirmed_best_goes_before_what_looked_best(results: Path) -> 
         ({"model": Model(id="org/SmolLM2-360M")}, True),  # of the family, by its name
         ({"model": Model(id="org/Qwen3-0.6B")}, False),
         ({"hardware": Hardware(1, "H100")}, False),
+        ({"hardware": Hardware(cpus=2)}, False),
         ({"objective": Objective("ttft_p50", Goal.MINIMIZE, "worst")}, False),
     ],
 )
@@ -129,6 +130,15 @@ def test_another_machine_is_another_hardware(results: Path) -> None:
     assert prior(results, new, HOST) != Prior()
     assert prior(results, new, replace(HOST, cpu_model="Another CPU")) == Prior()
     assert prior(results, new, replace(HOST, cpu_count=99)) == Prior()
+
+
+def test_pinned_to_other_cpus_is_another_hardware(results: Path) -> None:
+    pinned = Hardware(cpus=2)
+    old = the_campaign("old", "1", hardware=pinned)
+    seal_lineage(results, old, [*DEFAULTS, ("a", {"block-size": 16}, 90.0)])
+    assert prior(results, the_campaign("new", "2", hardware=pinned), HOST) != Prior()
+    for hardware in (Hardware(), Hardware(cpus=1), Hardware(cpus=2, client_cpus=0)):
+        assert prior(results, the_campaign("new", "3", hardware=hardware), HOST) == Prior()
 
 
 def test_same_model_before_family_whatever_is_newer(results: Path) -> None:

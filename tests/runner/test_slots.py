@@ -57,6 +57,20 @@ def test_as_many_as_have_cpus_of_their_own(campaign: Campaign, monkeypatch: pyte
     assert slots_here(pinned, 3) == (2, f"2 of 3 slots: {why}")
 
 
+@pytest.mark.parametrize(
+    ("hardware", "label"),
+    [
+        (Hardware(), "CPU"),
+        (Hardware(cpus=1), "1 CPU"),
+        (Hardware(cpus=4, client_cpus=0), "4 CPUs shared with the client"),
+        (Hardware(cpus=4, client_cpus=2), "4 CPUs and 2 of the client"),
+        (Hardware(gpus=2, gpu="H100", cpus=8), "2x H100, 8 CPUs"),
+    ],
+)
+def test_what_is_pinned_stands_in_the_label_that_numbers_are_grouped_by(hardware: Hardware, label: str) -> None:
+    assert hardware.label == label
+
+
 def test_gpus_and_cpus_both_bound_them(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slots, "cores_here", lambda: Cores(tuple(Core((n,)) for n in range(8)), 8))
     both = replace(campaign, hardware=Hardware(gpus=1, gpu="H100", cpus=3))

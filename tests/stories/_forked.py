@@ -44,7 +44,6 @@ class Forks:
 
     socket: socket.socket
     process: subprocess.Popen[bytes]
-    namespaces: tuple[str, ...]
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(
@@ -77,30 +76,34 @@ class Forks:
         self.process.wait(60)
 
 
-def namespaces() -> tuple[str, ...]:
-    """Network and mounts that this thread sees: a fork sees those of the process that it comes from."""
-    return tuple(str(Path(f"/proc/thread-self/ns/{name}").readlink()) for name in ("net", "mnt"))
+def surroundings() -> tuple[str, ...]:
+    """Network, mounts and CPUs that this thread has: a fork has those of the process that it comes from."""
+    seen = (str(Path(f"/proc/thread-self/ns/{name}").readlink()) for name in ("net", "mnt"))
+    return (*seen, str(sorted(os.sched_getaffinity(0))))
+
+
+BEGUN = surroundings()
+"""Of this process. Only a command with the same is forked."""
 
 
 @cache
 def forks() -> Forks:
-    """Started with the first command of this worker."""
+    """Started with the first command of this worker that is like others."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.stories._forked", str(theirs.fileno())],
             env={**OURS, "PYTHONPATH": str(ROOT)}, cwd=ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
         )  # fmt: skip
-    made = Forks(ours, process, namespaces())
+    made = Forks(ours, process)
     atexit.register(made.end)
     return made
 
 
 def run(words: Sequence[str], env: Mapping[str, str], cwd: Path, timeout: float) -> subprocess.CompletedProcess[str]:
     """`python -m runner WORDS` to its end, forked where that is the same."""
-    made = forks()
-    if made.namespaces == namespaces():
-        return made.run(words, env, cwd, timeout)
+    if surroundings() == BEGUN:
+        return forks().run(words, env, cwd, timeout)
     return subprocess.run(
         [sys.executable, "-m", "runner", *words], env=env, capture_output=True, text=True, timeout=timeout, check=False,
         cwd=cwd, stdin=subprocess.DEVNULL,

@@ -24,6 +24,7 @@ from report.publish import Publisher
 from report.recorded import recorded_json
 from runner.alone import Alone
 from runner.cli._main import run_command_line
+from runner.hardware.facts import host_facts
 from runner.store.reader import open_snapshot
 from tests.stories._world import assert_nothing_left, attempts, events, tunebook
 
@@ -181,6 +182,11 @@ def test_what_can_not_be_compared_is_said_without_a_measurement(measured: Path, 
     found = gated(measured, write(tmp_path), "--baseline", path, *WIDE, status=6)
     assert "CPU: " in found["reason"]
     assert "Another CPU then" in found["reason"]
+    plain["campaign"]["hardware"]["cpus"] = 4
+    plain["trials"][0]["facts"]["cpu_model"] = host_facts().cpu_model
+    path.write_text(json.dumps(plain), encoding="utf-8")
+    found = gated(measured, write(tmp_path), "--baseline", path, *WIDE, status=6)
+    assert found["reason"] == "can not be compared: pinned CPUs: none now, 4 CPUs then"
     plain["trials"][0]["values"] = plain["trials"][0]["values"][:1]
     path.write_text(json.dumps(plain), encoding="utf-8")
     assert len(attempts(measured / "results")) == before

@@ -40,8 +40,9 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Two GPUs of one kind, simulated, and two real CPUs of different cores, whatever else there is."""
     monkeypatch.setenv("TUNEBOOK_FAKE_GPUS", "L4:1,H100:2")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, [core.cpus[0] for core in cores_here().all[:2]])
+    before, cores = os.sched_getaffinity(0), cores_here().all
+    assert len(cores) >= 2, "these tests need two cores"
+    os.sched_setaffinity(0, [core.cpus[0] for core in cores[:2]])
     yield
     os.sched_setaffinity(0, before)
 

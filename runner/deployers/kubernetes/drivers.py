@@ -29,7 +29,8 @@ def lives_in(cluster: Cluster, pod: str) -> bool | None:
     """The same in a cluster that is connected to the pod's namespace. Raises Away."""
     ours = os.environ.get(POD, "")
     with suppress(Refused):
-        if ours and _parts(pod)[0] == _parts(ours)[0] == cluster.namespace and _runs(cluster, ours):
+        same = _parts(pod)[0] == _parts(ours)[0] == cluster.namespace
+        if same and all((*_parts(pod), *_parts(ours))) and _runs(cluster, ours):
             return _runs(cluster, pod)
     return None
 

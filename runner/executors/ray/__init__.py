@@ -61,13 +61,13 @@ class Ray:
         self._desk: Any = None
         self._ray: Any = None
 
-    def open(self, slots: int, gpus: int = 0, address: str | None = None) -> None:
+    def open(self, slots: int, gpus: int = 0, address: str | None = None, alone: bool = False) -> None:
         self._ray = connect(address)
         self._stop.clear()
         self._hurry.clear()
         self._heard.clear()
         self._desk = _on_node.desk()
-        self._places = Places(nodes, gpus, self._stop.is_set)
+        self._places = Places(nodes, gpus, self._stop.is_set, alone=alone)
         self._pool = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="slot")
 
     def machines(self) -> list[str]:

@@ -42,9 +42,15 @@ class Places:
     """The machines and what our attempts take of them. Several threads ask."""
 
     def __init__(
-        self, look: Callable[[], Sequence[Node]], gpus: int, stopped: Callable[[], bool], patience: float = NOBODY
+        self,
+        look: Callable[[], Sequence[Node]],
+        gpus: int,
+        stopped: Callable[[], bool],
+        patience: float = NOBODY,
+        alone: bool = False,
     ) -> None:
         self.gpus = gpus
+        self._alone = alone
         self._look = look
         self._stopped = stopped
         self._patience = patience
@@ -109,8 +115,9 @@ class Places:
                 self._gone.add(node.id)
 
     def _room(self, node: Node) -> bool:
-        """One attempt without GPUs has the whole machine."""
-        return self._taken[node.id] < (node.gpus // self.gpus if self.gpus else 1)
+        """One attempt without GPUs has the whole machine. What cores one has, so that another is not in its way, only
+        the machine itself knows."""
+        return self._taken[node.id] < (1 if self._alone or not self.gpus else node.gpus // self.gpus)
 
     def _nobody(self) -> str:
         """What was asked, and what there is."""

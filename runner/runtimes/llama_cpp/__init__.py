@@ -75,15 +75,15 @@ class LlamaCpp:
         program = binary.program_of(entry)
         start: tuple[str, ...] = (placement.python, str(HERE / "launcher.py"))
         others: tuple[str, ...] = ("python", "-m", f"{__name__}.launcher")
-        flags, env = _flags.spell(configuration.flags), dict(configuration.env)
+        given, env = dict(configuration.flags), dict(configuration.env)
+        if placement.cpus and not given.get("threads"):
+            # The program counts all cores of the machine, whatever it is pinned to, and its threads wait in loops.
+            given["threads"] = len(placement.cpus)
+        flags = _flags.spell(given)
         if program is not None:
             start, others = (program,), (binary.portable(entry, program),)
-            flags = binary.words(configuration.flags)
+            flags = binary.words(given)
             env = {"GGML_NO_BACKTRACE": "1", **env}  # an abort would start a debugger first: seconds, and a child
-
-        if placement.cpus and "threads" not in configuration.flags:
-            # The program counts all cores of the machine, whatever it is pinned to, and its threads wait in loops.
-            flags = (*flags, "--threads", str(len(placement.cpus)))
 
         def command(start: tuple[str, ...], model: str, host: str, port: str) -> tuple[str, ...]:
             place = ("--model", model, "--alias", placement.served_model, "--host", host, "--port", port)

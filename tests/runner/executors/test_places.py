@@ -48,6 +48,18 @@ def test_without_gpus_an_attempt_has_the_whole_machine_and_a_head_without_cpus_t
     assert waiting == [SMALL]
 
 
+def test_alone_is_one_attempt_however_many_gpus_there_are() -> None:
+    here = Places(lambda: [BIG, SMALL], 1, lambda: False, 0.0, alone=True)
+    assert {here.take(), here.take()} == {BIG, SMALL}
+    waiting = threading.Thread(target=here.take)
+    waiting.start()
+    waiting.join(0.5)
+    assert waiting.is_alive()
+    here.give_back(BIG)
+    waiting.join(60)
+    assert not waiting.is_alive()
+
+
 def test_what_no_machine_can_hold_is_given_up_with_what_was_asked_and_what_there_is() -> None:
     with pytest.raises(Lost) as lost:
         places(BIG, SMALL, gpus=8, patience=0.3).take()

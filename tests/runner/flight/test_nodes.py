@@ -46,7 +46,7 @@ class Machines:
         self.other: set[str] = set()
         self.kept: list[str] = []
 
-    def open(self, slots: int, gpus: int = 0, address: str | None = None) -> None: ...
+    def open(self, slots: int, gpus: int = 0, address: str | None = None, alone: bool = False) -> None: ...
 
     def machines(self) -> list[str]:
         return list(self.facts)
@@ -84,6 +84,12 @@ def host(*names: str, cpu: str = "EPYC") -> HostFacts:
 @pytest.fixture
 def campaign(tmp_path: Path) -> Campaign:
     return replace(load(write_campaign(tmp_path)), hardware=Hardware(gpus=1, gpu="H100"))
+
+
+def test_a_machine_of_pinned_attempts_has_one_at_a_time(campaign: Campaign, tmp_path: Path) -> None:
+    pinned = replace(campaign, hardware=Hardware(gpus=1, gpu="H100", cpus=2))
+    found, _ = survey(Machines({"a": host("H100", "H100"), "b": host("H100", "H100")}), pinned, tmp_path, tmp_path, [])
+    assert found.slots == 2
 
 
 def test_machines_of_the_most_frequent_kind_take_part_and_the_others_hear_why(

@@ -10,7 +10,7 @@ import pytest
 
 from runner.domain.campaign import Hardware
 from runner.hardware import cores
-from runner.hardware.cores import Core, Cores, CpuSet, cores_here, divided, numbers
+from runner.hardware.cores import Cores, CpuSet, cores_here, divided, numbers
 
 Machine = Callable[..., Cores]
 
@@ -107,8 +107,14 @@ def test_cores_that_are_ours_in_part_are_left_out_where_others_are_whole(machine
     assert [core.cpus for core in machine(["0,4", "1,5", "2,6", "3,7"], mine="0,1,5,2,6").all] == [(1, 5), (2, 6)]
 
 
+def test_a_core_has_one_name_whichever_part_of_it_is_ours(machine: Machine) -> None:
+    whole, part = machine(["0,4", "1,5"]), machine(["0,4", "1,5"], mine="4,5")
+    assert [core.name for core in part.all] == [core.name for core in whole.all] == ["cpu-0", "cpu-1"]
+    assert [core.label for core in part.all] == ["CPU 4", "CPU 5"]
+
+
 def test_a_scheduler_that_gives_one_thread_of_each_core_gives_cores(machine: Machine) -> None:
-    assert machine(["0,2", "1,3"], mine="0,1").all == (Core((0,)), Core((1,)))
+    assert [core.cpus for core in machine(["0,2", "1,3"], mine="0,1").all] == [(0,), (1,)]
 
 
 @pytest.mark.parametrize(

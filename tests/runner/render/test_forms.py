@@ -38,7 +38,7 @@ FILE = Served(
     file="My Model.gguf",
     image="llama-cpp:2026.10",
 )  # fmt: skip
-CASES = {"hub": HUB, "file": FILE}
+CASES = {"hub": HUB, "file": FILE, "pinned": replace(FILE, about=FILE.about.replace("CPU", "2 CPUs"), cpus=2)}
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -63,8 +63,10 @@ def test_the_launch_lines_are_golden(golden: Callable[[str, str], None]) -> None
 @pytest.mark.parametrize("options", [{}, {"binary": "llama-server"}])
 def test_a_pinned_engine_has_as_many_threads_as_cpus(options: dict[str, Any]) -> None:
     pinned = replace(PLACEMENT, cpus=(4, 5, 6))
-    launch = RUNTIME.launch(one({"parallel": 2}), entry(**options), pinned)
-    assert launch.argv[-2:] == launch.portable[-2:] == ("--threads", "3")
+    unsaid: tuple[dict[str, Scalar], ...] = ({"parallel": 2}, {"parallel": 2, "threads": 0})  # 0: as many as there are
+    for flags in unsaid:
+        launch = RUNTIME.launch(one(flags), entry(**options), pinned)
+        assert launch.argv[-2:] == launch.portable[-2:] == ("--threads", "3")
     chosen = RUNTIME.launch(one({"threads": 2}), entry(**options), pinned)
     assert "3" not in chosen.argv
     assert chosen.argv == RUNTIME.launch(one({"threads": 2}), entry(**options), PLACEMENT).argv
