@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import pickle
 import shutil
 from collections.abc import Callable
@@ -19,7 +18,8 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Made
     """What `make` says of the folder that it was given to fill. Called once in a session, whoever asks; the others wait
     for it. Nobody changes what is in the folder."""
     base = factory.getbasetemp()
-    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    # By the name that a worker's folder has: a pytest that a test starts has the worker's environment, not its session.
+    home = (base.parent if base.name.startswith("popen-") else base) / "shared"
     home.mkdir(exist_ok=True)
     folder, said = home / name, home / f"{name}.pickle"
     with (home / f"{name}.lock").open("w") as lock:

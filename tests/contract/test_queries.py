@@ -91,6 +91,7 @@ def test_somebody_asks_it(name: str) -> None:
 ELSEWHERE = {
     "capacities": "tests/report/test_capacities.py",
     "due_runs": "tests/report/test_due.py",
+    "foreign": "tests/report/test_foreign.py",
     "retractions": "tests/report/test_pages.py",
 }
 """Queries of what the small store has not: they are shown by tests with a store of their own."""
