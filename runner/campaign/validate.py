@@ -16,6 +16,7 @@ from runner.campaign.document import Document, Path
 from runner.campaign.fields import spelled
 from runner.campaign.schema import FORMAT, CampaignFile
 from runner.errors import Problem
+from runner.util.visible import visible
 
 _STAND_INS: dict[str, Any] = {
     "tunebook": FORMAT,
@@ -208,11 +209,11 @@ def _wording(error: ErrorDetails) -> tuple[str, str, str | None]:
 
 
 def label(path: Path) -> str:
-    """`runtimes[0].space.threads`"""
+    """`runtimes[0].space.threads`; somebody's own name in it may hold anything."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
+    return visible(text)
 
 
 def _section(path: Path) -> Path:

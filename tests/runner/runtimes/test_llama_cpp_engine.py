@@ -57,8 +57,9 @@ def fails(folder: Path, model: Path, flags: dict[str, Scalar], port: int | None 
     assert ready.failure is not None
     assert not ready.failure.hung
     assert ended is not None
-    found = RUNTIME.diagnose(request.log_path.read_text(), ended, ENTRY)
-    assert found is not None
+    log = request.log_path.read_text()
+    found = RUNTIME.diagnose(log, ended, ENTRY)
+    assert found is not None, f"{ended}\n{log}"
     assert procfs.labelled(process.LABEL, request.attempt_id) == []
     return found, ended
 
